@@ -1,0 +1,189 @@
+use std::fmt;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use serde::Deserialize;
+
+use crate::domain::{LimitRule, OnFull, Role, UserId, Victim};
+
+/// Where sessions are kept.
+#[derive(Clone, PartialEq, Eq)]
+pub enum StoreUrl {
+    /// A directory of this machine, for one node.
+    Embedded(std::path::PathBuf),
+    /// A Redis URL. May hold a password, hence no derived `Debug`.
+    Redis(String),
+}
+
+impl fmt::Debug for StoreUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Embedded(dir) => write!(f, "embedded:{}", dir.display()),
+            // The part before the last @ of the authority holds user and password.
+            Self::Redis(url) => match (url.split_once("://"), url.rsplit_once('@')) {
+                (Some((scheme, _)), Some((_, host))) => write!(f, "{scheme}://…@{host}"),
+                _ => f.write_str(url),
+            },
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+/// How much of the newer device's address the older one is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NoticeIp {
+    /// The last 8 bits of IPv4, the last 80 of IPv6 are zeroed.
+    Masked,
+    Full,
+    None,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnStoreLoss {
+    Hold,
+    Fence,
+}
+
+/// What an API key may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scope {
+    /// Create, read and end sessions.
+    Sessions,
+    /// Ask about tokens.
+    Introspect,
+    /// Everything under `/api/admin` and the active-session view.
+    Admin,
+}
+
+impl Scope {
+    pub const ALL: [Self; 3] = [Self::Sessions, Self::Introspect, Self::Admin];
+}
+
+/// An API key; `hash` is the SHA-256 of the key in hexadecimal (keys are random and long, unlike passwords).
+#[derive(Clone)]
+pub struct ApiKey {
+    pub name: String,
+    pub hash: [u8; 32],
+    pub scopes: Vec<Scope>,
+}
+
+impl fmt::Debug for ApiKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ApiKey")
+            .field("name", &self.name)
+            .field("scopes", &self.scopes)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A built-in account.
+#[derive(Clone)]
+pub struct Account {
+    pub username: UserId,
+    /// PHC string of Argon2id.
+    pub password_hash: String,
+    pub roles: Vec<Role>,
+}
+
+impl fmt::Debug for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Account")
+            .field("username", &self.username)
+            .field("roles", &self.roles)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The seats of a user and how they are given.
+#[derive(Debug, Clone)]
+pub struct SeatConfig {
+    pub limits: Vec<LimitRule>,
+    pub on_full: OnFull,
+    pub victim: Victim,
+    pub ghost_after: Duration,
+    pub idle_ttl: Duration,
+    pub absolute_ttl: Duration,
+    pub notice_ip: NoticeIp,
+}
+
+/// How a node keeps its sessions alive and finds those that ended.
+#[derive(Debug, Clone)]
+pub struct NodeConfig {
+    pub renew_interval: Duration,
+    pub heartbeat: Duration,
+    pub sweep_interval: Duration,
+    pub on_store_loss: OnStoreLoss,
+    pub fence_after: Duration,
+    pub drain_timeout: Duration,
+    /// How long a check may be answered from memory; `None` (off) reads the store each time.
+    pub check_cache: Option<Duration>,
+}
+
+/// Who may talk to the node and how it sees them.
+#[derive(Debug, Clone)]
+pub struct HttpConfig {
+    pub listen: SocketAddr,
+    /// Without a trailing slash. HTTPS makes cookies `__Host-` and `Secure`.
+    pub public_url: Option<String>,
+    /// As browsers send them, lower case, without a trailing slash.
+    pub allowed_origins: Vec<String>,
+    pub trusted_proxies: Vec<IpNet>,
+    /// Of a request's head, so that half-sent ones do not pile up.
+    pub header_timeout: Duration,
+}
+
+/// A bucket of `burst` units that refills one unit each `period`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate {
+    pub burst: u32,
+    pub period: Duration,
+}
+
+/// The brakes.
+#[derive(Debug, Clone)]
+pub struct RateConfig {
+    /// Failed passwords of one account.
+    pub login: Rate,
+    /// Failed passwords from one address.
+    pub login_address: Rate,
+    /// Calls with one API key; none by default.
+    pub api_key: Option<Rate>,
+}
+
+#[derive(Debug, Clone)]
+pub struct LogConfig {
+    /// A filter as of tracing's EnvFilter: `info`, `hotseat=debug`.
+    pub filter: String,
+    pub format: LogFormat,
+}
+
+/// Everything together.
+#[derive(Debug, Clone)]
+pub struct Config {
+    pub store: StoreUrl,
+    pub demo: bool,
+    pub log: LogConfig,
+    pub http: HttpConfig,
+    pub seats: SeatConfig,
+    pub node: NodeConfig,
+    pub rate: RateConfig,
+    pub api_keys: Vec<ApiKey>,
+    pub accounts: Vec<Account>,
+}
+
+impl NodeConfig {
+    /// How often the node really renews: `min(renew_interval, ghost_after / 3)`.
+    pub fn renew_every(&self, ghost_after: Duration) -> Duration {
+        self.renew_interval.min(ghost_after / 3)
+    }
+}

@@ -1,0 +1,10 @@
+//! Hotseat: the realtime enforcer of "one account, N seats".
+//!
+//! One direction: `http → enforcer → {domain, store, hub}`. See ARCHITECTURE.md.
+
+pub mod config;
+pub mod domain;
+pub mod enforcer;
+pub mod hub;
+pub mod protocol;
+pub mod store;

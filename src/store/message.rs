@@ -1,0 +1,32 @@
+//! What travels on a user's channel, as JSON, between nodes of one version or the next:
+//! `{"op":"ended","user":…,"generation":…,"at_us":…,"by":…,"sessions":[["<id>","takeover"],…]}` and
+//! `{"op":"ack","user":…,"generation":…,"node":…}`. Unknown members are ignored, an unknown `op` too.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{By, Generation, Reason, SessionId};
+
+/// Sessions of one user that ended in one step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ended {
+    pub user: String,
+    /// Of the login that ended them; for other causes the highest generation of the user's partition.
+    pub generation: Generation,
+    /// The store's clock when it decided, in microseconds since the epoch.
+    pub at_us: u64,
+    pub by: Option<By>,
+    pub sessions: Vec<(SessionId, Reason)>,
+}
+
+/// A message on a user's channel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "op", rename_all = "snake_case")]
+pub enum Message {
+    Ended(Ended),
+    /// The node (16 hexadecimal digits) has put out all its connections that the login ended.
+    Ack {
+        user: String,
+        generation: Generation,
+        node: String,
+    },
+}

@@ -1,0 +1,290 @@
+//! The one truth about who is live.
+//!
+//! [`Store`] is the contract of every engine; `conformance.rs` is its test suite. An engine owns the records,
+//! their indexes, the generations, the tombstones, the events and the channel of each user. It refuses to know
+//! of sockets, HTTP or other nodes' memory, and never calls upwards: what nodes must hear of comes as a
+//! [`Notice`] on the bounded channel that was handed out when the store was opened.
+//!
+//! Invariants that each engine keeps (DESIGN in ARCHITECTURE.md):
+//! 1. a session's record is the only truth; every index changes in the same atomic step;
+//! 2. after a login, live sessions ≤ max for every limit that it was decided by;
+//! 3. ended never becomes live;
+//! 4. a partition's generation strictly rises and stays below 2^53;
+//! 5. whoever ends a session writes its tombstone, its event and the message in the same step.
+
+use async_trait::async_trait;
+
+use crate::domain::{
+    By, Device, Generation, NodeId, OnFull, Partition, Presence, Reason, Record, Role, SeatLimits, Session,
+    SessionId, Timestamp, TokenHash, UserId, Victim,
+};
+
+mod codec;
+#[cfg(test)]
+mod conformance;
+pub mod embedded;
+mod message;
+pub mod redis;
+
+pub use message::{Ended, Message};
+
+/// How many notices may wait for the node. A node that falls further behind is told of a [`Notice::Gap`]
+/// instead and checks all its sessions.
+pub const NOTICE_QUEUE: usize = 4096;
+
+/// Why an operation has no answer.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreError {
+    /// It was not carried out, and will not be.
+    #[error("the store can't be reached: {0}")]
+    Unavailable(String),
+    /// It may have been carried out, or may yet be: the reply was lost or came too late.
+    #[error("the store's answer was lost: {0}")]
+    OutcomeUnknown(String),
+    /// The store answered something that this version does not understand: a corrupt record, another layout.
+    #[error("the store's answer makes no sense: {0}")]
+    Corrupt(String),
+}
+
+/// Everything that decides one login. `session` is minted by the node; sending the same login again answers as
+/// the first time did.
+#[derive(Debug, Clone)]
+pub struct Login {
+    pub id: SessionId,
+    pub token_hash: TokenHash,
+    pub user: UserId,
+    pub device: Device,
+    pub user_agent: String,
+    pub ip: Option<std::net::IpAddr>,
+    pub roles: Vec<Role>,
+    /// JSON text of at most 4 KiB.
+    pub data: Option<String>,
+    /// From now to the absolute end, in milliseconds.
+    pub ttl_ms: u64,
+    pub idle_ttl_ms: u64,
+    pub limits: SeatLimits,
+    pub on_full: OnFull,
+    pub victim: Victim,
+    pub replace: Vec<SessionId>,
+    pub ghost_after_ms: u64,
+    /// The highest generation that the node has seen; the new one is higher.
+    pub generation_floor: Generation,
+    /// This newcomer as its victims are told of it, its address as `notice_ip` says.
+    pub by: By,
+}
+
+/// How a login was decided.
+#[derive(Debug, Clone)]
+pub enum LoginOutcome {
+    /// Seated. `replaced` are the sessions that it ended, lowest generation first, with their data.
+    Seated { session: Record, replaced: Vec<Record> },
+    /// Nothing changed; these hold the seats, newest first.
+    Full { sessions: Vec<Record> },
+    /// The user is disabled; nothing changed.
+    Disabled,
+}
+
+/// What became of a connection that asked to be counted.
+#[derive(Debug, Clone)]
+pub enum Attach {
+    /// Counted. The record has no data.
+    Live(Record),
+    /// Not counted: it has [`Session::MAX_CONNECTIONS`] already.
+    Crowded,
+    /// It has ended.
+    Ended(Record),
+    /// Never seen, or forgotten.
+    Unknown,
+}
+
+/// One session in a renewal: what the node holds of it.
+#[derive(Debug, Clone)]
+pub struct Renewal {
+    pub id: SessionId,
+    /// Milliseconds since the node last saw it used, if it did since the last renewal.
+    pub seen_ago_ms: Option<u64>,
+    /// Its connections on this node; `None` for a session that is only used over HTTP.
+    pub presence: Option<Presence>,
+}
+
+/// What a renewal found out; the sessions that are live are not mentioned.
+#[derive(Debug, Clone, Default)]
+pub struct Renewed {
+    pub ended: Vec<Record>,
+    pub missing: Vec<SessionId>,
+}
+
+/// Which sessions to end. Only live ones are; all belong to one partition.
+#[derive(Debug, Clone)]
+pub enum Target {
+    Session(SessionId),
+    /// All of a user's.
+    User(UserId),
+    /// All of a user's but this one.
+    Others(UserId, SessionId),
+}
+
+/// One round of the sweeper in one partition.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// Sessions ended.
+    pub ended: u32,
+    /// Index entries moved to a later deadline or dropped.
+    pub moved: u32,
+    /// There is more to do now.
+    pub more: bool,
+    /// Another node is at it; nothing was done.
+    pub leased: bool,
+}
+
+/// How many sessions are live, and the newest of them.
+#[derive(Debug, Clone, Default)]
+pub struct Census {
+    pub count: u64,
+    /// Highest generation first, with their data.
+    pub newest: Vec<Record>,
+}
+
+/// What the log of a partition says happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    pub at: Timestamp,
+    pub kind: EventKind,
+    pub user: UserId,
+    /// The session that logged in or ended.
+    pub session: Option<SessionId>,
+    /// Why it ended.
+    pub reason: Option<Reason>,
+    /// By whom, as its tombstone says.
+    pub by: Option<By>,
+    /// For a login: the sessions that it ended.
+    pub ended: Vec<(SessionId, Reason)>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EventKind {
+    Login,
+    Ended,
+    Disabled,
+    Enabled,
+}
+
+/// What the store tells the node unasked.
+#[derive(Debug, Clone)]
+pub enum Notice {
+    Message(Message),
+    /// Messages may have been lost from now on (`connected: false`) or until now (`connected: true`): every
+    /// session that the node holds has to be checked once the channel is whole again.
+    Gap {
+        connected: bool,
+    },
+}
+
+/// What the operator should know about the store. Each finding completes "the store …".
+#[derive(Debug, Clone, Default)]
+pub struct Inspection {
+    /// Such as `Redis 7.0.15 (standalone)`.
+    pub description: String,
+    /// What makes it unfit: `check` fails on these.
+    pub faults: Vec<String>,
+    /// What is risky: `check` prints these.
+    pub warnings: Vec<String>,
+}
+
+/// The engine contract. Every method is bounded in time by the engine and safe to cancel, after which the
+/// outcome is unknown. Times are the store's clock. All errors are those of [`StoreError`].
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// Decides a login, ends its victims, seats it, and tells every node, in one atomic step. Idempotent by
+    /// `login.id` for as long as the session or its tombstone is kept.
+    async fn login(&self, login: &Login) -> Result<LoginOutcome, StoreError>;
+
+    /// The session, live or ended; its data only if `with_data`. Does not count as a use.
+    async fn get(&self, id: SessionId, with_data: bool) -> Result<Option<Record>, StoreError>;
+
+    /// Sets how many connections of `id` the node holds, stamps the node as renewing, marks the session as
+    /// seen. Refuses a count that would bring the session above [`Session::MAX_CONNECTIONS`] over all
+    /// renewing nodes. `node_ttl_ms` is `ghost_after`: a node not renewed for so long does not count.
+    async fn attach(&self, id: SessionId, presence: Presence, node_ttl_ms: u64)
+    -> Result<Attach, StoreError>;
+
+    /// Sets a lower count, down to 0, and marks the session as seen. Of an ended or unknown session: nothing.
+    async fn detach(&self, id: SessionId, presence: Presence) -> Result<(), StoreError>;
+
+    /// Stamps the node as renewing in `partition` and checks the sessions, all of that partition: extends those
+    /// that were used, corrects their presence, ends those past their deadline, reports what is not live.
+    async fn renew(
+        &self,
+        node: NodeId,
+        partition: Partition,
+        sessions: &[Renewal],
+        node_ttl_ms: u64,
+    ) -> Result<Renewed, StoreError>;
+
+    /// Ends live sessions for `reason`; answers those that it ended. Past their deadline they end as lapsed and
+    /// are not among the answer.
+    async fn end(&self, target: &Target, reason: Reason, by: Option<&By>) -> Result<Vec<Record>, StoreError>;
+
+    /// A user's live sessions, newest first, with their data.
+    async fn sessions_of(&self, user: &UserId, node_ttl_ms: u64) -> Result<Vec<Record>, StoreError>;
+
+    /// Replaces the data of a live session (`None` clears it) and marks it as seen. Answers the record as it
+    /// now is, or as it ended, or `None` if it is unknown.
+    async fn set_data(&self, id: SessionId, data: Option<&str>) -> Result<Option<Record>, StoreError>;
+
+    /// Disables a user (and ends its sessions, reason `disabled`) or enables it; answers the ended.
+    async fn set_disabled(&self, user: &UserId, disabled: bool) -> Result<Vec<Record>, StoreError>;
+
+    /// The exact count of live sessions and at most `newest` of them. Sweeps what is due first, so that nothing
+    /// past its deadline is counted.
+    async fn census(&self, newest: usize, node_ttl_ms: u64) -> Result<Census, StoreError>;
+
+    /// Ends at most 50 sessions of a partition that are past their deadline. `lease` is the sweeping node: while
+    /// another holds the partition nothing is done. Cost grows with what is due, not with what is there.
+    async fn sweep(&self, partition: Partition, lease: NodeId) -> Result<Swept, StoreError>;
+
+    /// The user's newest events, newest first, at most `limit`.
+    async fn events_of(&self, user: &UserId, limit: usize) -> Result<Vec<Event>, StoreError>;
+
+    /// Counts `cost` (0 to look only) against the bucket `key` of `burst` units that refills one unit each
+    /// `period_ms`, cluster-wide (GCRA). `Ok(None)`: allowed. `Ok(Some(ms))`: not allowed, come back in `ms`.
+    async fn throttle(
+        &self,
+        key: &str,
+        burst: u32,
+        period_ms: u64,
+        cost: u32,
+    ) -> Result<Option<u64>, StoreError>;
+
+    /// From when it returns, messages about `user` arrive as notices. Idempotent.
+    async fn subscribe(&self, user: &UserId) -> Result<(), StoreError>;
+
+    /// Messages about `user` need no longer arrive.
+    async fn unsubscribe(&self, user: &UserId);
+
+    /// Tells the nodes subscribed to `user` that `node` has put out all its connections of the sessions ended by
+    /// the login of `generation`.
+    async fn acknowledge(
+        &self,
+        user: &UserId,
+        generation: Generation,
+        node: NodeId,
+    ) -> Result<(), StoreError>;
+
+    /// The store's clock. An answer at all means that the store can be used.
+    async fn now(&self) -> Result<Timestamp, StoreError>;
+
+    /// What is there and whether it will do.
+    async fn inspect(&self) -> Result<Inspection, StoreError>;
+
+    /// Stops the engine's tasks after what is in flight; further calls are `Unavailable`.
+    async fn close(&self);
+}
+
+/// What [`Session`] becomes once it has ended; here so that engines agree.
+pub(crate) fn connections_of(session: &Session, renewing: impl Fn(NodeId) -> bool) -> (u32, Option<NodeId>) {
+    let count =
+        session.presence.iter().filter(|held| renewing(held.node)).map(|held| u32::from(held.count)).sum();
+    let latest = session.presence.iter().rev().find(|held| held.count > 0 && renewing(held.node));
+    (count, latest.map(|held| held.node))
+}
