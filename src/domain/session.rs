@@ -197,12 +197,17 @@ pub struct Record {
     pub data: Option<String>,
     /// Connections on the nodes that are renewing.
     pub connections: u32,
-    /// The node of the latest connection, if it is renewing and still holds one.
-    pub node: Option<NodeId>,
+    /// The renewing nodes that hold them, that of the latest connection last.
+    pub nodes: Vec<NodeId>,
 }
 
 impl Record {
     pub fn is_live(&self) -> bool {
         self.end.is_none()
+    }
+
+    /// The node of the latest connection, if it is renewing and still holds one.
+    pub fn node(&self) -> Option<NodeId> {
+        self.nodes.last().copied()
     }
 }

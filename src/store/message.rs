@@ -1,5 +1,6 @@
 //! What travels on a user's channel, as JSON, between nodes of one version or the next:
-//! `{"op":"ended","user":…,"generation":…,"at_us":…,"by":…,"sessions":[["<id>","takeover"],…]}` and
+//! `{"op":"ended","user":…,"generation":…,"at_us":…,"by":…,"confirm":true,"sessions":[["<id>","takeover"],…]}`
+//! (`confirm` only where it is true) and
 //! `{"op":"ack","user":…,"generation":…,"node":…}`. Unknown members are ignored, an unknown `op` too.
 
 use serde::{Deserialize, Serialize};
@@ -15,6 +16,9 @@ pub struct Ended {
     /// The store's clock when it decided, in microseconds since the epoch.
     pub at_us: u64,
     pub by: Option<By>,
+    /// The login waits for the nodes to acknowledge.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub confirm: bool,
     pub sessions: Vec<(SessionId, Reason)>,
 }
 

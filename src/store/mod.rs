@@ -26,7 +26,9 @@ pub mod embedded;
 mod message;
 pub mod redis;
 
+mod open;
 pub use message::{Ended, Message};
+pub use open::{OpenError, open};
 
 /// How many notices may wait for the node. A node that falls further behind is told of a [`Notice::Gap`]
 /// instead and checks all its sessions.
@@ -71,6 +73,8 @@ pub struct Login {
     pub generation_floor: Generation,
     /// This newcomer as its victims are told of it, its address as `notice_ip` says.
     pub by: By,
+    /// The message asks the nodes to acknowledge that they have put the victims out.
+    pub confirm: bool,
 }
 
 /// How a login was decided.
@@ -259,8 +263,9 @@ pub trait Store: Send + Sync + 'static {
     /// From when it returns, messages about `user` arrive as notices. Idempotent.
     async fn subscribe(&self, user: &UserId) -> Result<(), StoreError>;
 
-    /// Messages about `user` need no longer arrive.
-    async fn unsubscribe(&self, user: &UserId);
+    /// Messages about `user` need no longer arrive. Takes its place in the order of calls at once, so that a
+    /// `subscribe` that follows is never undone by it.
+    fn unsubscribe(&self, user: &UserId);
 
     /// Tells the nodes subscribed to `user` that `node` has put out all its connections of the sessions ended by
     /// the login of `generation`.
@@ -271,8 +276,8 @@ pub trait Store: Send + Sync + 'static {
         node: NodeId,
     ) -> Result<(), StoreError>;
 
-    /// The store's clock. An answer at all means that the store can be used.
-    async fn now(&self) -> Result<Timestamp, StoreError>;
+    /// The store's clock, in microseconds since the epoch. An answer at all means that the store can be used.
+    async fn time_us(&self) -> Result<u64, StoreError>;
 
     /// What is there and whether it will do.
     async fn inspect(&self) -> Result<Inspection, StoreError>;
@@ -281,10 +286,8 @@ pub trait Store: Send + Sync + 'static {
     async fn close(&self);
 }
 
-/// What [`Session`] becomes once it has ended; here so that engines agree.
-pub(crate) fn connections_of(session: &Session, renewing: impl Fn(NodeId) -> bool) -> (u32, Option<NodeId>) {
-    let count =
-        session.presence.iter().filter(|held| renewing(held.node)).map(|held| u32::from(held.count)).sum();
-    let latest = session.presence.iter().rev().find(|held| held.count > 0 && renewing(held.node));
-    (count, latest.map(|held| held.node))
+/// `connections` and `nodes` of a [`Record`]; here so that the engines agree.
+pub(crate) fn connections_of(session: &Session, renewing: impl Fn(NodeId) -> bool) -> (u32, Vec<NodeId>) {
+    let held = session.presence.iter().filter(|held| held.count > 0 && renewing(held.node));
+    (held.clone().map(|held| u32::from(held.count)).sum(), held.map(|held| held.node).collect())
 }
