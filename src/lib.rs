@@ -2,9 +2,12 @@
 //!
 //! One direction: `http → enforcer → {domain, store, hub}`. See ARCHITECTURE.md.
 
+pub mod chance;
 pub mod config;
 pub mod domain;
 pub mod enforcer;
 pub mod hub;
+pub mod metrics;
 pub mod protocol;
 pub mod store;
+pub mod sweeper;

@@ -1,174 +1,292 @@
 //! Who is in and who is out: the one place where the store's truth meets this node's sockets.
 //!
-//! Stub of the interface; the implementation follows.
-#![allow(unused_variables, clippy::unused_async)]
+//! Owns: logins, checks, the registration of connections, the dispatch of the store's messages to sockets, and
+//! the renewal that finds what messages missed. Refuses to decide who keeps a seat (the store does, in one
+//! step) and to write a session from memory. Two routes lead to the same eviction: a message, at once, and the
+//! renewal, within one interval. Invariant: a connection is in the hub only while its user's channel is held.
 
-use std::net::IpAddr;
+mod attach;
+mod by;
+mod cache;
+mod check;
+mod clock;
+mod confirmations;
+mod login;
+mod notices;
+mod renewal;
+mod silence;
+mod subscriptions;
+#[cfg(test)]
+mod tests;
+mod view;
+
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use dashmap::DashMap;
+use tokio::time::Instant;
+
+use crate::chance::Chance;
+use crate::config::{NodeConfig, Rate, SeatConfig};
 use crate::domain::{
-    By, DeviceClass, DeviceId, Reason, Record, Role, SessionId, Timestamp, Token, Tombstone, UserId,
+    By, Generation, NodeId, Presence, Reason, Record, SessionId, Timestamp, Tombstone, UserId,
 };
-use crate::hub::Connection;
-use crate::store::{Census, Inspection, StoreError, Target};
+use crate::hub::{Eviction, Hub};
+use crate::metrics::Metrics;
+use crate::store::{Inspection, Store, StoreError, Target};
 
-/// A login whose credentials have been checked.
-#[derive(Debug, Clone)]
-pub struct NewSession {
-    pub user: UserId,
-    /// Unknown devices get an id of their own.
-    pub device_id: Option<DeviceId>,
-    /// At most 64 characters; from the user agent where absent.
-    pub device_name: Option<String>,
-    /// From the user agent where absent.
-    pub device_class: Option<DeviceClass>,
-    /// The header as it came, at most 512 bytes of it are looked at.
-    pub user_agent: String,
-    pub ip: Option<IpAddr>,
-    pub roles: Vec<Role>,
-    /// JSON text of at most 4 KiB.
-    pub data: Option<String>,
-    /// At most `absolute_ttl`, which is the default.
-    pub ttl: Option<Duration>,
-    pub replace: Option<Vec<SessionId>>,
-    /// Wait up to 1 s until the nodes that held the ended connections have answered.
-    pub confirm: bool,
+pub use attach::Attached;
+pub use check::Checked;
+pub use login::{LoginAnswer, NewSession, Takeover};
+
+use cache::CheckCache;
+use clock::StoreClock;
+use confirmations::Confirmations;
+use silence::Silence;
+use subscriptions::{Hold, Subscriptions};
+use view::ActiveView;
+
+/// How long `/readyz` waits for the store.
+const READY_TIMEOUT: Duration = Duration::from_secs(1);
+/// How many sessions used over HTTP are remembered between two renewals. Past that a use is not noted: the
+/// session then looks as old as its last noted use.
+const MAX_TOUCHED: usize = 1_000_000;
+
+/// What one node knows and does about sessions. Shared by all handlers and tasks of the node.
+pub struct Enforcer {
+    node: NodeId,
+    seats: SeatConfig,
+    config: NodeConfig,
+    store: Arc<dyn Store>,
+    hub: Arc<Hub>,
+    chance: Arc<Chance>,
+    metrics: Arc<Metrics>,
+    clock: StoreClock,
+    subscriptions: Arc<Subscriptions>,
+    /// The right of each connection to its user's channel, by session and connection.
+    holds: DashMap<crate::hub::ConnectionId, Hold>,
+    confirmations: Confirmations,
+    cache: Option<CheckCache>,
+    view: ActiveView,
+    /// Sessions used since the last renewal.
+    touched: DashMap<SessionId, Instant>,
+    /// Goodbyes that the store has not heard; the renewal repeats them.
+    departed: DashMap<SessionId, Presence>,
+    /// The highest generation seen.
+    generation: AtomicU64,
+    /// Messages arrive. While they do not, what this node ends is put out here directly.
+    channel_whole: AtomicBool,
+    draining: AtomicBool,
+    silence: Silence,
 }
 
-/// How far the older devices are known to be out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Takeover {
-    /// Nothing ended.
-    None,
-    /// The message is on its way.
-    Sent,
-    /// Every node known to hold an ended connection has answered.
-    Confirmed,
+/// What an enforcer is made of.
+pub struct Parts {
+    pub node: NodeId,
+    pub seats: SeatConfig,
+    pub config: NodeConfig,
+    pub store: Arc<dyn Store>,
+    pub hub: Arc<Hub>,
+    pub chance: Arc<Chance>,
+    pub metrics: Arc<Metrics>,
 }
-
-#[derive(Debug)]
-pub enum LoginAnswer {
-    Seated {
-        token: Token,
-        session: Record,
-        replaced: Vec<Record>,
-        takeover: Takeover,
-    },
-    /// Newest first.
-    Full {
-        sessions: Vec<Record>,
-    },
-    Disabled,
-}
-
-/// What a token is worth.
-#[derive(Debug, Clone)]
-pub enum Checked {
-    Live(Record),
-    Ended(Tombstone),
-    /// Never seen.
-    Unknown,
-}
-
-/// What became of a WebSocket that presented a token.
-pub enum Attached {
-    /// It is registered; run it.
-    Live {
-        record: Record,
-        connection: Connection,
-    },
-    /// Upgrade, tell, close.
-    Ended(Tombstone),
-    /// Too many connections (close 4429).
-    Crowded,
-    Unknown,
-}
-
-pub struct Enforcer;
 
 impl Enforcer {
-    pub async fn login(&self, new: NewSession) -> Result<LoginAnswer, StoreError> {
-        unimplemented!()
+    pub fn new(parts: Parts) -> Arc<Self> {
+        Arc::new(Self {
+            node: parts.node,
+            cache: parts.config.check_cache.map(CheckCache::new),
+            subscriptions: Subscriptions::new(Arc::clone(&parts.store)),
+            seats: parts.seats,
+            config: parts.config,
+            store: parts.store,
+            hub: parts.hub,
+            chance: parts.chance,
+            metrics: parts.metrics,
+            clock: StoreClock::default(),
+            holds: DashMap::new(),
+            confirmations: Confirmations::default(),
+            view: ActiveView::default(),
+            touched: DashMap::new(),
+            departed: DashMap::new(),
+            generation: AtomicU64::new(0),
+            channel_whole: AtomicBool::new(true),
+            draining: AtomicBool::new(false),
+            silence: Silence::default(),
+        })
     }
 
-    /// What `token` is worth, read from the store (or, with `check_cache`, at most that old). A live session is
-    /// marked as seen. `with_data` also reads its data.
-    pub async fn check(&self, token: &Token, with_data: bool) -> Result<Checked, StoreError> {
-        unimplemented!()
-    }
-
-    /// A session by its id, without its token; live or ended. Not a use.
+    /// A session by its id alone, live or ended, with its data. Not a use.
+    ///
+    /// # Errors
+    /// The store's.
     pub async fn session(&self, id: SessionId) -> Result<Option<Record>, StoreError> {
-        unimplemented!()
+        self.metrics.store_call("get", self.store.get(id, true)).await
     }
 
-    /// A user's live sessions, newest first.
+    /// A user's live sessions, newest first, with their data.
+    ///
+    /// # Errors
+    /// The store's.
     pub async fn sessions_of(&self, user: &UserId) -> Result<Vec<Record>, StoreError> {
-        unimplemented!()
+        self.metrics.store_call("sessions_of", self.store.sessions_of(user, self.ghost_after_ms())).await
     }
 
-    /// Ends sessions and puts their sockets out; answers those that it ended.
+    /// Ends live sessions and puts their sockets out, on every node; answers those that it ended.
+    ///
+    /// # Errors
+    /// The store's.
     pub async fn end(
         &self,
         target: Target,
         reason: Reason,
         by: Option<By>,
     ) -> Result<Vec<Record>, StoreError> {
-        unimplemented!()
+        let ended = self.metrics.store_call("end", self.store.end(&target, reason, by.as_ref())).await?;
+        self.settle(&ended);
+        Ok(ended)
     }
 
-    /// `by` as others are told of `session`: its address as `notice_ip` says.
-    pub fn by(&self, session: &Record) -> By {
-        unimplemented!()
+    /// Disables a user, which ends its sessions, or enables it; answers those that it ended.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn set_disabled(&self, user: &UserId, disabled: bool) -> Result<Vec<Record>, StoreError> {
+        let ended = self.metrics.store_call("set_disabled", self.store.set_disabled(user, disabled)).await?;
+        self.settle(&ended);
+        Ok(ended)
     }
 
+    /// Replaces the data of a live session; `None` clears it. Answers the record as it now is, live or ended.
+    ///
+    /// # Errors
+    /// The store's.
     pub async fn set_data(&self, id: SessionId, data: Option<&str>) -> Result<Option<Record>, StoreError> {
-        unimplemented!()
+        self.metrics.store_call("set_data", self.store.set_data(id, data)).await
     }
 
-    /// The active-session view, at most 5 s old.
-    pub async fn active_sessions(&self) -> Result<Arc<Census>, StoreError> {
-        unimplemented!()
+    /// `session` as the sessions that it ends are told of it, its address as `notice_ip` says.
+    pub fn by(&self, session: &Record) -> By {
+        By {
+            session_id: session.session.id,
+            device: session.session.device.clone(),
+            ip: by::shown_ip(session.session.ip, self.seats.notice_ip),
+        }
     }
 
-    /// A bucket of the store; see `Store::throttle`.
-    pub async fn throttle(
-        &self,
-        key: &str,
-        rate: crate::config::Rate,
-        cost: u32,
-    ) -> Result<Option<Duration>, StoreError> {
-        unimplemented!()
+    /// Counts `cost` (0 to look only) against a bucket of the whole cluster. `None`: allowed; else how long to
+    /// stay away.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn throttle(&self, key: &str, rate: Rate, cost: u32) -> Result<Option<Duration>, StoreError> {
+        let period_ms = millis(rate.period);
+        let work = self.store.throttle(key, rate.burst, period_ms, cost);
+        let wait = self.metrics.store_call("throttle", work).await?.map(Duration::from_millis);
+        if wait.is_some() {
+            self.metrics.brakes.inc();
+        }
+        Ok(wait)
     }
 
-    /// Registers a connection for the session of `token`: subscribe, then check again, then count.
-    pub async fn attach(self: &Arc<Self>, token: &Token) -> Result<Attached, StoreError> {
-        unimplemented!()
-    }
-
-    /// The connection is over: uncount it. To be called exactly once for each `Attached::Live`.
-    pub async fn detach(self: &Arc<Self>, connection: Connection) {
-        unimplemented!()
-    }
-
-    /// A person did something; written with the next renewal.
+    /// A person did something, or the session was used: written with the next renewal.
     pub fn touch(&self, id: SessionId) {
-        unimplemented!()
+        if self.touched.len() < MAX_TOUCHED {
+            self.touched.insert(id, Instant::now());
+        }
     }
 
-    /// The store's clock, as this node last knew it; for display.
+    /// The store's clock as this node knows it, for display.
     pub fn now(&self) -> Timestamp {
-        unimplemented!()
+        self.clock.now()
     }
 
-    /// Whether the node can serve: `Err` says why not.
+    pub fn node(&self) -> NodeId {
+        self.node
+    }
+
+    pub fn heartbeat(&self) -> Duration {
+        self.config.heartbeat
+    }
+
+    /// From now on the node is not ready and takes no new connections.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::Release);
+    }
+
+    /// Whether the node can serve.
+    ///
+    /// # Errors
+    /// Why not, for people.
     pub async fn ready(&self) -> Result<(), String> {
-        unimplemented!()
+        if self.draining.load(Ordering::Acquire) {
+            return Err("the node is going away".to_owned());
+        }
+        match tokio::time::timeout(READY_TIMEOUT, self.read_clock()).await {
+            Ok(outcome) => outcome.map_err(|error| error.to_string()),
+            Err(_) => Err("the store does not answer".to_owned()),
+        }
     }
 
+    /// What the store is and what is wrong with it.
+    ///
+    /// # Errors
+    /// The store's.
     pub async fn inspect(&self) -> Result<Inspection, StoreError> {
-        unimplemented!()
+        self.store.inspect().await
     }
+
+    /// Asks the store for its time.
+    async fn read_clock(&self) -> Result<(), StoreError> {
+        let sent = Instant::now();
+        let time_us = self.metrics.store_call("time", self.store.time_us()).await?;
+        self.clock.learn(time_us, sent, Instant::now());
+        Ok(())
+    }
+
+    /// Books sessions that this node has ended. Their sockets hear of it by the message that the store sent in
+    /// the same step, or, while messages may be lost, from here.
+    fn settle(&self, ended: &[Record]) {
+        for record in ended {
+            let Some(end) = &record.end else { continue };
+            self.metrics.ended(end.reason);
+            if !self.channel_whole.load(Ordering::Acquire) {
+                self.evict(record.session.id, end.clone(), None);
+            }
+            self.forget(record.session.id);
+        }
+    }
+
+    /// Puts every connection of an ended session out; answers how many there are on this node.
+    fn evict(
+        &self,
+        id: SessionId,
+        end: Tombstone,
+        on_delivered: Option<Box<dyn FnOnce() + Send + Sync>>,
+    ) -> usize {
+        self.hub.evict(id, &Arc::new(Eviction { end, on_written: None, on_delivered }))
+    }
+
+    /// Drops what this node remembers of an ended session.
+    fn forget(&self, id: SessionId) {
+        self.touched.remove(&id);
+        if let Some(cache) = &self.cache {
+            cache.ended(id);
+        }
+    }
+
+    /// Notes a generation, so that the next login of this node is above it whatever the store has forgotten.
+    fn note_generation(&self, generation: Generation) {
+        self.generation.fetch_max(generation.0, Ordering::AcqRel);
+    }
+
+    fn ghost_after_ms(&self) -> u64 {
+        millis(self.seats.ghost_after)
+    }
+}
+
+/// Whole milliseconds; durations of the configuration are far below the bound.
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

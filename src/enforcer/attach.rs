@@ -1,0 +1,90 @@
+use std::sync::Arc;
+
+use super::{Checked, Enforcer};
+use crate::domain::{Record, SessionId, Token, Tombstone};
+use crate::hub::{Connection, ConnectionId};
+use crate::store::{Attach, StoreError};
+
+/// What became of a WebSocket that presented a token.
+pub enum Attached {
+    /// It is registered: run it, then hand it to [`Enforcer::detach`].
+    Live {
+        record: Record,
+        connection: Connection,
+    },
+    /// Upgrade, tell, close.
+    Ended(Tombstone),
+    /// Its session has as many connections as it may have.
+    Crowded,
+    Unknown,
+}
+
+impl Enforcer {
+    /// Registers a connection for the session of `token`.
+    ///
+    /// The order leaves no gap: the channel is subscribed and the connection is in the hub before the store is
+    /// asked the second time, in the step that counts it. An end before that step is its answer; an end after
+    /// it is a message that finds the connection in the hub.
+    ///
+    /// # Errors
+    /// The store's; nothing is registered then.
+    pub async fn attach(self: &Arc<Self>, token: &Token) -> Result<Attached, StoreError> {
+        let id = token.session();
+        let found = self.metrics.store_call("get", self.store.get(id, false)).await?;
+        let user = match Checked::judge(token, found) {
+            Checked::Live(record) => record.session.user,
+            Checked::Ended(end) => return Ok(Attached::Ended(end)),
+            Checked::Unknown => return Ok(Attached::Unknown),
+        };
+        let hold = self.subscriptions.hold(&user).await?;
+        let registered = self.hub.register(id, &user);
+        let connection = registered.connection;
+        self.holds.insert(connection.id, hold);
+        let mut pending = Pending { enforcer: Arc::clone(self), id, connection: Some(connection.id) };
+        self.metrics.connections.inc();
+        let counting = self.store.attach(id, registered.presence, self.ghost_after_ms());
+        match self.metrics.store_call("attach", counting).await {
+            Ok(Attach::Live(record)) => {
+                pending.connection = None;
+                self.note_generation(record.session.generation);
+                Ok(Attached::Live { record, connection })
+            }
+            Ok(Attach::Ended(Record { end: Some(end), .. })) => Ok(Attached::Ended(end)),
+            Ok(Attach::Crowded) => Ok(Attached::Crowded),
+            Ok(Attach::Ended(_) | Attach::Unknown) => Ok(Attached::Unknown),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The connection is over: forgets it and uncounts it in the store. To be called once for each
+    /// [`Attached::Live`]; a second call does nothing.
+    pub async fn detach(&self, session: SessionId, connection: ConnectionId) {
+        let Some(removed) = self.hub.remove(session, connection) else { return };
+        self.metrics.connections.dec();
+        self.departed.insert(session, removed.presence);
+        self.holds.remove(&connection);
+        let uncounting = self.store.detach(session, removed.presence);
+        match self.metrics.store_call("detach", uncounting).await {
+            // A newer goodbye of the same session may stand there by now.
+            Ok(()) => drop(self.departed.remove_if(&session, |_, left| *left == removed.presence)),
+            Err(error) => tracing::debug!(%session, %error, "the goodbye is repeated by the next renewal"),
+        }
+    }
+}
+
+/// A connection that is in the hub but not yet known to be counted; taken back if it comes to nothing, also
+/// when the future that attaches it is dropped half-way.
+struct Pending {
+    enforcer: Arc<Enforcer>,
+    id: SessionId,
+    connection: Option<ConnectionId>,
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            let (enforcer, id) = (Arc::clone(&self.enforcer), self.id);
+            tokio::spawn(async move { enforcer.detach(id, connection).await });
+        }
+    }
+}

@@ -1,0 +1,173 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use futures_util::stream;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::{Enforcer, millis};
+use crate::domain::{Partition, SessionId};
+use crate::hub::Command;
+use crate::protocol::CloseCode;
+use crate::store::Renewal;
+
+/// A renewal interval is cut into this many slots at most; each partition has its own.
+const MAX_SLOTS: u32 = 64;
+/// A slot is never shorter than this.
+const MIN_SLOT: Duration = Duration::from_millis(20);
+/// Sessions in one store call, so that no call holds the store for long.
+const BATCH: usize = 128;
+/// Store calls under way at once.
+const CONCURRENT: usize = 8;
+/// Over how long the check of all sessions after a gap is spread.
+const RECONCILE_OVER: Duration = Duration::from_secs(1);
+
+type Batches = BTreeMap<Partition, Vec<Renewal>>;
+
+impl Enforcer {
+    /// Renews until `shutdown`: every partition once each interval, each in its own slot, so that a lost
+    /// message costs at most one interval and the store sees an even trickle.
+    pub async fn run_renewal(self: Arc<Self>, shutdown: CancellationToken) {
+        let every = self.config.renew_every(self.seats.ghost_after);
+        let slots = slots_of(every);
+        let mut ticks = tokio::time::interval_at(
+            // Nodes that start together should not renew together.
+            Instant::now() + self.chance.up_to(every / slots),
+            every / slots,
+        );
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        for slot in (0..slots).cycle() {
+            if shutdown.run_until_cancelled(ticks.tick()).await.is_none() {
+                return;
+            }
+            if slot == 0 {
+                self.check_on_store().await;
+            }
+            let batches = self.collect(|partition| u32::from(partition.index()) % slots == slot);
+            self.renew(batches).await;
+        }
+    }
+
+    /// Checks every session of this node now: after a gap, when messages may have been lost.
+    pub(super) async fn reconcile(&self) {
+        let start = Instant::now();
+        let slots = slots_of(RECONCILE_OVER);
+        // A shift of a random slot, so that the nodes of a cluster do not walk in step.
+        let first = self.chance.bytes::<1>()[0];
+        for slot in 0..slots {
+            let slot = (slot + u32::from(first)) % slots;
+            let batches = self.collect(|partition| u32::from(partition.index()) % slots == slot);
+            if !batches.is_empty() {
+                self.renew(batches).await;
+                tokio::time::sleep(RECONCILE_OVER / slots).await;
+            }
+        }
+        self.metrics.reconcile_seconds.observe(start.elapsed().as_secs_f64());
+    }
+
+    /// Writes what is not yet written: uses and goodbyes of the last interval. For the end of a node.
+    pub async fn flush(&self) {
+        self.renew(self.collect(|_| true)).await;
+    }
+
+    /// What there is to renew in the partitions that `wanted` takes.
+    fn collect(&self, wanted: impl Fn(Partition) -> bool) -> Batches {
+        let mut batches = Batches::new();
+        let mut add = |id: SessionId, presence| {
+            let seen = self.touched.remove(&id).map(|(_, at)| millis(at.elapsed()));
+            let renewal = Renewal { id, seen_ago_ms: seen, presence };
+            batches.entry(id.partition()).or_default().push(renewal);
+        };
+        let mut connected = self.hub.sessions();
+        connected.retain(|(id, _)| wanted(id.partition()));
+        for (id, presence) in &connected {
+            self.departed.remove_if(id, |_, left| left.sequence <= presence.sequence);
+            add(*id, Some(*presence));
+        }
+        let departed: Vec<_> = self.departed.iter().map(|entry| (*entry.key(), *entry.value())).collect();
+        for (id, presence) in departed.into_iter().filter(|(id, _)| wanted(id.partition())) {
+            add(id, Some(presence));
+        }
+        let touched: Vec<_> = self.touched.iter().map(|entry| *entry.key()).collect();
+        for id in touched.into_iter().filter(|id| wanted(id.partition())) {
+            add(id, None);
+        }
+        batches
+    }
+
+    async fn renew(&self, batches: Batches) {
+        let mut calls = Vec::with_capacity(batches.len());
+        for (partition, sessions) in &batches {
+            calls.extend(sessions.chunks(BATCH).map(|batch| (*partition, batch)));
+        }
+        stream::iter(calls)
+            .for_each_concurrent(CONCURRENT, |(partition, batch)| self.renew_batch(partition, batch))
+            .await;
+    }
+
+    async fn renew_batch(&self, partition: Partition, batch: &[Renewal]) {
+        let call = self.store.renew(self.node, partition, batch, self.ghost_after_ms());
+        match self.metrics.store_call("renew", call).await {
+            Ok(renewed) => {
+                self.metrics.renewal("ok");
+                for renewal in batch {
+                    if let Some(presence) = renewal.presence {
+                        self.departed.remove_if(&renewal.id, |_, left| *left == presence);
+                    }
+                }
+                for record in renewed.ended {
+                    if let Some(end) = record.end {
+                        self.on_found_ended(record.session.id, end);
+                    }
+                }
+                for id in renewed.missing {
+                    tracing::warn!(session = %id, "the store has lost a session");
+                    self.forget(id);
+                    self.hub.send(id, &Command::Close(CloseCode::UNKNOWN_TOKEN));
+                }
+            }
+            Err(error) => {
+                self.metrics.renewal("failed");
+                tracing::debug!(%partition, %error, "a renewal failed; the next one repeats it");
+                self.put_back(batch);
+            }
+        }
+    }
+
+    /// Uses that were not written are kept for the next renewal.
+    fn put_back(&self, batch: &[Renewal]) {
+        for renewal in batch {
+            let Some(ago) = renewal.seen_ago_ms else { continue };
+            if let Some(at) = Instant::now().checked_sub(Duration::from_millis(ago)) {
+                self.touched.entry(renewal.id).or_insert(at);
+            }
+        }
+    }
+
+    /// Reads the store's clock, once an interval, and notes how long the store has been silent.
+    async fn check_on_store(&self) {
+        match self.read_clock().await {
+            Ok(()) => self.silence.heard(&self.metrics),
+            Err(error) => self.silence.unheard(&self.metrics, &error),
+        }
+    }
+}
+
+fn slots_of(interval: Duration) -> u32 {
+    let most = interval.as_millis() / MIN_SLOT.as_millis();
+    u32::try_from(most).unwrap_or(MAX_SLOTS).clamp(1, MAX_SLOTS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slots_are_neither_too_many_nor_too_short() {
+        for (interval_ms, slots) in [(1, 1), (20, 1), (100, 5), (15_000, 64)] {
+            assert_eq!(slots_of(Duration::from_millis(interval_ms)), slots);
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! The enforcer against a store in memory.

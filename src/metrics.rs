@@ -1,0 +1,220 @@
+//! What a node counts, for Prometheus. One registry a node, so that a process can run several.
+
+use std::sync::atomic::AtomicU64;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+
+use crate::domain::Reason;
+use crate::store::StoreError;
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ResultLabel {
+    result: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ReasonLabel {
+    reason: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct CallLabel {
+    call: &'static str,
+    result: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct CallNameLabel {
+    call: &'static str,
+}
+
+/// Seconds, from 50 µs to 10 s: a takeover takes well under a millisecond, a lost reply some seconds.
+const SECONDS: [f64; 16] = [
+    0.000_05, 0.000_1, 0.000_2, 0.000_3, 0.000_5, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 2.5,
+    10.0,
+];
+
+fn seconds() -> Histogram {
+    Histogram::new(SECONDS)
+}
+
+/// The counters of one node. All fields are cheap to clone and to bump.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    pub connections: Gauge,
+    /// Live sessions in the whole store, as last counted for the active-session view or the sweeper.
+    pub sessions: Gauge<i64, std::sync::atomic::AtomicI64>,
+    logins: Family<ResultLabel, Counter>,
+    ended: Family<ReasonLabel, Counter>,
+    /// From the store's decision to the end of the write to the older device's socket.
+    pub takeover_seconds: Histogram,
+    pub renewals: Family<ResultLabel, Counter>,
+    pub found_by_renewal: Counter,
+    pub sweeps: Counter,
+    pub swept: Counter,
+    store_calls: Family<CallLabel, Counter>,
+    store_seconds: Family<CallNameLabel, Histogram, fn() -> Histogram>,
+    pub pubsub_gaps: Counter,
+    pub pubsub_connected: Gauge,
+    pub reconcile_seconds: Histogram,
+    pub unconfirmed: Counter,
+    pub brakes: Counter,
+    /// Seconds since the store last answered a renewal.
+    pub store_silence_seconds: Gauge<f64, AtomicU64>,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Metrics {
+    pub fn new() -> Self {
+        let mut metrics = Self {
+            registry: Registry::with_prefix("hotseat"),
+            connections: Gauge::default(),
+            sessions: Gauge::default(),
+            logins: Family::default(),
+            ended: Family::default(),
+            takeover_seconds: seconds(),
+            renewals: Family::default(),
+            found_by_renewal: Counter::default(),
+            sweeps: Counter::default(),
+            swept: Counter::default(),
+            store_calls: Family::default(),
+            store_seconds: Family::new_with_constructor(seconds as fn() -> Histogram),
+            pubsub_gaps: Counter::default(),
+            pubsub_connected: Gauge::default(),
+            reconcile_seconds: seconds(),
+            unconfirmed: Counter::default(),
+            brakes: Counter::default(),
+            store_silence_seconds: Gauge::default(),
+        };
+        metrics.register();
+        metrics
+    }
+
+    fn register(&mut self) {
+        let registry = &mut self.registry;
+        registry.register("connections", "WebSockets on this node", self.connections.clone());
+        registry.register("sessions", "Live sessions in the store, as last counted", self.sessions.clone());
+        registry.register("logins", "Logins by result", self.logins.clone());
+        registry.register(
+            "sessions_ended",
+            "Sessions ended through this node, by reason",
+            self.ended.clone(),
+        );
+        registry.register_with_unit(
+            "takeover",
+            "From the store's decision to the write to the older device's socket",
+            Unit::Seconds,
+            self.takeover_seconds.clone(),
+        );
+        registry.register("renewals", "Renewal batches by result", self.renewals.clone());
+        registry.register(
+            "found_by_renewal",
+            "Ended sessions whose message never came and that a renewal found",
+            self.found_by_renewal.clone(),
+        );
+        registry.register("sweeps", "Rounds of the sweeper over all partitions", self.sweeps.clone());
+        registry.register("swept", "Sessions that the sweeper ended", self.swept.clone());
+        registry.register("store_calls", "Store calls by call and result", self.store_calls.clone());
+        registry.register_with_unit(
+            "store_call",
+            "Time of store calls",
+            Unit::Seconds,
+            self.store_seconds.clone(),
+        );
+        registry.register("pubsub_gaps", "Times that messages may have been lost", self.pubsub_gaps.clone());
+        registry.register("pubsub_connected", "1 while messages arrive", self.pubsub_connected.clone());
+        registry.register_with_unit(
+            "reconcile",
+            "Time to check all sessions after a gap",
+            Unit::Seconds,
+            self.reconcile_seconds.clone(),
+        );
+        registry.register(
+            "kicks_unconfirmed",
+            "Confirmations that did not come in time",
+            self.unconfirmed.clone(),
+        );
+        registry.register("brakes", "Logins refused for too many failures", self.brakes.clone());
+        registry.register_with_unit(
+            "store_silence",
+            "Since the store last answered",
+            Unit::Seconds,
+            self.store_silence_seconds.clone(),
+        );
+    }
+
+    pub fn login(&self, result: &'static str) {
+        self.logins.get_or_create(&ResultLabel { result }).inc();
+    }
+
+    pub fn ended(&self, reason: Reason) {
+        self.ended.get_or_create(&ReasonLabel { reason: reason.as_str() }).inc();
+    }
+
+    pub fn renewal(&self, result: &'static str) {
+        self.renewals.get_or_create(&ResultLabel { result }).inc();
+    }
+
+    /// Runs a store call and counts its result and time.
+    pub async fn store_call<T>(
+        &self,
+        call: &'static str,
+        work: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        let start = tokio::time::Instant::now();
+        let outcome = work.await;
+        let result = match &outcome {
+            Ok(_) => "ok",
+            Err(StoreError::Unavailable(_)) => "unavailable",
+            Err(StoreError::OutcomeUnknown(_)) => "unknown",
+            Err(StoreError::Corrupt(_)) => "corrupt",
+        };
+        self.store_calls.get_or_create(&CallLabel { call, result }).inc();
+        self.store_seconds.get_or_create(&CallNameLabel { call }).observe(start.elapsed().as_secs_f64());
+        outcome
+    }
+
+    /// The text exposition (OpenMetrics 1.0).
+    pub fn encode(&self) -> String {
+        let mut text = String::new();
+        // Writing to a String cannot fail.
+        let _ = prometheus_client::encoding::text::encode(&mut text, &self.registry);
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_counted_is_shown_under_its_name() {
+        let metrics = Metrics::new();
+        metrics.login("seated");
+        metrics.ended(Reason::Takeover);
+        let lost =
+            metrics.store_call::<()>("login", async { Err(StoreError::OutcomeUnknown(String::new())) });
+        assert!(lost.await.is_err());
+        let text = metrics.encode();
+        for line in [
+            "hotseat_logins_total{result=\"seated\"} 1",
+            "hotseat_sessions_ended_total{reason=\"takeover\"} 1",
+            "hotseat_store_calls_total{call=\"login\",result=\"unknown\"} 1",
+            "hotseat_takeover_seconds_count 0",
+            "hotseat_pubsub_gaps_total 0",
+        ] {
+            assert!(text.contains(line), "{line} is missing in {text}");
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! Ends what nobody touches: sessions past their deadline.
+//!
+//! Owns the rounds over the partitions. The store does the work in bounded batches under a lease a partition,
+//! so several nodes may sweep at once; the lease only saves work. Cost grows with what is due.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::chance::Chance;
+use crate::domain::{NodeId, Partition};
+use crate::metrics::Metrics;
+use crate::store::{Store, StoreError};
+
+/// Batches of one partition in one round; what is left then waits for the next round.
+const MAX_BATCHES: usize = 20_000;
+
+pub struct Sweeper {
+    pub node: NodeId,
+    pub store: Arc<dyn Store>,
+    pub metrics: Arc<Metrics>,
+    pub chance: Arc<Chance>,
+    pub interval: Duration,
+}
+
+impl Sweeper {
+    /// Sweeps all partitions once each interval, jittered by a tenth so that nodes drift apart.
+    pub async fn run(self, shutdown: CancellationToken) {
+        loop {
+            let pause = self.interval.mul_f64(0.9) + self.chance.up_to(self.interval / 5);
+            if shutdown.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
+                return;
+            }
+            if let Some(round) = shutdown.run_until_cancelled(self.round()).await {
+                match round {
+                    Ok(0) => {}
+                    Ok(swept) => tracing::info!(swept, "ended sessions past their deadline"),
+                    Err(error) => tracing::debug!(%error, "the sweep goes on in the next round"),
+                }
+            }
+        }
+    }
+
+    /// One round; answers how many sessions it ended.
+    ///
+    /// # Errors
+    /// The store's, at the first partition that could not be swept.
+    pub async fn round(&self) -> Result<u64, StoreError> {
+        let start = Instant::now();
+        let mut ended = 0;
+        for partition in Partition::all() {
+            for _ in 0..MAX_BATCHES {
+                let work = self.store.sweep(partition, self.node);
+                let swept = self.metrics.store_call("sweep", work).await?;
+                ended += u64::from(swept.ended);
+                if !swept.more || swept.leased {
+                    break;
+                }
+            }
+        }
+        self.metrics.sweeps.inc();
+        self.metrics.swept.inc_by(ended);
+        tracing::debug!(ended, took_ms = start.elapsed().as_millis(), "swept");
+        Ok(ended)
+    }
+}
