@@ -1,1 +1,126 @@
+//! The contract of [`Store`] as tests: one suite, run on every engine.
+//!
+//! An engine's tests say `conformance_suite!(crate::path::to::open)`, where `open` is an async function that makes a
+//! fresh, empty store as a [`Bench`]; every case becomes a test of its own. Engines keep their own time, so cases use short
+//! deadlines and poll the store's clock until they have passed; bounds that a slow machine could break are wide.
 
+pub(crate) mod channel;
+pub(crate) mod ends;
+pub(crate) mod equivalence;
+pub(crate) mod events;
+pub(crate) mod logins;
+pub(crate) mod presence;
+pub(crate) mod races;
+mod support;
+pub(crate) mod sweeps;
+
+pub(crate) use support::Bench;
+
+/// Makes one test of each case; `open` is the whole path of an `async fn() -> Bench`.
+macro_rules! conformance_suite {
+    ($open:path) => {
+        $crate::store::conformance::with_cases!(conformance_tests, $open);
+    };
+}
+
+macro_rules! conformance_tests {
+    ($open:path; $($file:ident: $($case:ident)+;)+) => {
+        $(mod $file {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $case() {
+                let mut bench = $open().await;
+                $crate::store::conformance::$file::$case(&mut bench).await;
+                bench.close().await;
+            })+
+        })+
+    };
+}
+
+/// Every case there is. One that is missing here is dead code, which the compiler refuses.
+macro_rules! with_cases {
+    ($callback:ident, $open:path) => {
+        $crate::store::conformance::$callback! { $open;
+            logins:
+                a_login_is_seated_and_can_be_read
+                a_session_unknown_to_the_store_is_none
+                a_newer_login_ends_the_oldest_and_says_by_whom
+                under_victim_idle_the_longest_unseen_goes
+                a_class_limit_is_filled_within_the_class
+                the_same_device_replaces_itself_whatever_on_full_says
+                deny_new_refuses_with_the_holders_newest_first_and_changes_nothing
+                deny_new_is_not_blocked_by_a_ghost
+                deny_new_is_blocked_by_a_session_that_is_present
+                choose_ends_what_was_picked
+                choose_that_falls_short_ends_nothing
+                a_disabled_user_is_refused_until_enabled
+                what_a_login_ended_comes_in_order_of_generation_with_its_data
+                sessions_past_their_deadline_hold_no_seat_and_are_not_replaced
+                generations_rise_above_the_floor
+                ;
+            races:
+                a_login_sent_again_answers_as_the_first
+                a_login_sent_again_after_it_ended_answers_as_it_ended
+                a_login_sent_twice_at_once_counts_once
+                of_two_thousand_logins_at_once_the_highest_generation_survives
+                of_many_logins_at_once_the_three_highest_survive
+                under_deny_new_the_first_three_of_many_are_seated
+                generations_of_simultaneous_logins_are_distinct
+                ;
+            presence:
+                an_attached_connection_is_counted_and_is_a_use
+                attaching_to_an_ended_or_unknown_session_is_refused
+                sixteen_connections_are_all_over_every_node
+                a_node_that_stopped_renewing_does_not_count
+                a_late_goodbye_does_not_undo_a_newer_count
+                the_latest_connections_node_comes_last
+                a_goodbye_is_a_use
+                a_renewal_reports_what_is_not_live
+                a_renewal_ends_what_is_past_its_deadline
+                a_renewal_extends_what_was_used
+                a_renewal_corrects_the_presence
+                a_renewal_stamps_the_node
+                ;
+            ends:
+                ending_one_session_leaves_the_others
+                ending_all_of_a_user_or_all_but_one
+                only_live_sessions_are_ended_and_only_once
+                ending_a_lapsed_session_leaves_it_lapsed
+                an_idle_session_is_over_at_its_deadline
+                ended_never_becomes_live
+                data_are_replaced_and_cleared
+                data_of_an_ended_session_are_not_touched
+                disabling_ends_every_session
+                ;
+            sweeps:
+                a_census_is_exact_and_newest_first
+                a_census_does_not_count_what_is_past_its_deadline
+                a_sweep_ends_at_most_fifty_and_says_that_there_is_more
+                a_swept_session_keeps_its_reason
+                a_sweep_leaves_a_session_whose_deadline_was_extended
+                a_sweep_of_a_clean_partition_does_nothing
+                ;
+            events:
+                a_login_is_one_event_with_what_it_ended
+                ends_are_events_with_reason_and_by_whom
+                events_are_newest_first_and_limited
+                events_of_a_user_are_nobody_elses
+                ;
+            channel:
+                a_takeover_tells_who_ended_and_by_whom
+                other_ends_are_told_without_confirmation
+                nobody_hears_of_users_that_they_did_not_subscribe_to
+                a_login_that_ends_nothing_is_not_told
+                an_acknowledgement_reaches_the_subscribed
+                a_bucket_empties_and_refills
+                looking_at_a_bucket_takes_nothing
+                the_store_tells_the_time_and_what_it_is
+                a_closed_store_is_unavailable
+                ;
+            equivalence:
+                every_login_is_decided_as_the_rule_says
+                ;
+        }
+    };
+}
+
+pub(crate) use {conformance_suite, conformance_tests, with_cases};

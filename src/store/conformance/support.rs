@@ -1,0 +1,210 @@
+//! What the cases have in common: a store to test, logins to send, time that passes.
+
+use std::any::Any;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout};
+
+use crate::chance::Chance;
+use crate::domain::{
+    By, Device, DeviceClass, DeviceId, Generation, NodeId, OnFull, Partition, Presence, Record, Role,
+    SeatLimits, SessionId, Timestamp, TokenHash, UserId, Victim,
+};
+use crate::store::{Login, LoginOutcome, Message, Notice, Store};
+
+/// No case waits longer than that for anything.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// `ghost_after` where a case does not play with it.
+pub(crate) const GHOST_AFTER_MS: u64 = 60_000;
+
+/// A fresh store under test.
+pub(crate) struct Bench {
+    pub store: Arc<dyn Store>,
+    pub notices: mpsc::Receiver<Notice>,
+    /// A second node's handle on the same store, where the engine allows one.
+    second: Option<(Arc<dyn Store>, mpsc::Receiver<Notice>)>,
+    /// The directory or server behind it; dropped last.
+    _behind: Box<dyn Any + Send>,
+}
+
+impl Bench {
+    pub(crate) fn new(
+        store: Arc<dyn Store>,
+        notices: mpsc::Receiver<Notice>,
+        behind: impl Any + Send,
+    ) -> Self {
+        Self { store, notices, second: None, _behind: Box::new(behind) }
+    }
+
+    /// Adds a second node's handle on the same store.
+    #[allow(dead_code, reason = "for engines that serve more than one node")]
+    pub(crate) fn with_second(mut self, store: Arc<dyn Store>, notices: mpsc::Receiver<Notice>) -> Self {
+        self.second = Some((store, notices));
+        self
+    }
+
+    /// A second node's handle, or the first where the engine serves one node.
+    pub(super) fn second(&self) -> &Arc<dyn Store> {
+        self.second.as_ref().map_or(&self.store, |(store, _)| store)
+    }
+
+    pub(crate) async fn close(self) {
+        self.store.close().await;
+        if let Some((store, _)) = &self.second {
+            store.close().await;
+        }
+    }
+
+    /// Sends a login that is expected to be seated.
+    pub(super) async fn seat(&self, login: &Login) -> Seated {
+        seated(self.store.login(login).await.unwrap())
+    }
+
+    pub(super) async fn get(&self, id: SessionId) -> Record {
+        self.store.get(id, true).await.unwrap().expect("the session is known")
+    }
+
+    pub(super) async fn sessions_of(&self, user: &UserId) -> Vec<Record> {
+        self.store.sessions_of(user, GHOST_AFTER_MS).await.unwrap()
+    }
+
+    pub(super) async fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.store.time_us().await.unwrap() / 1000)
+    }
+
+    /// Waits until the store's clock has passed `at`.
+    pub(super) async fn pass(&self, at: Timestamp) {
+        let start = Instant::now();
+        while self.now().await <= at {
+            assert!(start.elapsed() < PATIENCE, "the store's clock stands still");
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+
+    /// Waits until the store's clock shows another millisecond.
+    pub(super) async fn tick(&self) {
+        self.pass(self.now().await).await;
+    }
+
+    /// The next message on the notices; gaps are passed over.
+    pub(super) async fn message(&mut self) -> Message {
+        let next = async {
+            loop {
+                match self.notices.recv().await {
+                    Some(Notice::Message(message)) => return message,
+                    Some(Notice::Gap { .. }) => {}
+                    None => panic!("the notices have ended"),
+                }
+            }
+        };
+        timeout(PATIENCE, next).await.expect("a message arrives")
+    }
+}
+
+/// A login that was seated, and what it ended.
+pub(super) struct Seated {
+    pub session: Record,
+    pub replaced: Vec<Record>,
+}
+
+pub(super) fn seated(outcome: LoginOutcome) -> Seated {
+    match outcome {
+        LoginOutcome::Seated { session, replaced } => Seated { session, replaced },
+        other => panic!("not seated: {other:?}"),
+    }
+}
+
+pub(super) fn full(outcome: LoginOutcome) -> Vec<Record> {
+    match outcome {
+        LoginOutcome::Full { sessions } => sessions,
+        other => panic!("not full: {other:?}"),
+    }
+}
+
+pub(super) fn ids(records: &[Record]) -> Vec<SessionId> {
+    records.iter().map(|record| record.session.id).collect()
+}
+
+pub(super) fn user(name: &str) -> UserId {
+    UserId::parse("user", name).unwrap()
+}
+
+pub(super) fn node(number: u8) -> NodeId {
+    NodeId::from_bytes([number; 8])
+}
+
+pub(super) fn held(node: NodeId, count: u16, sequence: u32) -> Presence {
+    Presence { node, count, sequence }
+}
+
+/// Users that all lie in one partition, and that partition.
+pub(super) fn neighbours(count: usize) -> (Partition, Vec<UserId>) {
+    let partition = Partition::of(&user("neighbour"));
+    let all = (0..).map(|number| user(&format!("neighbour{number}")));
+    (partition, all.filter(|user| Partition::of(user) == partition).take(count).collect())
+}
+
+/// A session id that no store has seen.
+pub(super) fn fresh_id(user: &UserId) -> SessionId {
+    let random = Chance::system().bytes();
+    SessionId::new(Partition::of(user), Timestamp::from_millis(1_790_000_000_000), random)
+}
+
+/// A login of `user` on a device of its own, under one seat in all and `kick_old`, with long deadlines.
+pub(super) fn login(user: &UserId) -> Login {
+    static NUMBER: AtomicU32 = AtomicU32::new(1);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let id = fresh_id(user);
+    let device = Device {
+        id: DeviceId::parse(&format!("device-{number}")).unwrap(),
+        name: format!("Device {number}"),
+        class: DeviceClass::Desktop,
+    };
+    Login {
+        id,
+        token_hash: TokenHash(Chance::system().bytes()),
+        user: user.clone(),
+        by: By { session_id: id, device: device.clone(), ip: Some("192.0.2.0".into()) },
+        device,
+        user_agent: "Firefox 128 on Linux".into(),
+        ip: Some("192.0.2.7".parse().unwrap()),
+        roles: vec![Role::parse("member").unwrap()],
+        data: None,
+        ttl_ms: 3_600_000,
+        idle_ttl_ms: 1_800_000,
+        limits: in_all(1),
+        on_full: OnFull::KickOld,
+        victim: Victim::Oldest,
+        replace: Vec::new(),
+        ghost_after_ms: GHOST_AFTER_MS,
+        generation_floor: Generation(0),
+        confirm: false,
+    }
+}
+
+/// The same with `seats` in all.
+pub(super) fn login_of(user: &UserId, seats: u32) -> Login {
+    Login { limits: in_all(seats), ..login(user) }
+}
+
+pub(super) fn in_all(seats: u32) -> SeatLimits {
+    SeatLimits { of_class: None, in_all: Some(seats) }
+}
+
+/// Puts a login on another device.
+pub(super) fn on_device(mut login: Login, device: &Device) -> Login {
+    login.device = device.clone();
+    login.by.device = device.clone();
+    login
+}
+
+/// Puts a login on a device of another class.
+pub(super) fn of_class(mut login: Login, class: DeviceClass) -> Login {
+    login.device.class = class;
+    login.by.device.class = class;
+    login
+}

@@ -1,0 +1,124 @@
+//! The channel of each user, inside the process.
+//!
+//! Owns who is subscribed and the queue to the node. Messages arrive here after their commit. Refuses to wait:
+//! when the queue is full, messages are dropped and the node is told of a gap, which makes it check all its
+//! sessions; invariant: a message about a subscribed user is delivered or covered by a gap told later.
+
+use std::collections::HashSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::mpsc;
+
+use crate::domain::UserId;
+use crate::store::{Message, NOTICE_QUEUE, Notice};
+
+pub(super) struct Channel {
+    notices: mpsc::Sender<Notice>,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    subscribed: HashSet<String>,
+    gap: Gap,
+}
+
+#[derive(Default, PartialEq, Eq)]
+enum Gap {
+    #[default]
+    Whole,
+    /// Messages are being dropped, the node does not know it yet.
+    Lost,
+    /// The node knows that it lost messages, but not yet that the channel is whole again.
+    Told,
+}
+
+impl Channel {
+    pub(super) fn new() -> (Self, mpsc::Receiver<Notice>) {
+        let (notices, receiver) = mpsc::channel(NOTICE_QUEUE);
+        (Self { notices, inner: Mutex::default() }, receiver)
+    }
+
+    pub(super) fn subscribe(&self, user: &UserId) {
+        self.lock().subscribed.insert(user.as_str().to_owned());
+    }
+
+    pub(super) fn unsubscribe(&self, user: &UserId) {
+        self.lock().subscribed.remove(user.as_str());
+    }
+
+    pub(super) fn deliver(&self, message: Message) {
+        let (Message::Ended(crate::store::Ended { user, .. }) | Message::Ack { user, .. }) = &message;
+        let mut inner = self.lock();
+        if !inner.subscribed.contains(user) {
+            return;
+        }
+        self.tell_gap(&mut inner);
+        if inner.gap != Gap::Whole || self.notices.try_send(Notice::Message(message)).is_err() {
+            inner.gap = Gap::Lost;
+        }
+    }
+
+    /// Tells the node of a gap as soon as its queue has room again. Called with every message and every second.
+    pub(super) fn mend(&self) {
+        self.tell_gap(&mut self.lock());
+    }
+
+    fn tell_gap(&self, inner: &mut Inner) {
+        if inner.gap == Gap::Lost && self.notices.try_send(Notice::Gap { connected: false }).is_ok() {
+            inner.gap = Gap::Told;
+        }
+        if inner.gap == Gap::Told && self.notices.try_send(Notice::Gap { connected: true }).is_ok() {
+            inner.gap = Gap::Whole;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        // Nothing panics while it is held, and a set of names can't be left half-written.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Generation;
+
+    fn ack(generation: u64) -> Message {
+        Message::Ack { user: "user1".to_owned(), generation: Generation(generation), node: "0".repeat(16) }
+    }
+
+    #[test]
+    fn a_full_queue_becomes_a_gap_that_is_told_once_there_is_room() {
+        let (channel, mut notices) = Channel::new();
+        channel.subscribe(&UserId::parse("user", "user1").unwrap());
+        for number in 0..=NOTICE_QUEUE as u64 {
+            channel.deliver(ack(number));
+        }
+        channel.mend();
+        for number in 0..NOTICE_QUEUE as u64 {
+            let got = notices.try_recv().unwrap();
+            assert!(
+                matches!(got, Notice::Message(Message::Ack { generation, .. }) if generation.0 == number)
+            );
+        }
+        assert!(notices.try_recv().is_err(), "the last message was dropped");
+
+        channel.mend();
+        assert!(matches!(notices.try_recv().unwrap(), Notice::Gap { connected: false }));
+        assert!(matches!(notices.try_recv().unwrap(), Notice::Gap { connected: true }));
+        channel.deliver(ack(7));
+        assert!(matches!(notices.try_recv().unwrap(), Notice::Message(_)));
+    }
+
+    #[test]
+    fn nobody_hears_of_users_that_they_did_not_ask_for() {
+        let (channel, mut notices) = Channel::new();
+        let user = UserId::parse("user", "user1").unwrap();
+        channel.deliver(ack(1));
+        channel.subscribe(&user);
+        channel.unsubscribe(&user);
+        channel.deliver(ack(2));
+        assert!(notices.try_recv().is_err());
+    }
+}

@@ -1,0 +1,106 @@
+//! Ending sessions other than by a login, their data, and the sweep.
+
+use super::state::Entry;
+use super::step::{Cause, Step};
+use crate::domain::{By, NodeId, Partition, Reason, Record, SessionId, UserId};
+use crate::store::{Event, EventKind, StoreError, Swept, Target};
+
+/// How many index entries one round looks at.
+const SWEEP_LIMIT: usize = 50;
+/// How long a round may keep others out if its node dies.
+const LEASE_MS: u64 = 10_000;
+/// Nodes renew within `ghost_after`; one that did not for a day is gone.
+const STAMP_KEPT_MS: u64 = 24 * 60 * 60 * 1000;
+
+pub(super) fn end(step: &mut Step<'_>, target: &Target, reason: Reason, by: Option<&By>) -> Vec<Record> {
+    let user = match target {
+        Target::Session(id) => match step.state.entry(*id) {
+            Some(entry) => entry.session.user.clone(),
+            None => return Vec::new(),
+        },
+        Target::User(user) | Target::Others(user, _) => user.clone(),
+    };
+    let wanted = |id: &SessionId| match target {
+        Target::Session(only) => id == only,
+        Target::User(_) => true,
+        Target::Others(_, but) => id != but,
+    };
+    end_where(step, &user, wanted, &Cause { reason, by })
+}
+
+fn end_where(
+    step: &mut Step<'_>,
+    user: &UserId,
+    wanted: impl Fn(&SessionId) -> bool,
+    cause: &Cause<'_>,
+) -> Vec<Record> {
+    let (mut standing, mut lapsed) = step.standing_and_lapsed(user);
+    standing.retain(&wanted);
+    lapsed.retain(&wanted);
+    step.lapse(user, &lapsed);
+    step.end_all(user, &standing, cause)
+}
+
+pub(super) fn set_disabled(step: &mut Step<'_>, user: &UserId, disabled: bool) -> Vec<Record> {
+    if step.state.set_disabled(user, disabled) {
+        step.changes.disabled.insert(user.clone(), disabled);
+        step.state.changed_in = step.batch;
+        step.log(Event {
+            at: step.now(),
+            kind: if disabled { EventKind::Disabled } else { EventKind::Enabled },
+            user: user.clone(),
+            session: None,
+            reason: None,
+            by: None,
+            ended: Vec::new(),
+        });
+    }
+    if !disabled {
+        return Vec::new();
+    }
+    end_where(step, user, |_| true, &Cause { reason: Reason::Disabled, by: None })
+}
+
+pub(super) fn set_data(
+    step: &mut Step<'_>,
+    id: SessionId,
+    data: Option<&str>,
+) -> Result<Option<Record>, StoreError> {
+    let now = step.now();
+    let live = |entry: &&mut Entry| entry.end.is_none() && entry.session.lapsed(now).is_none();
+    if let Some(entry) = step.state.entry_mut(id).filter(live) {
+        entry.data = data.map(Box::from);
+        step.mark_seen(id, now);
+        step.touch_record(id);
+        step.changes.data.insert(id);
+    }
+    step.find(id)
+}
+
+pub(super) fn sweep(step: &mut Step<'_>, partition: Partition, node: NodeId) -> Result<Swept, StoreError> {
+    let now = step.now();
+    let part = step.state.part(partition);
+    if part.lease.is_some_and(|(holder, until)| holder != node && until > now) {
+        return Ok(Swept { leased: true, ..Swept::default() });
+    }
+    let has_leftovers = step.disk.has_leftovers(partition, now)?;
+
+    let (due, more) = step.state.due(partition, now, SWEEP_LIMIT);
+    let mut swept = Swept { more: more || has_leftovers, ..Swept::default() };
+    for id in due {
+        let Some(user) = step.state.entry(id).map(|entry| entry.session.user.clone()) else { continue };
+        if step.lapse(&user, &[id]).is_empty() {
+            step.state.advance(id);
+            swept.moved += 1;
+        } else {
+            swept.ended += 1;
+        }
+    }
+    if has_leftovers {
+        step.changes.purge.insert(partition, now);
+    }
+    let part = step.state.part_mut(partition);
+    part.drop_stamps_before(now.minus_millis(STAMP_KEPT_MS));
+    part.lease = swept.more.then(|| (node, now.plus_millis(LEASE_MS)));
+    Ok(swept)
+}

@@ -1,0 +1,97 @@
+//! How an event lies in its row, and the questions to the event table.
+
+use rusqlite::Connection;
+use serde::{Deserialize, Serialize};
+
+use super::disk::{as_i64, as_u64};
+use crate::domain::{By, Partition, Reason, SessionId, Timestamp, UserId};
+use crate::store::{Event, EventKind, StoreError};
+
+/// How many events a partition keeps at least, as far as it has them.
+const KEPT: u64 = 4096;
+/// The log is cut once in so many events: one range of rows instead of a row each time.
+const CUT_EVERY: u64 = 64;
+/// How long an event is kept, in milliseconds.
+pub(super) const KEPT_MS: u64 = 7 * 24 * 60 * 60 * 1000;
+
+/// The columns say where, when and who; this is the rest.
+#[derive(Serialize, Deserialize)]
+struct Body {
+    kind: u8,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    session: Option<SessionId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reason: Option<Reason>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    by: Option<By>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    ended: Vec<(SessionId, Reason)>,
+}
+
+const KINDS: [(EventKind, u8); 4] =
+    [(EventKind::Login, 1), (EventKind::Ended, 2), (EventKind::Disabled, 3), (EventKind::Enabled, 4)];
+
+pub(super) fn append(
+    connection: &Connection,
+    partition: Partition,
+    sequence: u64,
+    event: &Event,
+) -> rusqlite::Result<()> {
+    let body = Body {
+        kind: KINDS.iter().find(|(kind, _)| *kind == event.kind).map_or(0, |(_, code)| *code),
+        session: event.session,
+        reason: event.reason,
+        by: event.by.clone(),
+        ended: event.ended.clone(),
+    };
+    let body = serde_json::to_string(&body)
+        .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
+    connection.prepare_cached("INSERT INTO event VALUES (?1, ?2, ?3, ?4, ?5)")?.execute((
+        partition.index(),
+        as_i64(sequence),
+        as_i64(event.at.as_millis()),
+        event.user.as_str(),
+        body,
+    ))?;
+    if sequence.is_multiple_of(CUT_EVERY) {
+        connection
+            .prepare_cached("DELETE FROM event WHERE partition = ?1 AND sequence <= ?2")?
+            .execute((partition.index(), as_i64(sequence.saturating_sub(KEPT))))?;
+    }
+    Ok(())
+}
+
+/// The last sequence number of each partition that has events.
+pub(super) fn last_sequences(connection: &Connection) -> rusqlite::Result<Vec<(u16, u64)>> {
+    let mut query = connection.prepare("SELECT partition, max(sequence) FROM event GROUP BY partition")?;
+    let rows = query.query_map([], |row| Ok((row.get(0)?, as_u64(row.get(1)?))))?;
+    rows.collect()
+}
+
+/// A user's newest events. Walks at most the partition's log, which is short by construction.
+pub(super) fn of_user(
+    connection: &Connection,
+    user: &UserId,
+    limit: usize,
+) -> Result<Vec<Event>, StoreError> {
+    let read = || -> rusqlite::Result<Vec<(i64, String)>> {
+        let mut query = connection.prepare_cached(
+            "SELECT at, body FROM event WHERE partition = ?1 AND user = ?2 ORDER BY sequence DESC LIMIT ?3",
+        )?;
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let rows = query.query_map((Partition::of(user).index(), user.as_str(), limit), |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?;
+        rows.collect()
+    };
+    let rows = read().map_err(super::disk::unreadable)?;
+    rows.into_iter().map(|(at, body)| event(user, Timestamp::from_millis(as_u64(at)), &body)).collect()
+}
+
+fn event(user: &UserId, at: Timestamp, body: &str) -> Result<Event, StoreError> {
+    let damaged = || StoreError::Corrupt(format!("an event of {at} is damaged"));
+    let body: Body = serde_json::from_str(body).map_err(|_| damaged())?;
+    let kind = KINDS.iter().find(|(_, code)| *code == body.kind).ok_or_else(damaged)?.0;
+    let Body { kind: _, session, reason, by, ended } = body;
+    Ok(Event { at, kind, user: user.clone(), session, reason, by, ended })
+}

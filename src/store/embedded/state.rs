@@ -1,0 +1,284 @@
+//! The live index: every live session in memory, with the orders in which they are asked for.
+//!
+//! Owns the records and their indexes; refuses to decide anything (that is for the operations) and to touch the
+//! disk. Ended sessions stay here only until their end is on the disk, where they are looked up from then on.
+//! Invariants: an entry stands in `users`, `newest` and its partition's `deadlines` exactly as long as it is
+//! live; the key in `deadlines` is never later than the deadline (it is advanced lazily, by the sweep); whoever
+//! changes what must survive a restart notes the batch in `changed_in`, so that readers can wait for its commit.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use crate::domain::{
+    Generation, NodeId, Partition, Reason, Record, Session, SessionId, Timestamp, Tombstone, UserId,
+};
+use crate::store::codec::Stored;
+use crate::store::connections_of;
+
+/// One session. Boxed in the map, so that its empty slots cost a pointer.
+pub(super) struct Entry {
+    pub session: Session,
+    pub end: Option<Box<Tombstone>>,
+    /// What its login ended.
+    pub replaced: Box<[(SessionId, Reason)]>,
+    pub data: Option<Box<str>>,
+    /// The last batch that changed it.
+    pub changed_in: u64,
+    /// Its key in the index by deadline.
+    indexed_at: Timestamp,
+}
+
+impl Entry {
+    pub(super) fn new(stored: Stored, data: Option<Box<str>>, changed_in: u64) -> Self {
+        let Stored { session, end, replaced, has_data: _ } = stored;
+        let indexed_at = session.deadline();
+        Self { session, end: end.map(Box::new), replaced: replaced.into(), data, changed_in, indexed_at }
+    }
+
+    /// The record as it is stored.
+    pub(super) fn stored(&self) -> Stored {
+        Stored {
+            session: self.session.clone(),
+            end: self.end.as_deref().cloned(),
+            replaced: self.replaced.to_vec(),
+            has_data: self.data.is_some(),
+        }
+    }
+}
+
+/// A user's live sessions.
+#[derive(Default)]
+pub(super) struct Seats {
+    /// Lowest generation first.
+    sessions: Vec<SessionId>,
+    pub changed_in: u64,
+}
+
+/// When a node last renewed, and for how long that counts where the reader does not say.
+#[derive(Clone, Copy)]
+struct Stamp {
+    at: Timestamp,
+    ttl_ms: u64,
+}
+
+/// What belongs to one partition.
+#[derive(Default)]
+pub(super) struct Part {
+    deadlines: BTreeSet<(Timestamp, SessionId)>,
+    nodes: HashMap<NodeId, Stamp>,
+    pub generation: Generation,
+    pub last_event: u64,
+    /// The node that sweeps, and until when.
+    pub lease: Option<(NodeId, Timestamp)>,
+}
+
+/// How a record is looked at.
+#[derive(Clone, Copy)]
+pub(super) struct View {
+    pub now: Timestamp,
+    pub with_data: bool,
+    /// How long a node's stamp counts; `None`: for as long as the node said.
+    pub node_ttl_ms: Option<u64>,
+}
+
+pub(super) struct State {
+    /// Changes when the state was read from the disk again: what was not committed before is gone.
+    pub epoch: u64,
+    entries: HashMap<SessionId, Box<Entry>>,
+    users: HashMap<UserId, Seats>,
+    newest: BTreeSet<(Generation, SessionId)>,
+    disabled: HashSet<UserId>,
+    parts: Vec<Part>,
+    /// The last batch that changed anything that must survive a restart.
+    pub changed_in: u64,
+}
+
+impl State {
+    pub(super) fn new(epoch: u64) -> Self {
+        Self {
+            epoch,
+            entries: HashMap::new(),
+            users: HashMap::new(),
+            newest: BTreeSet::new(),
+            disabled: HashSet::new(),
+            parts: Partition::all().map(|_| Part::default()).collect(),
+            changed_in: 0,
+        }
+    }
+
+    pub(super) fn part(&self, partition: Partition) -> &Part {
+        &self.parts[usize::from(partition.index())]
+    }
+
+    pub(super) fn part_mut(&mut self, partition: Partition) -> &mut Part {
+        &mut self.parts[usize::from(partition.index())]
+    }
+
+    /// Live, or ended by a batch that is not committed yet.
+    pub(super) fn entry(&self, id: SessionId) -> Option<&Entry> {
+        self.entries.get(&id).map(Box::as_ref)
+    }
+
+    pub(super) fn entry_mut(&mut self, id: SessionId) -> Option<&mut Entry> {
+        self.entries.get_mut(&id).map(Box::as_mut)
+    }
+
+    /// A user's live sessions, lowest generation first; some may be past their deadline.
+    pub(super) fn seats(&self, user: &UserId) -> impl DoubleEndedIterator<Item = &Entry> {
+        let ids = self.users.get(user).map_or(&[][..], |seats| &seats.sessions);
+        ids.iter().filter_map(|id| self.entry(*id))
+    }
+
+    /// The last batch that changed which sessions a user has, or anything in them.
+    pub(super) fn user_changed_in(&self, user: &UserId) -> u64 {
+        let of_sessions = self.seats(user).map(|entry| entry.changed_in).max();
+        let of_list = self.users.get(user).map(|seats| seats.changed_in);
+        of_sessions.max(of_list).unwrap_or(0)
+    }
+
+    /// Live sessions, highest generation first; some may be past their deadline.
+    pub(super) fn newest(&self) -> impl Iterator<Item = &Entry> {
+        self.newest.iter().rev().filter_map(|(_, id)| self.entry(*id))
+    }
+
+    /// How many sessions are live at `now`. Costs as much as there is due.
+    pub(super) fn count(&self, now: Timestamp) -> u64 {
+        let lapsed = |id: &&SessionId| self.entry(**id).is_some_and(|e| e.session.lapsed(now).is_some());
+        let due = self.parts.iter().flat_map(|part| part.due(now));
+        (self.newest.len() - due.filter(lapsed).count()) as u64
+    }
+
+    pub(super) fn is_disabled(&self, user: &UserId) -> bool {
+        self.disabled.contains(user)
+    }
+
+    /// Answers whether that changed anything.
+    pub(super) fn set_disabled(&mut self, user: &UserId, disabled: bool) -> bool {
+        if disabled { self.disabled.insert(user.clone()) } else { self.disabled.remove(user) }
+    }
+
+    /// Takes a live session into all indexes.
+    pub(super) fn add(&mut self, mut entry: Entry) {
+        // One copy of a user's name for all its sessions.
+        if let Some((name, _)) = self.users.get_key_value(&entry.session.user) {
+            entry.session.user = name.clone();
+        }
+        let id = entry.session.id;
+        let generation = entry.session.generation;
+        self.newest.insert((generation, id));
+        self.part_mut(id.partition()).deadlines.insert((entry.indexed_at, id));
+
+        let entries = &self.entries;
+        let seats = self.users.entry(entry.session.user.clone()).or_default();
+        let place = seats.sessions.partition_point(|other| {
+            entries.get(other).is_some_and(|other| other.session.generation < generation)
+        });
+        // Most users have one seat: growing by one keeps the list as small as it can be.
+        seats.sessions.reserve_exact(1);
+        seats.sessions.insert(place, id);
+        seats.changed_in = seats.changed_in.max(entry.changed_in);
+        self.entries.insert(id, Box::new(entry));
+    }
+
+    /// Ends a live session: out of all indexes. Its entry stays until [`Self::forget`].
+    pub(super) fn end(&mut self, id: SessionId, end: Tombstone, batch: u64) -> Option<&Entry> {
+        let entry = self.entries.get_mut(&id).filter(|entry| entry.end.is_none())?;
+        entry.end = Some(Box::new(end));
+        entry.changed_in = batch;
+        self.newest.remove(&(entry.session.generation, id));
+        self.parts[usize::from(id.partition().index())].deadlines.remove(&(entry.indexed_at, id));
+        if let Some(seats) = self.users.get_mut(&entry.session.user) {
+            seats.sessions.retain(|other| *other != id);
+            seats.changed_in = batch;
+        }
+        self.entry(id)
+    }
+
+    /// Lets go of an ended session, once the disk has it.
+    pub(super) fn forget(&mut self, id: SessionId) {
+        if self.entry(id).is_none_or(|entry| entry.end.is_none()) {
+            return;
+        }
+        let Some(user) = self.entries.remove(&id).map(|entry| entry.session.user) else { return };
+        if self.users.get(&user).is_some_and(|seats| seats.sessions.is_empty()) {
+            self.users.remove(&user);
+        }
+    }
+
+    /// At most `limit` sessions whose key in the index by deadline has passed, and whether there are more.
+    pub(super) fn due(&self, partition: Partition, now: Timestamp, limit: usize) -> (Vec<SessionId>, bool) {
+        let mut due = self.part(partition).due(now).copied();
+        let first = due.by_ref().take(limit).collect();
+        (first, due.next().is_some())
+    }
+
+    /// Moves a session to its present deadline in the index.
+    pub(super) fn advance(&mut self, id: SessionId) {
+        let Some(entry) = self.entries.get_mut(&id) else { return };
+        let deadlines = &mut self.parts[usize::from(id.partition().index())].deadlines;
+        deadlines.remove(&(entry.indexed_at, id));
+        entry.indexed_at = entry.session.deadline();
+        deadlines.insert((entry.indexed_at, id));
+    }
+
+    /// What a reader is told of a session.
+    pub(super) fn record(&self, entry: &Entry, view: View) -> Record {
+        let data = view.with_data.then(|| entry.data.as_deref().map(str::to_owned)).flatten();
+        self.view(entry.session.clone(), entry.end.as_deref().cloned(), data, view)
+    }
+
+    /// The same for a session that was read from the disk.
+    pub(super) fn view(
+        &self,
+        session: Session,
+        end: Option<Tombstone>,
+        data: Option<String>,
+        view: View,
+    ) -> Record {
+        let part = self.part(session.id.partition());
+        let (connections, nodes) = connections_of(&session, |node| part.is_renewing(node, view));
+        // Over for every reader, even while nobody has swept it yet.
+        let lapsed = || {
+            let reason = session.lapsed(view.now)?;
+            Some(Tombstone { reason, at: session.deadline(), by: None })
+        };
+        let end = end.or_else(lapsed);
+        Record { end, data, connections, nodes, session }
+    }
+
+    /// Keeps, of the state before it, what is not on the disk: who is connected where.
+    pub(super) fn carry_over(&mut self, old: Self) {
+        for (id, entry) in &mut self.entries {
+            if let Some(old) = old.entries.get(id) {
+                entry.session.presence.clone_from(&old.session.presence);
+                entry.session.seen_at = entry.session.seen_at.max(old.session.seen_at);
+            }
+        }
+        for (part, old) in self.parts.iter_mut().zip(old.parts) {
+            part.nodes = old.nodes;
+            part.lease = old.lease;
+            // Generations of logins that did not make it are used up all the same: a caller may have seen them.
+            part.generation = part.generation.max(old.generation);
+        }
+    }
+}
+
+impl Part {
+    pub(super) fn stamp(&mut self, node: NodeId, at: Timestamp, ttl_ms: u64) {
+        self.nodes.insert(node, Stamp { at, ttl_ms });
+    }
+
+    pub(super) fn is_renewing(&self, node: NodeId, view: View) -> bool {
+        self.nodes
+            .get(&node)
+            .is_some_and(|stamp| view.now.millis_since(stamp.at) < view.node_ttl_ms.unwrap_or(stamp.ttl_ms))
+    }
+
+    /// Drops the stamps of nodes that are long gone.
+    pub(super) fn drop_stamps_before(&mut self, then: Timestamp) {
+        self.nodes.retain(|_, stamp| stamp.at >= then);
+    }
+
+    fn due(&self, now: Timestamp) -> impl Iterator<Item = &SessionId> {
+        self.deadlines.iter().take_while(move |(at, _)| *at <= now).map(|(_, id)| id)
+    }
+}
