@@ -10,6 +10,7 @@ pub mod enforcer;
 pub mod hub;
 pub mod logging;
 pub mod metrics;
+pub mod node;
 pub mod password;
 pub mod protocol;
 pub mod store;

@@ -13,7 +13,7 @@ use super::{Config, demo, validate};
 /// What every variable of ours begins with.
 const PREFIX: &str = "HOTSEAT_";
 /// Names the file; no key, because a file can't name itself.
-pub const CONFIG_VARIABLE: &str = "HOTSEAT_CONFIG";
+const CONFIG_VARIABLE: &str = "HOTSEAT_CONFIG";
 
 /// The keys that are flags of the command line too.
 #[derive(Debug, Clone, Default)]
@@ -34,12 +34,13 @@ pub struct Sources {
 }
 
 impl Sources {
-    /// Reads the file and the environment of this process.
+    /// Reads the environment of this process and `file`, or the one that `HOTSEAT_CONFIG` names.
     ///
     /// # Errors
     /// The file can't be read, or a variable of ours is not UTF-8.
     pub fn of_process(file: Option<&Path>, flags: Flags) -> Result<Self, ConfigError> {
-        let file = match file {
+        let named = std::env::var_os(CONFIG_VARIABLE).filter(|name| !name.is_empty());
+        let file = match file.or(named.as_ref().map(Path::new)) {
             Some(path) => Some((path.display().to_string(), read(path)?)),
             None => None,
         };

@@ -20,7 +20,7 @@ mod store_url;
 mod tests;
 mod validate;
 
-pub use load::{CONFIG_VARIABLE, Flags, Loaded, Sources, load};
+pub use load::{Flags, Loaded, Sources, load};
 pub use problem::ConfigError;
 pub use settings::*;
 pub use store_url::StoreUrl;

@@ -278,9 +278,12 @@ fn the_demo_is_on_loopback_with_everything_it_needs() {
 
 #[test]
 fn what_is_allowed_and_probably_not_meant_is_said() {
-    let loaded = load(&sources("profile = \"kubernetes\"", &[], Flags::default())).unwrap();
+    let file = "profile = \"kubernetes\"\ntrusted_proxies = [\"0.0.0.0/0\"]";
+    let loaded = load(&sources(file, &[], Flags::default())).unwrap();
     let warnings = loaded.warnings.join("\n");
-    for wanted in ["nobody can log in", "public_url is not https", "store is embedded"] {
+    for wanted in
+        ["nobody can log in", "public_url is not https", "trusted_proxies has everybody", "store is embedded"]
+    {
         assert!(warnings.contains(wanted), "{warnings}");
     }
 }

@@ -102,6 +102,9 @@ pub(super) fn advise(config: &Config) -> Vec<String> {
     if config.profile != Profile::Development && !https {
         advice.push("public_url is not https://…: cookies are not marked Secure".to_owned());
     }
+    if config.http.trusted_proxies.iter().any(|network| network.prefix_len() == 0) {
+        advice.push("trusted_proxies has everybody in it: any client can choose its address".to_owned());
+    }
     if config.profile == Profile::Kubernetes && matches!(config.store, StoreUrl::Embedded(_)) {
         advice.push("store is embedded, which serves one pod only: two need redis://…".to_owned());
     }
