@@ -101,10 +101,12 @@ pub fn load(sources: &Sources) -> Result<Loaded, ConfigError> {
 /// Where each key that is not left to its default was last set.
 pub(super) type Origins = BTreeMap<&'static str, Origin>;
 
+type Setting = (&'static Key, Value, Origin);
+
 /// What was set, the weakest layer first.
 #[derive(Default)]
 struct Layers {
-    settings: Vec<(&'static Key, Value, Origin)>,
+    settings: Vec<Setting>,
     problems: Vec<Problem>,
     warnings: Vec<String>,
 }
@@ -181,19 +183,22 @@ impl Layers {
     fn apply(&mut self) -> Result<(Config, Origins), ConfigError> {
         let mut config = Config::default();
         let mut origins = Origins::new();
-        let mut problems = std::mem::take(&mut self.problems);
         let (profile, rest): (Vec<_>, Vec<_>) =
-            self.settings.iter().partition(|(key, ..)| key.name == "profile");
-        for (index, (key, value, origin)) in profile.iter().chain(&rest).enumerate() {
-            if index == profile.len() {
-                config = Config::of_profile(config.profile);
-            }
-            match key.set(&mut config, value) {
-                Ok(()) => drop(origins.insert(key.name, origin.clone())),
-                Err(refusal) => problems.push(refusal.of(key.name, Some(origin))),
+            std::mem::take(&mut self.settings).into_iter().partition(|(key, ..)| key.name == "profile");
+        self.set_all(profile, &mut config, &mut origins);
+        config = Config::of_profile(config.profile);
+        self.set_all(rest, &mut config, &mut origins);
+        let problems = std::mem::take(&mut self.problems);
+        if problems.is_empty() { Ok((config, origins)) } else { Err(ConfigError(problems)) }
+    }
+
+    fn set_all(&mut self, settings: Vec<Setting>, config: &mut Config, origins: &mut Origins) {
+        for (key, value, origin) in settings {
+            match key.set(config, &value) {
+                Ok(()) => drop(origins.insert(key.name, origin)),
+                Err(refusal) => self.problems.push(refusal.of(key.name, Some(&origin))),
             }
         }
-        if problems.is_empty() { Ok((config, origins)) } else { Err(ConfigError(problems)) }
     }
 }
 
@@ -228,6 +233,9 @@ fn malformed(name: &str, text: &str, error: &toml::de::Error) -> Problem {
     let before = text.get(..start).unwrap_or_default();
     let line = before.lines().count().max(1) + usize::from(before.ends_with('\n'));
     let key = text.lines().nth(line - 1).and_then(|line| line.split_once('='));
-    let key = key.map(|(key, _)| format!(" ({})", key.trim())).unwrap_or_default();
+    // Only what can be a key: what else stands before a = may be part of a value.
+    let word = |text: &&str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte));
+    let key = key.map(|(key, _)| key.trim()).filter(word);
+    let key = key.map(|key| format!(" ({key})")).unwrap_or_default();
     Refusal::new(format!("is not TOML: line {line}{key}: {}", error.message())).of(name, None)
 }

@@ -96,6 +96,13 @@ fn the_profile_of_the_environment_beats_that_of_the_file() {
 }
 
 #[test]
+fn a_profile_alone_brings_its_defaults() {
+    let config = of_file("profile = \"kubernetes\"").unwrap();
+    assert_eq!(config, Config::of_profile(Profile::Kubernetes));
+    assert_eq!(config.http.listen.to_string(), "0.0.0.0:8000");
+}
+
+#[test]
 fn every_key_is_a_variable_too() {
     let hash = "ab".repeat(32);
     let keys = format!(r#"[{{"name": "shop", "hash": "{hash}", "scopes": ["sessions"]}}]"#);
@@ -208,6 +215,10 @@ fn all_that_is_wrong_is_said_at_once() {
 fn a_file_that_is_not_toml_is_refused_by_line_without_showing_it() {
     let refusal = of_file("log = \"info\"\nstore = redis://:secret@host").unwrap_err();
     assert!(refusal.starts_with("hotseat.toml is not TOML: line 2 (store): "), "{refusal}");
+    assert!(!refusal.contains("secret"), "{refusal}");
+    let refusal = of_file("store = \"\"\"\nredis://:secret@host?a=b\"\nx").unwrap_err();
+    assert!(!refusal.contains("secret"), "{refusal}");
+    let refusal = of_file("redis://:secret@host?a=b").unwrap_err();
     assert!(!refusal.contains("secret"), "{refusal}");
     let refusal = of_file("log = \"info\"\nlog = \"warn\"").unwrap_err();
     assert!(refusal.starts_with("hotseat.toml is not TOML: line 2 (log): duplicate key"), "{refusal}");
