@@ -306,3 +306,55 @@ fn a_configuration_can_be_printed_without_its_secrets() {
     let shown = format!("{:?}", of_file(file).unwrap());
     assert!(!shown.contains("secret") && !shown.contains("171") && !shown.contains("abab"), "{shown}");
 }
+
+mod generated {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// What people write into a value, and what they should not.
+    fn value() -> impl Strategy<Value = toml::Value> {
+        let text = prop_oneof![
+            any::<String>(),
+            "[0-9]{0,25}(ms|s|m|h|d|y)?",
+            "[0-9]{0,12} per [0-9]{0,12}(ms|s|d)",
+            "[a-z]{0,9}:/{0,2}[a-z@:.\\[\\]/?*0-9]{0,20}",
+            "[0-9a-f:.]{0,20}/?[0-9]{0,3}",
+            "[a-z_:]{0,8}[=\\[]?[a-z{}\\]]{0,8}",
+            "\\$argon2id\\$v=19\\$m=[0-9]{0,11},t=[0-9]{0,4}\\$[a-zA-Z0-9+/]{0,30}\\$[a-zA-Z0-9+/]{0,60}",
+        ];
+        let leaf = prop_oneof![
+            4 => text.prop_map(toml::Value::String),
+            1 => any::<i64>().prop_map(toml::Value::Integer),
+            1 => any::<bool>().prop_map(toml::Value::Boolean),
+        ];
+        let names = "(role|class|max|name|hash|scopes|username|password_hash|roles|login|x)";
+        leaf.prop_recursive(3, 12, 4, move |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(toml::Value::Array),
+                prop::collection::btree_map(names, inner, 0..4)
+                    .prop_map(|members| toml::Value::Table(members.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// No value of any key makes it panic, and a refusal names the key.
+        #[test]
+        fn every_value_is_taken_or_refused_by_name(key in 0..KEYS.len(), value in value()) {
+            let key = &KEYS[key];
+            if let Err(refusal) = key.set(&mut Config::default(), &value) {
+                let problem = refusal.of(key.name, None).to_string();
+                prop_assert!(problem.starts_with(key.name) && problem.contains("must "), "{problem}");
+            }
+        }
+
+        /// No file and no variable makes it panic.
+        #[test]
+        fn every_source_is_taken_or_refused(file: String, name in "HOTSEAT_[A-Z_]{0,20}", text: String) {
+            let _ = load(&sources(&file, &[(&name, &text)], Flags::default()));
+        }
+    }
+}
