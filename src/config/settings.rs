@@ -5,40 +5,28 @@ use std::time::Duration;
 use ipnet::IpNet;
 use serde::Deserialize;
 
+use super::StoreUrl;
 use crate::domain::{LimitRule, OnFull, Role, UserId, Victim};
 
-/// Where sessions are kept.
-#[derive(Clone, PartialEq, Eq)]
-pub enum StoreUrl {
-    /// A directory of this machine, for one node.
-    Embedded(std::path::PathBuf),
-    /// A Redis URL. May hold a password, hence no derived `Debug`.
-    Redis(String),
+/// A set of defaults for a place to run; single keys still override it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Profile {
+    /// A person at a terminal.
+    Development,
+    /// A service on a machine, behind a proxy on the same one.
+    Production,
+    /// A pod that is reached from outside and killed 30 s after it was asked to stop.
+    Kubernetes,
 }
 
-impl fmt::Debug for StoreUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Embedded(dir) => write!(f, "embedded:{}", dir.display()),
-            // The part before the last @ of the authority holds user and password.
-            Self::Redis(url) => match (url.split_once("://"), url.rsplit_once('@')) {
-                (Some((scheme, _)), Some((_, host))) => write!(f, "{scheme}://…@{host}"),
-                _ => f.write_str(url),
-            },
-        }
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
     Text,
     Json,
 }
 
 /// How much of the newer device's address the older one is told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NoticeIp {
     /// The last 8 bits of IPv4, the last 80 of IPv6 are zeroed.
     Masked,
@@ -46,10 +34,12 @@ pub enum NoticeIp {
     None,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
+/// What a node that is cut off from the store does with its connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnStoreLoss {
+    /// It keeps them and says so in `/readyz`.
     Hold,
+    /// It closes them after `fence_after`.
     Fence,
 }
 
@@ -70,7 +60,7 @@ impl Scope {
 }
 
 /// An API key; `hash` is the SHA-256 of the key in hexadecimal (keys are random and long, unlike passwords).
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct ApiKey {
     pub name: String,
     pub hash: [u8; 32],
@@ -87,7 +77,7 @@ impl fmt::Debug for ApiKey {
 }
 
 /// A built-in account.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Account {
     pub username: UserId,
     /// PHC string of Argon2id.
@@ -105,7 +95,7 @@ impl fmt::Debug for Account {
 }
 
 /// The seats of a user and how they are given.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SeatConfig {
     pub limits: Vec<LimitRule>,
     pub on_full: OnFull,
@@ -117,7 +107,7 @@ pub struct SeatConfig {
 }
 
 /// How a node keeps its sessions alive and finds those that ended.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NodeConfig {
     pub renew_interval: Duration,
     pub heartbeat: Duration,
@@ -130,7 +120,7 @@ pub struct NodeConfig {
 }
 
 /// Who may talk to the node and how it sees them.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HttpConfig {
     pub listen: SocketAddr,
     /// Without a trailing slash. HTTPS makes cookies `__Host-` and `Secure`.
@@ -150,17 +140,17 @@ pub struct Rate {
 }
 
 /// The brakes.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RateConfig {
     /// Failed passwords of one account.
     pub login: Rate,
     /// Failed passwords from one address.
     pub login_address: Rate,
-    /// Calls with one API key; none by default.
+    /// Calls with one API key; `None` leaves them alone.
     pub api_key: Option<Rate>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogConfig {
     /// A filter as of tracing's EnvFilter: `info`, `hotseat=debug`.
     pub filter: String,
@@ -168,8 +158,9 @@ pub struct LogConfig {
 }
 
 /// Everything together.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
+    pub profile: Profile,
     pub store: StoreUrl,
     pub demo: bool,
     pub log: LogConfig,

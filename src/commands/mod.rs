@@ -1,0 +1,21 @@
+//! What each command does. A command prints its product to standard output and everything else to standard error.
+
+mod check;
+mod hash;
+mod serve;
+
+use anyhow::anyhow;
+pub(crate) use check::check;
+pub(crate) use hash::{hash_key, hash_password};
+use hotseat::config::{self, Loaded, Sources};
+pub(crate) use serve::serve;
+
+use crate::cli::Settings;
+
+/// The configuration that the command line, the environment and the file make together.
+fn load(settings: &Settings) -> anyhow::Result<Loaded> {
+    let sources = Sources::of_process(settings.config.as_deref(), settings.flags());
+    sources.and_then(|sources| config::load(&sources)).map_err(|error| {
+        anyhow!("the configuration is refused:\n  {}", error.to_string().replace('\n', "\n  "))
+    })
+}
