@@ -2,10 +2,12 @@
 //!
 //! One direction: `http → enforcer → {domain, store, hub}`. See ARCHITECTURE.md.
 
+pub mod accounts;
 pub mod chance;
 pub mod config;
 pub mod domain;
 pub mod enforcer;
+pub mod http;
 pub mod hub;
 pub mod metrics;
 pub mod protocol;
