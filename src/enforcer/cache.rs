@@ -57,5 +57,4 @@ impl CheckCache {
         self.ended.fetch_add(1, Ordering::AcqRel);
         self.entries.remove(&id);
     }
-
 }
