@@ -1,5 +1,18 @@
-use super::ConnectionId;
+use std::future::pending;
+use std::sync::Arc;
+
+use axum::Error;
+use axum::body::Bytes;
+use axum::extract::ws::{Message, Utf8Bytes};
+use futures_util::StreamExt;
+use tokio::time::{Instant, sleep_until};
+
+use super::client::{Pulse, Quota};
+use super::mailbox::Mailbox;
+use super::socket::{self, Gone, Plain, Socket};
+use super::{Command, ConnectionId, Eviction, Refusal};
 use crate::domain::{SessionId, UserId};
+use crate::protocol::{ClientMessage, CloseCode};
 
 /// What a connection reports to whoever runs it.
 #[derive(Debug, PartialEq, Eq)]
@@ -12,9 +25,180 @@ pub enum Fact {
     Closed,
 }
 
-/// One registered connection: its identity and its mailbox.
+/// One registered connection: its identity, its mailbox, and what it remembers of its client.
 pub struct Connection {
     pub id: ConnectionId,
     pub session: SessionId,
     pub user: UserId,
+    mailbox: Arc<Mailbox>,
+    quota: Quota,
+    pulse: Pulse,
+    /// The node goes away: when to close.
+    restart_at: Option<Instant>,
 }
+
+/// What a command, a frame or a moment leads to.
+#[derive(Debug)]
+enum Step {
+    Stay,
+    Say(Message),
+    Report(Fact),
+    Leave(Leave),
+}
+
+/// How a connection ends.
+#[derive(Debug)]
+enum Leave {
+    /// Without a word: the peer is gone or does not read.
+    Cut,
+    /// The peer closed.
+    Acknowledge,
+    Close(CloseCode, &'static str),
+    Refuse(Refusal),
+    Evict(Arc<Eviction>),
+}
+
+impl Connection {
+    pub(super) fn new(session: SessionId, user: UserId, mailbox: Arc<Mailbox>) -> Self {
+        Self {
+            id: mailbox.id,
+            session,
+            user,
+            mailbox,
+            quota: Quota::new(Instant::now()),
+            pulse: Pulse::default(),
+            restart_at: None,
+        }
+    }
+
+    /// Runs the connection up to the next fact. To be called again until [`Fact::Closed`], and not to be
+    /// cancelled before: that could cut a message in two.
+    pub(crate) async fn next(&mut self, socket: &mut impl Socket) -> Fact {
+        loop {
+            let step = tokio::select! {
+                biased;
+                command = self.mailbox.recv() => self.obey(command),
+                () = due(self.restart_at) => Step::Leave(Leave::Close(CloseCode::RESTARTING, "restarting")),
+                frame = socket.next() => self.hear(frame, Instant::now()),
+                // After the socket: who is late because this node was must not be taken for silent.
+                () = self.mailbox.heartbeat() => self.beat(),
+            };
+            match step {
+                Step::Stay => {}
+                Step::Say(message) => {
+                    if let Err(Gone) = socket::say(socket, message).await {
+                        return self.leave(socket, Leave::Cut).await;
+                    }
+                }
+                Step::Report(fact) => return fact,
+                Step::Leave(leave) => return self.leave(socket, leave).await,
+            }
+        }
+    }
+
+    fn obey(&mut self, command: Option<Command>) -> Step {
+        match command {
+            None => Step::Leave(Leave::Cut),
+            Some(Command::Evict(eviction)) => Step::Leave(Leave::Evict(eviction)),
+            Some(Command::Notice { level, text }) => {
+                Step::Say(socket::text(&Plain::Notice { level: &level, text: &text }))
+            }
+            Some(Command::Restart { retry_after, close_in }) => {
+                let close_at = Instant::now() + close_in;
+                self.restart_at = Some(self.restart_at.map_or(close_at, |at| at.min(close_at)));
+                let retry_after_ms = u64::try_from(retry_after.as_millis()).unwrap_or(u64::MAX);
+                Step::Say(socket::text(&Plain::Restarting { retry_after_ms }))
+            }
+            Some(Command::Close(code)) => Step::Leave(Leave::Close(code, "")),
+            Some(Command::Heartbeat) => self.beat(),
+        }
+    }
+
+    fn hear(&mut self, frame: Option<Result<Message, Error>>, now: Instant) -> Step {
+        let message = match frame {
+            Some(Ok(Message::Close(_))) => return Step::Leave(Leave::Acknowledge),
+            Some(Ok(message)) => message,
+            Some(Err(error)) => {
+                return Step::Leave(socket::blame(error).map_or(Leave::Cut, Leave::Refuse));
+            }
+            None => return Step::Leave(Leave::Cut),
+        };
+        let solicited = self.pulse.heard(&message);
+        if !solicited && !self.quota.spend(now) {
+            return Step::Leave(Leave::Refuse(Refusal::TooManyMessages));
+        }
+        match message {
+            Message::Text(text) => read(&text),
+            Message::Binary(_) => Step::Leave(Leave::Refuse(Refusal::Binary)),
+            // The library answers pings as it is read on.
+            Message::Ping(_) | Message::Pong(_) | Message::Close(_) => Step::Stay,
+        }
+    }
+
+    fn beat(&mut self) -> Step {
+        if self.pulse.beat() {
+            Step::Say(Message::Ping(Bytes::new()))
+        } else {
+            Step::Leave(Leave::Close(CloseCode::SILENT, "silent"))
+        }
+    }
+
+    /// Within `CLOSE_TIMEOUT`. Boxed, so that an idle connection does not carry the room for its end.
+    async fn leave(&mut self, socket: &mut impl Socket, leave: Leave) -> Fact {
+        // Whoever evicts from now on need not wait for us.
+        self.mailbox.close();
+        tracing::debug!(connection = self.id.0, session = %self.session, ?leave, "connection leaves");
+        Box::pin(async move {
+            match leave {
+                Leave::Cut => {}
+                Leave::Acknowledge => socket::acknowledge(socket).await,
+                Leave::Close(code, word) => socket::part(socket, code, word).await,
+                Leave::Refuse(refusal) => socket::refuse(socket, refusal).await,
+                Leave::Evict(eviction) => evict(socket, eviction).await,
+            }
+        })
+        .await;
+        Fact::Closed
+    }
+}
+
+impl Drop for Connection {
+    /// Lets go of evictions that nobody will be told of.
+    fn drop(&mut self) {
+        self.mailbox.close();
+    }
+}
+
+/// The eviction is let go of as soon as the client is told, or can't be.
+async fn evict(socket: &mut impl Socket, eviction: Arc<Eviction>) {
+    let end = eviction.end.clone();
+    socket::tell_ended(socket, &end, move || {
+        if let Some(on_written) = &eviction.on_written {
+            on_written();
+        }
+    })
+    .await;
+}
+
+fn read(text: &Utf8Bytes) -> Step {
+    if text.as_str() == "ping" {
+        return Step::Say(Message::text("pong"));
+    }
+    match serde_json::from_str(text) {
+        Ok(ClientMessage::Ping) => Step::Say(socket::text(&Plain::Pong)),
+        Ok(ClientMessage::Activity) => Step::Report(Fact::Activity),
+        Ok(ClientMessage::Logout) => Step::Report(Fact::Logout),
+        Ok(ClientMessage::Auth { .. }) => Step::Leave(Leave::Refuse(Refusal::AlreadyAuthenticated)),
+        Err(_) => Step::Leave(Leave::Refuse(Refusal::Malformed)),
+    }
+}
+
+async fn due(at: Option<Instant>) {
+    match at {
+        Some(at) => sleep_until(at).await,
+        None => pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests;

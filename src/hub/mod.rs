@@ -1,18 +1,27 @@
 //! The connections of this node.
 //!
-//! Owns: which connection belongs to which session (`registry`), the life of one WebSocket after it was
-//! authenticated (`connection`), and one timer wheel for all heartbeats (`wheel`). Refuses to know of the
-//! store: it returns facts. Invariants: one task a connection; removal is by connection id, so that a late
-//! goodbye never removes a successor; every mailbox is bounded; an evicted connection is told once and cut
-//! within 2 s whether it reads or not.
+//! Owns: which connection belongs to which session (`registry`), the bounded mailbox of each (`mailbox`), the
+//! life of one WebSocket after it was authenticated (`connection`, with `client` and over `socket`), what a
+//! client may not do (`refusal`), and one timer for all heartbeats (`wheel`). Refuses to know of the store: it returns facts.
+//! Invariants: one task a connection; removal is by connection id, so that a late goodbye never removes a
+//! successor; every mailbox and every write is bounded; an evicted connection is told once and cut within
+//! 2 s whether it reads or not; no callback of an [`Eviction`] runs under a lock of the hub.
 
+mod client;
 mod connection;
+mod mailbox;
+mod refusal;
 mod registry;
+pub(crate) mod socket;
+#[cfg(test)]
+mod testing;
 mod wheel;
 
 pub use connection::{Connection, Fact};
+pub use refusal::Refusal;
 pub use registry::{ConnectionId, Hub, Registered, Removed};
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,6 +39,12 @@ pub struct Eviction {
     pub on_written: Option<Box<dyn Fn() + Send + Sync>>,
     /// Called once, when every connection has been told or is gone.
     pub on_delivered: Option<Box<dyn FnOnce() + Send + Sync>>,
+}
+
+impl fmt::Debug for Eviction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Eviction").field("reason", &self.end.reason).finish_non_exhaustive()
+    }
 }
 
 impl Drop for Eviction {

@@ -1,6 +1,12 @@
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use dashmap::DashMap;
+use dashmap::mapref::entry::Entry;
+
+use super::mailbox::Mailbox;
+use super::wheel::{self, Wheel};
 use super::{Command, Connection, Eviction};
 use crate::domain::{NodeId, Presence, SessionId, UserId};
 
@@ -20,56 +26,180 @@ pub struct Removed {
     pub presence: Presence,
 }
 
-pub struct Hub;
+/// All connections of this node, by session.
+pub struct Hub {
+    node: NodeId,
+    sessions: DashMap<SessionId, Tabs>,
+    wheel: Arc<Wheel>,
+    connections: AtomicUsize,
+    next_id: AtomicU64,
+    /// Of [`Presence`]. One for the node and not one a session: a session that comes back must go on where its
+    /// last goodbye ended, and nothing is remembered of sessions that are gone.
+    sequence: AtomicU32,
+}
 
-#[allow(unused_variables)]
+/// The connections of one session. Never empty.
+struct Tabs {
+    user: UserId,
+    mailboxes: Vec<Arc<Mailbox>>,
+    /// Of the last change.
+    sequence: u32,
+}
+
 impl Hub {
+    /// An empty hub, with its wheel turning on the current tokio runtime until the hub is dropped.
     pub fn new(node: NodeId, heartbeat: Duration) -> Arc<Self> {
-        unimplemented!()
+        let wheel = Arc::new(Wheel::new());
+        tokio::spawn(wheel::turn(Arc::downgrade(&wheel), heartbeat));
+        Arc::new(Self {
+            node,
+            sessions: DashMap::new(),
+            wheel,
+            connections: AtomicUsize::new(0),
+            next_id: AtomicU64::new(0),
+            sequence: AtomicU32::new(0),
+        })
     }
 
     /// Adds a connection of `session`.
     pub fn register(self: &Arc<Self>, session: SessionId, user: &UserId) -> Registered {
-        unimplemented!()
+        let id = ConnectionId(self.next_id.fetch_add(1, Ordering::Relaxed));
+        let mailbox = Arc::new(Mailbox::new(id));
+        let presence = {
+            let mut tabs = self.sessions.entry(session).or_insert_with(|| Tabs {
+                user: user.clone(),
+                // Most sessions have one connection; the default growth would reserve for four.
+                mailboxes: Vec::with_capacity(1),
+                sequence: 0,
+            });
+            tabs.mailboxes.push(Arc::clone(&mailbox));
+            self.changed(&mut tabs)
+        };
+        self.connections.fetch_add(1, Ordering::Relaxed);
+        self.wheel.add(&mailbox);
+        Registered { connection: Connection::new(session, user.clone(), mailbox), presence }
     }
 
     /// Removes this connection and no other; `None` if it is gone already.
     pub fn remove(&self, session: SessionId, connection: ConnectionId) -> Option<Removed> {
-        unimplemented!()
+        let Entry::Occupied(mut entry) = self.sessions.entry(session) else { return None };
+        let tabs = entry.get_mut();
+        let at = tabs.mailboxes.iter().position(|mailbox| mailbox.id == connection)?;
+        let removed = tabs.mailboxes.swap_remove(at);
+        let presence = self.changed(tabs);
+        if presence.count == 0 {
+            entry.remove();
+        } else {
+            drop(entry);
+        }
+        self.connections.fetch_sub(1, Ordering::Relaxed);
+        // Outside the shard's lock: what still waited may hold the last clone of an eviction.
+        removed.close();
+        Some(Removed { presence })
     }
 
-    /// Hands the eviction to every connection of the session; answers how many. They leave the registry by
-    /// their own `remove`.
+    /// Hands the eviction to every connection of the session; answers how many took it. Those that are being
+    /// put out already do not. They leave the registry by their own `remove`.
     pub fn evict(&self, session: SessionId, eviction: &Arc<Eviction>) -> usize {
-        unimplemented!()
+        self.send(session, &Command::Evict(Arc::clone(eviction)))
     }
 
-    /// Sends a command to every connection of a session; answers how many.
+    /// Sends a command to every connection of a session; answers how many took it.
     pub fn send(&self, session: SessionId, command: &Command) -> usize {
-        unimplemented!()
+        // A copy, because posting can drop commands and must not do so under the shard's lock.
+        let mailboxes = self.sessions.get(&session).map(|tabs| tabs.mailboxes.clone()).unwrap_or_default();
+        mailboxes.iter().filter(|mailbox| mailbox.post(command.clone())).count()
     }
 
     /// Sends to every connection what `command` makes for it.
-    pub fn send_all(&self, command: impl FnMut() -> Command) {
-        unimplemented!()
+    pub fn send_all(&self, mut command: impl FnMut() -> Command) {
+        let mut mailboxes = Vec::with_capacity(self.len());
+        for tabs in &self.sessions {
+            mailboxes.extend(tabs.mailboxes.iter().cloned());
+        }
+        for mailbox in mailboxes {
+            mailbox.post(command());
+        }
     }
 
-    /// The sessions with connections here, with what the node holds of each. A snapshot.
+    /// The sessions with connections here, with what the node holds of each. A snapshot; its sequences are those
+    /// of the last changes, so that who has heard of a change already finds nothing new.
     pub fn sessions(&self) -> Vec<(SessionId, Presence)> {
-        unimplemented!()
+        self.sessions.iter().map(|tabs| (*tabs.key(), self.presence(&tabs))).collect()
     }
 
     /// The user of a session that has a connection here.
     pub fn user_of(&self, session: SessionId) -> Option<UserId> {
-        unimplemented!()
+        self.sessions.get(&session).map(|tabs| tabs.user.clone())
     }
 
     /// How many connections there are.
     pub fn len(&self) -> usize {
-        unimplemented!()
+        self.connections.load(Ordering::Relaxed)
     }
 
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Numbers a change. The caller holds the shard's lock, so that a session's counts and sequences agree.
+    fn changed(&self, tabs: &mut Tabs) -> Presence {
+        tabs.sequence = self.sequence.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
+        self.presence(tabs)
+    }
+
+    fn presence(&self, tabs: &Tabs) -> Presence {
+        let count = u16::try_from(tabs.mailboxes.len()).unwrap_or(u16::MAX);
+        Presence { node: self.node, count, sequence: tabs.sequence }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{NODE, notice, session, user};
+    use super::*;
+
+    #[tokio::test]
+    async fn a_late_goodbye_does_not_remove_the_successor() {
+        let hub = Hub::new(NODE, Duration::from_secs(30));
+        let old = hub.register(session(1), &user("user1"));
+        let new = hub.register(session(1), &user("user1"));
+        assert_eq!((old.presence.count, new.presence.count), (1, 2));
+        let left = hub.remove(session(1), old.connection.id).unwrap();
+        assert_eq!(left.presence.count, 1);
+        assert!(hub.remove(session(1), old.connection.id).is_none(), "a goodbye counts once");
+        assert_eq!(hub.len(), 1);
+        assert_eq!(hub.send(session(1), &notice("you are there")), 1);
+        assert_eq!(hub.remove(session(1), new.connection.id).unwrap().presence.count, 0);
+        assert!(hub.sessions().is_empty());
+    }
+
+    #[tokio::test]
+    async fn presence_is_numbered_upwards_even_when_a_session_comes_back() {
+        let hub = Hub::new(NODE, Duration::from_secs(30));
+        let first = hub.register(session(1), &user("user1"));
+        let last = hub.remove(session(1), first.connection.id).unwrap();
+        let again = hub.register(session(1), &user("user1"));
+        assert!(first.presence.sequence < last.presence.sequence);
+        assert!(last.presence.sequence < again.presence.sequence);
+        assert_eq!(hub.sessions(), [(session(1), again.presence)]);
+        assert_eq!(hub.user_of(session(1)), Some(user("user1")));
+    }
+
+    #[tokio::test]
+    async fn a_command_for_one_session_leaves_the_others_alone() {
+        let hub = Hub::new(NODE, Duration::from_secs(30));
+        let _first = hub.register(session(1), &user("user1"));
+        let _tab = hub.register(session(1), &user("user1"));
+        let _other = hub.register(session(2), &user("user2"));
+        assert_eq!(hub.send(session(1), &notice("for two")), 2);
+        assert_eq!(hub.send(session(3), &notice("for nobody")), 0);
+        assert_eq!(hub.user_of(session(3)), None);
+        let mut made = 0;
+        hub.send_all(|| {
+            made += 1;
+            notice("for all")
+        });
+        assert_eq!(made, 3);
     }
 }

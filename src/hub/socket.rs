@@ -1,0 +1,112 @@
+//! What is said over a WebSocket, whoever's it is by then: bounded writes, refusals and farewells.
+//!
+//! Invariants: every function here returns within [`CLOSE_TIMEOUT`], whether the peer reads or not; after a
+//! farewell nothing is left to do but to drop the socket, which cuts the TCP connection.
+
+use axum::Error;
+use axum::extract::ws::{CloseFrame, Message, Utf8Bytes};
+use futures_util::{Sink, SinkExt, Stream, StreamExt};
+use serde::Serialize;
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::Error as WsError;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
+
+use super::{CLOSE_TIMEOUT, Refusal};
+use crate::domain::Tombstone;
+use crate::protocol::{CloseCode, ServerMessage};
+
+/// axum's WebSocket, or what stands for it in tests.
+pub(crate) trait Socket:
+    Stream<Item = Result<Message, Error>> + Sink<Message, Error = Error> + Unpin + Send
+{
+}
+
+impl<T> Socket for T where
+    T: Stream<Item = Result<Message, Error>> + Sink<Message, Error = Error> + Unpin + Send
+{
+}
+
+/// What the server says that carries no session.
+pub(crate) type Plain<'a> = ServerMessage<'a, ()>;
+
+/// The peer is gone, or has not read for [`CLOSE_TIMEOUT`]: cut it.
+#[derive(Debug)]
+pub(crate) struct Gone;
+
+pub(crate) fn text<S: Serialize>(message: &ServerMessage<'_, S>) -> Message {
+    Message::text(message.to_text())
+}
+
+pub(crate) async fn say(socket: &mut impl Socket, message: Message) -> Result<(), Gone> {
+    match timeout(CLOSE_TIMEOUT, socket.send(message)).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(_)) | Err(_) => Err(Gone),
+    }
+}
+
+/// Says why, closes with the code of the refusal, waits for the peer.
+pub(crate) async fn refuse(socket: &mut impl Socket, refusal: Refusal) {
+    let error = text(&Plain::Error { code: refusal.as_str() });
+    bounded(async {
+        if socket.send(error).await.is_ok() {
+            close(socket, refusal.close_code(), refusal.as_str()).await;
+        }
+    })
+    .await;
+}
+
+/// Tells an ended session why it ended, closes with the code of the reason and nothing between, waits for the
+/// peer. `told` runs as soon as the message has left; it does not if the peer is gone or never reads.
+pub(crate) async fn tell_ended(socket: &mut impl Socket, end: &Tombstone, told: impl FnOnce() + Send) {
+    bounded(async {
+        if socket.send(text(&ServerMessage::force_logout(end))).await.is_ok() {
+            told();
+            close(socket, CloseCode::of(end.reason), end.reason.as_str()).await;
+        }
+    })
+    .await;
+}
+
+/// Closes, waits for the peer. `word` is what the close frame says to people who look at it.
+pub(crate) async fn part(socket: &mut impl Socket, code: CloseCode, word: &'static str) {
+    bounded(close(socket, code, word)).await;
+}
+
+/// Answers the peer's close frame, which the library does as it is read on.
+pub(crate) async fn acknowledge(socket: &mut impl Socket) {
+    bounded(async { while let Some(Ok(_)) = socket.next().await {} }).await;
+}
+
+/// Whose fault it is that reading failed: the client's, which is told so, or nobody's that could be told.
+pub(crate) fn blame(error: Error) -> Option<Refusal> {
+    let error = error.into_inner().downcast::<WsError>().ok()?;
+    match *error {
+        WsError::Capacity(_) => Some(Refusal::TooLong),
+        WsError::Protocol(ProtocolError::ResetWithoutClosingHandshake) => None,
+        WsError::Protocol(_) | WsError::Utf8(_) => Some(Refusal::Malformed),
+        _ => None,
+    }
+}
+
+/// On a time-out the peer is cut, which is what the bound is for.
+async fn bounded(farewell: impl Future<Output = ()>) {
+    let _ = timeout(CLOSE_TIMEOUT, farewell).await;
+}
+
+async fn close(socket: &mut impl Socket, code: CloseCode, word: &'static str) {
+    let frame = CloseFrame { code: code.0, reason: Utf8Bytes::from_static(word) };
+    if socket.send(Message::Close(Some(frame))).await.is_err() {
+        return;
+    }
+    // Waiting for the peer's close keeps ours from being lost: closing a TCP connection with unread bytes resets
+    // it, and a reset may overtake what was sent before.
+    loop {
+        match socket.next().await {
+            Some(Ok(Message::Close(_)) | Err(_)) => return,
+            Some(Ok(_)) => {}
+            // The reader gave up earlier, as it does at a frame that is too long, and can't tell when the peer
+            // has gone. The bound ends this.
+            None => std::future::pending().await,
+        }
+    }
+}
