@@ -1,17 +1,127 @@
-//! One running node. So far it opens the store and waits to be stopped.
+//! One running node: its parts, how they begin, and how they end.
+//!
+//! Begin: store, hub, enforcer, tasks, listener. End, in the other order: no new connections, `restarting` to every
+//! socket, requests in flight answered, sockets closed with 1012 over at most half of `drain_timeout`, what is
+//! unwritten written, the store closed.
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
+use crate::accounts::Accounts;
+use crate::chance::Chance;
 use crate::config::Config;
-use crate::store::{self, OpenError};
+use crate::domain::NodeId;
+use crate::enforcer::{Enforcer, Parts};
+use crate::http::{self, App, Limits, Services};
+use crate::hub::{CLOSE_TIMEOUT, Command, Hub};
+use crate::metrics::Metrics;
+use crate::store::{self, OpenError, Store};
+use crate::sweeper::Sweeper;
 
-/// Runs until `shutdown`.
+/// Sockets at a time. The process's own limit on descriptors usually comes first; the accept loop pauses at it.
+const MAX_CONNECTIONS: usize = 65_536;
+/// How often the end of the last socket is looked for.
+const DRAIN_POLL: Duration = Duration::from_millis(20);
+/// How long the last writes to the store may take.
+const LAST_WRITES: Duration = Duration::from_secs(3);
+
+/// Why a node did not run.
+#[derive(Debug, thiserror::Error)]
+pub enum NodeError {
+    #[error(transparent)]
+    Store(#[from] OpenError),
+    #[error("listen: {address}: {error}")]
+    Listen { address: std::net::SocketAddr, error: std::io::Error },
+}
+
+/// Runs a node until `shutdown`, and then until it has drained, at most `drain_timeout` and some seconds.
 ///
 /// # Errors
-/// The store can't be opened.
-pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), OpenError> {
-    let (store, _notices) = store::open(&config.store).await?;
-    shutdown.cancelled().await;
-    store.close().await;
+/// The store can't be opened, or the address can't be listened on.
+pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), NodeError> {
+    let address = config.http.listen;
+    let (store, notices) = store::open(&config.store).await?;
+    let listener =
+        TcpListener::bind(address).await.map_err(|error| NodeError::Listen { address, error })?;
+    let chance = Arc::new(Chance::system());
+    let metrics = Arc::new(Metrics::new());
+    let node = NodeId::from_bytes(chance.bytes());
+    let hub = Hub::new(node, config.node.heartbeat);
+    let enforcer = Enforcer::new(Parts {
+        node,
+        seats: config.seats.clone(),
+        config: config.node.clone(),
+        store: Arc::clone(&store),
+        hub: Arc::clone(&hub),
+        chance: Arc::clone(&chance),
+        metrics: Arc::clone(&metrics),
+    });
+    let sweeper = Sweeper {
+        node,
+        store: Arc::clone(&store),
+        metrics: Arc::clone(&metrics),
+        chance: Arc::clone(&chance),
+        interval: config.node.sweep_interval,
+    };
+    let stop = CancellationToken::new();
+    let tasks = TaskTracker::new();
+    tasks.spawn(Arc::clone(&enforcer).run_notices(notices, stop.clone()));
+    tasks.spawn(Arc::clone(&enforcer).run_renewal(stop.clone()));
+    tasks.spawn(sweeper.run(stop.clone()));
+    tasks.close();
+
+    let limits = Limits {
+        header_timeout: config.http.header_timeout,
+        max_connections: MAX_CONNECTIONS,
+        drain: config.node.drain_timeout,
+    };
+    let drain_timeout = config.node.drain_timeout;
+    tracing::info!(%node, listen = %listener.local_addr().unwrap_or(address), store = ?config.store, "ready");
+    let app = App::new(Services {
+        accounts: Arc::new(Accounts::new(config.accounts.clone())),
+        config: Arc::new(config),
+        enforcer: Arc::clone(&enforcer),
+        metrics,
+        chance: Arc::clone(&chance),
+    });
+    let server = http::serve(listener, http::router(app), limits, shutdown.clone());
+    tokio::join!(server, async {
+        shutdown.cancelled().await;
+        enforcer.drain();
+        drain(&hub, &chance, drain_timeout).await;
+    });
+    stop.cancel();
+    tasks.wait().await;
+    finish(&enforcer, store.as_ref()).await;
+    tracing::info!(%node, "stopped");
     Ok(())
+}
+
+/// Sends every socket away, spread so that the other nodes are not stormed, and waits until they are gone.
+async fn drain(hub: &Hub, chance: &Chance, drain_timeout: Duration) {
+    let start = Instant::now();
+    let spread = drain_timeout / 2;
+    hub.send_all(|| Command::Restart { retry_after: chance.up_to(spread), close_in: chance.up_to(spread) });
+    while !hub.is_empty() && start.elapsed() < drain_timeout.max(spread + CLOSE_TIMEOUT) {
+        tokio::time::sleep(DRAIN_POLL).await;
+    }
+    if !hub.is_empty() {
+        tracing::warn!(left = hub.len(), "some sockets did not go in time and are cut");
+    }
+}
+
+/// Writes what is not yet written, within a bound: a store that is away keeps no node from ending.
+async fn finish(enforcer: &Enforcer, store: &dyn Store) {
+    let writing = async {
+        enforcer.flush().await;
+        store.close().await;
+    };
+    if tokio::time::timeout(LAST_WRITES, writing).await.is_err() {
+        tracing::warn!("the store did not take the last writes in time");
+    }
 }
