@@ -7,6 +7,7 @@ pub mod chance;
 pub mod config;
 pub mod domain;
 pub mod enforcer;
+pub mod http;
 pub mod hub;
 pub mod logging;
 pub mod metrics;
