@@ -4,6 +4,7 @@ use std::marker::PhantomData;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
+use axum::http::{HeaderName, HeaderValue, header};
 
 use super::App;
 use super::credential::{Credential, Source, credential};
@@ -45,6 +46,13 @@ impl Scoped for Sessions {
 
 impl Scoped for Introspect {
     const SCOPE: Scope = Scope::Introspect;
+}
+
+impl<const WITH_DATA: bool> SessionCaller<WITH_DATA> {
+    /// For the answer to a logout: clears the cookie if it is what the caller came with.
+    pub(crate) fn forget_cookie(&self, app: &App) -> Option<[(HeaderName, HeaderValue); 1]> {
+        (self.source == Source::Cookie).then(|| [(header::SET_COOKIE, app.cookies().clear_session())])
+    }
 }
 
 impl<const WITH_DATA: bool> FromRequestParts<App> for SessionCaller<WITH_DATA> {

@@ -6,18 +6,35 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
+use axum::http::request::Parts;
 use ipnet::IpNet;
+
+use super::App;
 
 /// The peer of the socket on which a request came in; an extension of each request.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Peer(pub SocketAddr);
 
+/// The client's address; none where a request comes from no socket, as in tests.
+pub(crate) struct ClientAddress(pub Option<IpAddr>);
+
+impl FromRequestParts<App> for ClientAddress {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Self::Rejection> {
+        let peer = parts.extensions.get::<Peer>();
+        let trusted = &app.config.http.trusted_proxies;
+        Ok(Self(peer.map(|Peer(peer)| client_address(peer.ip(), &parts.headers, trusted))))
+    }
+}
+
 /// How many hops are looked at; a longer list is somebody's joke.
 const MAX_HOPS: usize = 64;
 
 /// The client's address.
-pub(crate) fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
+fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
     let is_trusted = |ip: IpAddr| trusted.iter().any(|net| net.contains(&ip));
     let mut client = peer.to_canonical();
     if !is_trusted(client) {

@@ -14,18 +14,34 @@ use crate::config::Config;
 use crate::enforcer::Enforcer;
 use crate::metrics::Metrics;
 
+mod admin;
+mod api;
+mod assets;
+mod auth;
 mod body;
+mod brake;
 mod caller;
 mod client_address;
 mod cookies;
 mod credential;
+mod docs;
+mod health;
 mod model;
+mod openapi;
 mod origin;
 mod path;
 mod problem;
+mod router;
+mod seating;
+mod server;
 #[cfg(test)]
 mod testing;
+mod verify;
 
+pub use router::router;
+pub use server::{Limits, serve};
+
+use brake::Brake;
 use cookies::Cookies;
 use origin::OriginRule;
 
@@ -47,17 +63,22 @@ struct Parts {
     services: Services,
     cookies: Cookies,
     origins: OriginRule,
+    brake: Brake,
 }
 
 impl App {
     pub fn new(services: Services) -> Self {
         let cookies = Cookies::new(&services.config.http);
         let origins = OriginRule::new(&services.config.http);
-        Self(Arc::new(Parts { services, cookies, origins }))
+        Self(Arc::new(Parts { services, cookies, origins, brake: Brake::default() }))
     }
 
     pub(crate) fn cookies(&self) -> Cookies {
         self.0.cookies
+    }
+
+    pub(crate) fn brake(&self) -> &Brake {
+        &self.0.brake
     }
 
     /// Which pages may speak for a browser; the WebSocket handshake asks too.

@@ -1,0 +1,94 @@
+//! The brake on guessing passwords, per account and per address, over the whole cluster.
+//!
+//! Only failures cost; a right password is never counted. Looking before hashing saves the hash, looking again
+//! when the attempt's turn has come keeps a burst of parallel guesses from all passing the same look: attempts
+//! on one account take turns within a node, so a node lets at most one guess through beyond the bucket.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use tokio::sync::Mutex;
+
+use super::App;
+use super::client_address::bucket_of;
+use super::problem::Problem;
+use crate::accounts::Verdict;
+use crate::domain::{Partition, Role, UserId};
+
+/// How many lines there are; accounts that share one only wait for each other.
+const LINES: usize = 64;
+/// How long an attempt waits for its turn: some hashes' time.
+const LINE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The lines in which attempts wait for their turn.
+pub(crate) struct Brake {
+    lines: [Mutex<()>; LINES],
+}
+
+impl Default for Brake {
+    fn default() -> Self {
+        Self { lines: std::array::from_fn(|_| Mutex::new(())) }
+    }
+}
+
+impl Brake {
+    /// Checks a password.
+    ///
+    /// # Errors
+    /// `InvalidCredentials`, `RateLimited`, `Overloaded`, or that the store can't be asked: a guess that can't be
+    /// counted is not answered.
+    pub(crate) async fn attempt(
+        &self,
+        app: &App,
+        username: &UserId,
+        password: &str,
+        address: Option<IpAddr>,
+    ) -> Result<(UserId, Vec<Role>), Problem> {
+        let outcome = self.try_attempt(app, username, password, address).await;
+        match &outcome {
+            Err(Problem::InvalidCredentials) => app.metrics.login("wrong"),
+            Err(Problem::RateLimited { .. }) => app.metrics.login("braked"),
+            Err(Problem::Overloaded) => app.metrics.login("overloaded"),
+            _ => {}
+        }
+        outcome
+    }
+
+    async fn try_attempt(
+        &self,
+        app: &App,
+        username: &UserId,
+        password: &str,
+        address: Option<IpAddr>,
+    ) -> Result<(UserId, Vec<Role>), Problem> {
+        count(app, username, address, 0).await?;
+        let line = &self.lines[usize::from(Partition::of(username).index()) % LINES];
+        let _turn = tokio::time::timeout(LINE_TIMEOUT, line.lock()).await.map_err(|_| Problem::Overloaded)?;
+        count(app, username, address, 0).await?;
+        match app.accounts.verify(username.as_str(), password).await {
+            Verdict::Right { user, roles } => Ok((user, roles)),
+            Verdict::Busy => Err(Problem::Overloaded),
+            Verdict::Wrong => {
+                count(app, username, address, 1).await?;
+                Err(Problem::InvalidCredentials)
+            }
+        }
+    }
+}
+
+/// Counts `cost` failures against the account and the address; 0 only looks.
+async fn count(app: &App, username: &UserId, address: Option<IpAddr>, cost: u32) -> Result<(), Problem> {
+    let (account_key, rate) = (format!("login:{username}"), &app.config.rate);
+    let account = app.enforcer.throttle(&account_key, rate.login, cost);
+    let address = async {
+        match address.map(|ip| format!("login-address:{}", bucket_of(ip))) {
+            Some(key) => app.enforcer.throttle(&key, rate.login_address, cost).await,
+            None => Ok(None),
+        }
+    };
+    let (account, address) = tokio::join!(account, address);
+    match account?.max(address?) {
+        Some(retry_after) => Err(Problem::RateLimited { retry_after }),
+        None => Ok(()),
+    }
+}
