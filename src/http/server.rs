@@ -197,3 +197,6 @@ impl AsyncWrite for Seated {
         self.socket.is_write_vectored()
     }
 }
+
+#[cfg(test)]
+mod tests;

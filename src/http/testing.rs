@@ -1,61 +1,24 @@
 //! What the unit tests of this layer share.
 
-use std::time::Duration;
-
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use sha2::{Digest, Sha256};
 
-use crate::config::{
-    ApiKey, Config, HttpConfig, LogConfig, LogFormat, NodeConfig, NoticeIp, OnStoreLoss, Rate, RateConfig,
-    Scope, SeatConfig, StoreUrl,
-};
+use crate::config::{ApiKey, Config, Scope};
 use crate::domain::{
-    Device, DeviceClass, DeviceId, Generation, LimitRule, OnFull, Partition, Record, Session, SessionId,
-    Timestamp, Token, UserId, Victim,
+    Device, DeviceClass, DeviceId, Generation, Partition, Record, Session, SessionId, Timestamp, Token,
+    UserId,
 };
 
 pub(crate) const ADMIN_KEY: &str = "a key with every scope";
 
-/// A configuration as a node has it by default, with an API key.
+/// The default configuration with an API key.
 pub(crate) fn config() -> Config {
-    let rate = Rate { burst: 10, period: Duration::from_secs(60) };
-    Config {
-        store: StoreUrl::Embedded("unused".into()),
-        demo: false,
-        log: LogConfig { filter: "info".to_owned(), format: LogFormat::Text },
-        http: HttpConfig {
-            listen: ([127, 0, 0, 1], 0).into(),
-            public_url: None,
-            allowed_origins: Vec::new(),
-            trusted_proxies: Vec::new(),
-            header_timeout: Duration::from_secs(10),
-        },
-        seats: SeatConfig {
-            limits: vec![LimitRule::one_in_all()],
-            on_full: OnFull::KickOld,
-            victim: Victim::Oldest,
-            ghost_after: Duration::from_secs(60),
-            idle_ttl: Duration::from_secs(86_400),
-            absolute_ttl: Duration::from_secs(30 * 86_400),
-            notice_ip: NoticeIp::Masked,
-        },
-        node: NodeConfig {
-            renew_interval: Duration::from_secs(15),
-            heartbeat: Duration::from_secs(30),
-            sweep_interval: Duration::from_secs(300),
-            on_store_loss: OnStoreLoss::Hold,
-            fence_after: Duration::from_secs(60),
-            drain_timeout: Duration::from_secs(20),
-            check_cache: None,
-        },
-        rate: RateConfig { login: rate, login_address: rate, api_key: None },
-        api_keys: vec![ApiKey {
-            name: "admin".to_owned(),
-            hash: Sha256::digest(ADMIN_KEY.as_bytes()).into(),
-            scopes: Scope::ALL.to_vec(),
-        }],
-        accounts: Vec::new(),
-    }
+    let key = ApiKey {
+        name: "admin".to_owned(),
+        hash: Sha256::digest(ADMIN_KEY.as_bytes()).into(),
+        scopes: Scope::ALL.to_vec(),
+    };
+    Config { api_keys: vec![key], ..Config::default() }
 }
 
 pub(crate) fn token(user: &str) -> Token {
