@@ -37,7 +37,7 @@ pub(crate) fn check(settings: &Settings) -> anyhow::Result<ExitCode> {
         writeln!(out, "warning: the store {warning}")?;
     }
     if inspection.faults.is_empty() {
-        writeln!(out, "ok: the store is {} at {url}", inspection.description)?;
+        writeln!(out, "ok: the store at {url} is {}", inspection.description)?;
         return Ok(ExitCode::SUCCESS);
     }
     Ok(ExitCode::FAILURE)
