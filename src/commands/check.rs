@@ -37,7 +37,7 @@ pub(crate) fn check(settings: &Settings) -> anyhow::Result<ExitCode> {
         writeln!(out, "warning: the store {warning}")?;
     }
     if inspection.faults.is_empty() {
-        writeln!(out, "ok: the store is {} at {url}", inspection.description)?;
+        writeln!(out, "ok: the store at {url} is {}", inspection.description)?;
         return Ok(ExitCode::SUCCESS);
     }
     Ok(ExitCode::FAILURE)
@@ -47,7 +47,8 @@ async fn inspect(url: &StoreUrl) -> anyhow::Result<Inspection> {
     let deadline = Instant::now() + REACHED_WITHIN;
     let late = || format!("the store {url} did not answer within {} s", REACHED_WITHIN.as_secs());
     // The notices of a node that takes part in nothing; held, so that the engine does not take it for stopped.
-    let (store, _notices) = timeout_at(deadline, store::open(url)).await.with_context(late)??;
+    let opened = timeout_at(deadline, store::open(url)).await.with_context(late)?;
+    let (store, _notices) = opened.with_context(|| format!("the store {url} can't be opened"))?;
     let answer = timeout_at(deadline, answer(&store, deadline)).await.with_context(late)?;
     // Its lock on the directory or its connections end with the process anyway.
     let _ = timeout_at(deadline.max(Instant::now() + ASKED_EACH), store.close()).await;
