@@ -63,7 +63,7 @@ function showOwn(view, own) {
     ["Address", own.ip],
     ["Signed in", momentOf(own.created_at)],
     ["Last seen", momentOf(own.last_seen_at)],
-    ["Ends if unused", momentOf(own.expires_at)],
+    ["Valid until", momentOf(own.expires_at)],
   ]);
 }
 
