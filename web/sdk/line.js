@@ -1,0 +1,176 @@
+/**
+ * The line to the server that the tabs of a browser share: the leading tab holds the connection and tells the
+ * others each new snapshot; the others ask it for what they want. Every tab keeps the latest snapshot, so that
+ * it can go on from there when the lead falls to it.
+ *
+ * ```text
+ * to the leader      hello · connect · restart · stop · wake · activity
+ * from the leader    snapshot · notice
+ * ```
+ *
+ * @module
+ */
+
+/** @import {End, Notice, Snapshot} from "./model.js" */
+/** @import {Platform} from "./platform.js" */
+
+import { Connection } from "./connection.js";
+import { Tabs } from "./tabs.js";
+
+/** @type {Snapshot} */
+const IDLE = Object.freeze({ state: "idle", welcome: null, end: null, retryAt: null });
+
+/**
+ * @typedef {object} LineOptions
+ * @property {string | null} name the same in the tabs that share; null to be alone
+ * @property {() => WebSocket} open
+ * @property {() => Promise<boolean>} signedIn false if there surely is no credential to connect with
+ * @property {(before: Snapshot, now: Snapshot) => void} changed
+ * @property {(notice: Notice) => void} notice
+ */
+
+export class Line {
+  #platform;
+  #options;
+  #connection;
+  /** @type {Tabs | null} set while this tab takes part */
+  #tabs = null;
+  #now = IDLE;
+
+  /**
+   * @param {Platform} platform
+   * @param {LineOptions} options
+   */
+  constructor(platform, options) {
+    this.#platform = platform;
+    this.#options = options;
+    this.#connection = new Connection(platform, options.open, options.signedIn, {
+      connecting: () => this.#publish({ ...this.#now, state: "connecting", end: null, retryAt: null }),
+      live: (welcome) => this.#publish({ state: "live", welcome, end: null, retryAt: null }),
+      waiting: (retryAt) => this.#publish({ ...this.#now, state: "waiting", retryAt }),
+      ended: (end) => this.#publish(this.#wasOwnWish(end) ? IDLE : { ...IDLE, state: "ended", end }),
+      idle: () => this.#publish(IDLE),
+      notice: (notice) => {
+        this.#tabs?.send({ op: "notice", notice });
+        options.notice(notice);
+      },
+    });
+  }
+
+  get now() {
+    return this.#now;
+  }
+
+  get leads() {
+    return this.#tabs?.leads ?? false;
+  }
+
+  /** Takes part without a wish for a connection; shows `end` unless the leader knows better. */
+  rest(/** @type {End | null} */ end) {
+    this.#join();
+    if (end) this.#apply({ ...IDLE, state: "ended", end });
+    this.#ask("hello");
+  }
+
+  /** Connects unless the tabs are connected or about to be. */
+  connect() {
+    this.#join();
+    this.#ask("connect");
+    this.#expectConnection();
+  }
+
+  /** Connects anew: the credential has changed. */
+  restart() {
+    this.#join();
+    this.#ask("restart");
+    this.#expectConnection();
+  }
+
+  /** Disconnects all tabs: nobody is signed in. */
+  stop() {
+    this.#ask("stop");
+    this.#apply(IDLE);
+  }
+
+  /** @param {"wake" | "activity"} op */
+  tell(op) {
+    this.#ask(op);
+  }
+
+  /** Takes part no longer. The other tabs go on. */
+  leave() {
+    this.#tabs?.leave();
+    this.#tabs = null;
+    this.#connection.stop();
+    this.#apply(IDLE);
+  }
+
+  #join() {
+    if (this.#tabs) return;
+    this.#tabs = new Tabs(this.#platform, this.#options.name, {
+      lead: () => this.#takeLead(),
+      hear: (message) => this.#hear(message),
+    });
+    this.#tabs.join();
+  }
+
+  #takeLead() {
+    if (this.#isActive()) this.#connection.start();
+    else this.#publish(this.#now);
+  }
+
+  #isActive() {
+    return this.#now.state !== "idle" && this.#now.state !== "ended";
+  }
+
+  /** Until the leader's snapshot comes; and if there is no leader yet, what this tab will do as one. */
+  #expectConnection() {
+    if (!this.#isActive()) this.#apply({ ...this.#now, state: "connecting", end: null, retryAt: null });
+  }
+
+  /** @param {string} op */
+  #ask(op) {
+    if (this.leads) this.#obey(op);
+    else this.#tabs?.send({ op });
+  }
+
+  /** @param {any} message of another tab, perhaps of another version of this page */
+  #hear(message) {
+    if (this.leads) this.#obey(message.op);
+    else if (message.op === "notice") this.#options.notice(message.notice);
+    // A leader that merely rests has nothing to say against an end that this tab has learnt.
+    else if (message.op === "snapshot" && !(message.snapshot.state === "idle" && this.#now.state === "ended")) {
+      this.#apply(message.snapshot);
+    }
+  }
+
+  /** @param {string} op */
+  #obey(op) {
+    if (op === "restart" || (op === "connect" && !this.#isActive())) this.#connection.start();
+    else if (op === "hello" || op === "connect") this.#publish(this.#now);
+    else if (op === "wake") this.#connection.wake();
+    else if (op === "activity") this.#connection.activity();
+    else if (op === "stop") {
+      this.#connection.stop();
+      this.#publish(IDLE);
+    }
+  }
+
+  /** Whoever logs out is not put out. */
+  #wasOwnWish(/** @type {End} */ end) {
+    return end.reason === "logout" && end.by?.session_id === this.#now.welcome?.session.id;
+  }
+
+  /** @param {Snapshot} snapshot */
+  #publish(snapshot) {
+    this.#apply(snapshot);
+    this.#tabs?.send({ op: "snapshot", snapshot });
+  }
+
+  /** @param {Snapshot} snapshot */
+  #apply(snapshot) {
+    const before = this.#now;
+    this.#now = snapshot;
+    this.#options.changed(before, snapshot);
+  }
+}

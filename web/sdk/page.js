@@ -1,0 +1,30 @@
+/**
+ * What the page itself tells: that it came to the front, that the network is back, that a person is here.
+ *
+ * @module
+ */
+
+/** @import {Platform} from "./platform.js" */
+
+/** Moving the mouse over a page is not using it. */
+const INPUTS = ["pointerdown", "keydown", "wheel"];
+
+/**
+ * @param {Platform} platform
+ * @param {{wake: () => void, activity: () => void}} calls
+ * @returns {() => void} stops watching
+ */
+export function watchPage({ window, document }, { wake, activity }) {
+  const watching = new AbortController();
+  const { signal } = watching;
+  const used = (/** @type {Event} */ event) => {
+    // Events that a script made up are no sign of a person.
+    if (event.isTrusted) activity();
+  };
+  window?.addEventListener("online", wake, { signal });
+  // Back from the back-forward cache: the socket is gone, and no event told so.
+  window?.addEventListener("pageshow", wake, { signal });
+  document?.addEventListener("visibilitychange", () => document.visibilityState === "visible" && wake(), { signal });
+  for (const input of INPUTS) document?.addEventListener(input, used, { signal, passive: true, capture: true });
+  return () => watching.abort();
+}

@@ -1,0 +1,251 @@
+/**
+ * The shapes that Hotseat speaks in, as `docs/protocol.md` tells them. Types alone; nothing here runs.
+ *
+ * @module
+ */
+export type DeviceClass = "desktop" | "mobile" | "tablet" | "tv" | "console" | "api" | "other";
+export type Device = {
+    id: string;
+    /**
+     * what people call it, such as "Firefox 128 on Windows"
+     */
+    name: string;
+    class: DeviceClass;
+};
+export type Session = {
+    id: string;
+    user_id: string;
+    device: Device;
+    /**
+     * in short form
+     */
+    user_agent: string;
+    ip: string | null;
+    roles?: string[];
+    data?: unknown;
+    /**
+     * the node of its latest connection
+     */
+    node: string | null;
+    connections: number;
+    created_at: string;
+    last_seen_at: string;
+    expires_at: string;
+    /**
+     * rises with every login of the user
+     */
+    generation: number;
+};
+export type By = {
+    session_id: string;
+    device: Device;
+    /**
+     * whole, masked or null, as the server is configured
+     */
+    ip: string | null;
+};
+export type EndReason = "takeover" | "replaced" | "kicked" | "disabled" | "expired" | "idle" | "logout" | "invalid-token" | "protocol";
+export type End = {
+    reason: EndReason;
+    /**
+     * when, or null where the server's word was lost
+     */
+    at: string | null;
+    /**
+     * the newer session of a takeover, the asking one of a logout
+     */
+    by: By | null;
+    /**
+     * one English sentence for logs; pages word it by `reason`
+     */
+    message: string;
+};
+export type Welcome = {
+    session: Session;
+    server_time: string;
+    heartbeat_s: number;
+};
+export type State = "idle" | "connecting" | "live" | "waiting" | "ended";
+export type Snapshot = {
+    state: State;
+    /**
+     * the latest
+     */
+    welcome: Welcome | null;
+    /**
+     * set in `ended` alone
+     */
+    end: End | null;
+    /**
+     * set in `waiting` alone: milliseconds since 1970
+     */
+    retryAt: number | null;
+};
+export type Notice = {
+    level: string;
+    text: string;
+};
+export type LoginOptions = {
+    /**
+     * what the user agent does not tell
+     */
+    device?: {
+        name?: string;
+        class?: DeviceClass;
+    };
+    /**
+     * the sessions to end, where the server lets the user choose
+     */
+    replace?: string[];
+    /**
+     * wait until the ended devices were told, at most 1 s
+     */
+    confirm?: boolean;
+};
+export type LoginAnswer = {
+    session: Session;
+    /**
+     * the sessions that this login ended
+     */
+    replaced: Session[];
+    takeover: "none" | "sent" | "confirmed";
+};
+export type AppLogin = () => Promise<string | void>;
+export type HotseatOptions = {
+    /**
+     * where Hotseat is served; the page's own origin by default
+     */
+    url?: string | URL;
+    /**
+     * a session token, where there is no cookie; such a tab shares nothing
+     */
+    token?: string | (() => string);
+    /**
+     * how `useHere` signs in again
+     */
+    login?: AppLogin;
+    /**
+     * for tests
+     */
+    platform?: import("./platform.js").Platform;
+};
+export type HotseatEvents = {
+    /**
+     * connected, for the first time or again
+     */
+    welcome: CustomEvent<Welcome>;
+    /**
+     * out, and why
+     */
+    forceLogout: CustomEvent<End>;
+    notice: CustomEvent<Notice>;
+    state: CustomEvent<Snapshot>;
+};
+/**
+ * What a session runs on.
+ * @typedef {"desktop" | "mobile" | "tablet" | "tv" | "console" | "api" | "other"} DeviceClass
+ */
+/**
+ * @typedef {object} Device
+ * @property {string} id
+ * @property {string} name what people call it, such as "Firefox 128 on Windows"
+ * @property {DeviceClass} class
+ */
+/**
+ * One login on one device. Times are RFC 3339, UTC. In a `seats-full` error `data` and `roles` are left out.
+ * @typedef {object} Session
+ * @property {string} id
+ * @property {string} user_id
+ * @property {Device} device
+ * @property {string} user_agent in short form
+ * @property {string | null} ip
+ * @property {string[]} [roles]
+ * @property {unknown} [data]
+ * @property {string | null} node the node of its latest connection
+ * @property {number} connections
+ * @property {string} created_at
+ * @property {string} last_seen_at
+ * @property {string} expires_at
+ * @property {number} generation rises with every login of the user
+ */
+/**
+ * By whom a session was ended.
+ * @typedef {object} By
+ * @property {string} session_id
+ * @property {Device} device
+ * @property {string | null} ip whole, masked or null, as the server is configured
+ */
+/**
+ * Why a session ended. The last two come from the client: its token is unknown to the server, or the two do
+ * not speak the same protocol.
+ * @typedef {"takeover" | "replaced" | "kicked" | "disabled" | "expired" | "idle" | "logout"
+ *   | "invalid-token" | "protocol"} EndReason
+ */
+/**
+ * What is known about the end of a session.
+ * @typedef {object} End
+ * @property {EndReason} reason
+ * @property {string | null} at when, or null where the server's word was lost
+ * @property {By | null} by the newer session of a takeover, the asking one of a logout
+ * @property {string} message one English sentence for logs; pages word it by `reason`
+ */
+/**
+ * What the server says first.
+ * @typedef {object} Welcome
+ * @property {Session} session
+ * @property {string} server_time
+ * @property {number} heartbeat_s
+ */
+/**
+ * `idle`: nobody is signed in, or `connect` was not called. `connecting`: a handshake is under way. `live`:
+ * the server has said welcome. `waiting`: the next attempt is at `retryAt`. `ended`: the session is over, and
+ * only a new login helps.
+ * @typedef {"idle" | "connecting" | "live" | "waiting" | "ended"} State
+ */
+/**
+ * All that the tabs of a browser agree on.
+ * @typedef {object} Snapshot
+ * @property {State} state
+ * @property {Welcome | null} welcome the latest
+ * @property {End | null} end set in `ended` alone
+ * @property {number | null} retryAt set in `waiting` alone: milliseconds since 1970
+ */
+/**
+ * A word from the operator to the people.
+ * @typedef {object} Notice
+ * @property {string} level
+ * @property {string} text
+ */
+/**
+ * @typedef {object} LoginOptions
+ * @property {{name?: string, class?: DeviceClass}} [device] what the user agent does not tell
+ * @property {string[]} [replace] the sessions to end, where the server lets the user choose
+ * @property {boolean} [confirm] wait until the ended devices were told, at most 1 s
+ */
+/**
+ * @typedef {object} LoginAnswer
+ * @property {Session} session
+ * @property {Session[]} replaced the sessions that this login ended
+ * @property {"none" | "sent" | "confirmed"} takeover
+ */
+/**
+ * How to sign in again in an app that has its own login: resolves to the token that its login API got from
+ * Hotseat, or to nothing when the cookie is already set.
+ * @typedef {() => Promise<string | void>} AppLogin
+ */
+/**
+ * @typedef {object} HotseatOptions
+ * @property {string | URL} [url] where Hotseat is served; the page's own origin by default
+ * @property {string | (() => string)} [token] a session token, where there is no cookie; such a tab shares nothing
+ * @property {AppLogin} [login] how `useHere` signs in again
+ * @property {import("./platform.js").Platform} [platform] for tests
+ */
+/**
+ * The events of a `Hotseat`.
+ * @typedef {object} HotseatEvents
+ * @property {CustomEvent<Welcome>} welcome connected, for the first time or again
+ * @property {CustomEvent<End>} forceLogout out, and why
+ * @property {CustomEvent<Notice>} notice
+ * @property {CustomEvent<Snapshot>} state
+ */
+export {};
