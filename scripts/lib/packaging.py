@@ -61,7 +61,7 @@ def there_are_two_nodes_on_one_durable_redis_behind_a_balancer() -> Iterator[str
 
 
 def variables_are_keys_of_the_configuration() -> Iterator[str]:
-    known = set(re.findall(r"(?m)^#? ?(\w+) =", Path("hotseat.example.toml").read_text()))
+    known = set(re.findall(r"(?m)^#{0,2}(\w+) =", Path("hotseat.example.toml").read_text()))
     variables = {name for service in SERVICES.values() for name in service.get("environment", {})}
     variables |= set(re.findall(r"\b(HOTSEAT_\w+)=", " ".join(steps("ENV"))))
     for name in sorted(variables):
