@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use serde_json::json;
 
 use crate::support::client::Client;
@@ -16,7 +17,7 @@ const SLACK: Duration = Duration::from_millis(1500);
 /// A node that hears no message, and one that does.
 async fn deaf_and_hearing(rig: &mut Rig) -> (Node, Node, RedisProxy) {
     let keys = [("renew_interval", "1s"), ("ghost_after", "6s")];
-    let proxy = RedisProxy::start(rig.server().address()).await;
+    let proxy = RedisProxy::start(rig.redis_address()).await;
     let deaf = NodeOptions::new(proxy.url()).set_all(&keys);
     let (deaf, hearing) = tokio::join!(Node::start(deaf), rig.node_with(&keys));
     (deaf, hearing, proxy)
@@ -74,4 +75,30 @@ async fn a_takeover_that_nobody_could_confirm_is_not_called_confirmed() {
         assert_eq!(new.body["takeover"], "confirmed");
     }
     socket.expect_out("takeover", 4409).await;
+}
+
+/// Once, after a killed connection, several channels were never subscribed again, and nobody noticed: the client
+/// library sent one command for all of them and dropped its error. Here no renewal would come to the rescue in
+/// time, so each device is out only if its channel is listened to again, or was checked when the gap was noticed.
+#[tokio::test]
+async fn after_a_cut_subscription_every_channel_is_listened_to_again() {
+    let mut rig = Rig::redis().await;
+    let keys = [("renew_interval", "10m"), ("ghost_after", "2h")];
+    let (here, there) = tokio::join!(rig.node_with(&keys), rig.node_with(&keys));
+    let users: Vec<_> = (0..40).map(|user| format!("user-{user}")).collect();
+    let mut sockets = Vec::new();
+    for user in &users {
+        let login = sign_in(&there, user).await;
+        sockets.push(Socket::live(&there, &login.token).await);
+    }
+    for round in 0..3 {
+        let killed = rig.server().command("CLIENT KILL TYPE pubsub").await;
+        assert_ne!(killed.trim(), ":0", "somebody was subscribed");
+        // Some of these come into the gap, the others after it.
+        let logins = join_all(users.iter().map(|user| sign_in(&here, user))).await;
+        let started = Instant::now();
+        join_all(sockets.iter_mut().map(|socket| socket.expect_out("takeover", 4409))).await;
+        assert!(started.elapsed() < Duration::from_secs(10), "round {round} took {:?}", started.elapsed());
+        sockets = join_all(logins.iter().map(|login| Socket::live(&there, &login.token))).await;
+    }
 }

@@ -70,7 +70,7 @@ async fn metrics_can_be_parsed_and_count_what_happened() {
     })
     .await;
     assert_eq!(total(&seen, "hotseat_logins_total", &["seated"]), 2.0, "{seen:#?}");
-    assert_eq!(total(&seen, "hotseat_takeovers_total", &[]), 1.0, "{seen:#?}");
+    assert_eq!(total(&seen, "hotseat_sessions_ended_total", &["takeover"]), 1.0, "{seen:#?}");
     assert_eq!(total(&seen, "hotseat_takeover_seconds_count", &[]), 1.0, "{seen:#?}");
     for family in [
         "hotseat_sessions",

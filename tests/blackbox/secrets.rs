@@ -1,5 +1,9 @@
-//! The logs hold no token, no password, no cookie and no key, however chatty they are and whatever goes wrong.
+//! The logs hold no token, no password, no cookie and no key, however chatty they are and whatever goes wrong; and
+//! what lies in the store lets nobody in.
 
+use std::path::Path;
+
+use base64::Engine as _;
 use reqwest::Method;
 use serde_json::json;
 
@@ -8,7 +12,7 @@ use crate::support::rig::{sign_in, whoami};
 use crate::support::socket::with_header;
 use crate::support::{Engine, Rig, Socket};
 
-crate::on_both_stores!(the_logs_hold_no_secret);
+crate::on_both_stores!(the_logs_hold_no_secret, who_steals_the_store_gets_no_token);
 
 async fn the_logs_hold_no_secret(engine: Engine) {
     let rig = Rig::new(engine).await;
@@ -62,4 +66,45 @@ async fn the_logs_hold_no_secret(engine: Engine) {
         let line = log.lines().find(|line| line.contains(part));
         assert!(line.is_none(), "{secret} stands in the log: {line:?}");
     }
+}
+
+/// Everything in the files under `directory`.
+fn contents(directory: &Path) -> Vec<u8> {
+    let entries = std::fs::read_dir(directory).expect("a directory");
+    entries
+        .flat_map(|entry| {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() { contents(&path) } else { std::fs::read(path).unwrap_or_default() }
+        })
+        .collect()
+}
+
+async fn who_steals_the_store_gets_no_token(engine: Engine) {
+    let mut rig = Rig::new(engine).await;
+    let node = rig.node().await;
+    let ended = sign_in(&node, "anna").await;
+    let live = sign_in(&node, "anna").await;
+    let browser = Client::stranger(&node).log_in("user1", json!({})).await;
+    let cookie = browser.cookie("hotseat_device").expect("a device cookie");
+    let device = cookie["hotseat_device=".len()..].split(';').next().expect("a value").to_owned();
+
+    let store = match engine {
+        Engine::Embedded => contents(Path::new(rig.url().trim_start_matches("embedded:"))),
+        Engine::Redis => {
+            let redis = rig.server();
+            redis.command("CONFIG SET rdbcompression no").await;
+            assert_eq!(redis.command("SAVE").await, "+OK\r\n");
+            let reply = redis.command("CONFIG GET dir").await;
+            contents(Path::new(reply.lines().rfind(|line| line.starts_with('/')).expect("a directory")))
+        }
+    };
+    let holds = |part: &[u8]| store.windows(part.len()).any(|bytes| bytes == part);
+    assert!(holds(b"anna"), "this is the store");
+    for token in [ended.token, live.token] {
+        let text = token.trim_start_matches("hs1.");
+        // The first 16 bytes are the session's public id; the secret are the 32 after them.
+        let secret = &base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(text).expect("base64url")[16..];
+        assert!(!holds(secret) && !holds(&text.as_bytes()[24..]), "the store holds a token");
+    }
+    assert!(!holds(device.as_bytes()), "the store holds a device cookie");
 }

@@ -30,7 +30,7 @@ async fn away_at_the_start_a_node_says_so_and_serves_as_soon_as_it_is_there() {
     })
     .await;
 
-    rig.server().start_again();
+    rig.server().restart().await;
     node.wait_until_ready().await;
     let login = sign_in(&node, "anna").await;
     Socket::live(&node, &login.token).await.assert_served().await;
@@ -47,13 +47,13 @@ async fn assert_refused_for_want_of_the_store(node: &Node, user: &str) {
 }
 
 /// Away and back, whichever way: logins are refused, sockets stay, and all is well afterwards.
-async fn sockets_stay_while_it_is_away(away: impl FnOnce(&mut Rig), back: impl FnOnce(&mut Rig)) {
+async fn sockets_stay_while_it_is_away(away: impl AsyncFnOnce(&mut Rig), back: impl AsyncFnOnce(&mut Rig)) {
     let mut rig = Rig::redis().await;
     let mut node = rig.node().await;
     let login = sign_in(&node, "anna").await;
     let mut socket = Socket::live(&node, &login.token).await;
 
-    away(&mut rig);
+    away(&mut rig).await;
     eventually("the node notices", async || {
         (Client::stranger(&node).get("/readyz").await.status == 503).then_some(())
     })
@@ -62,7 +62,7 @@ async fn sockets_stay_while_it_is_away(away: impl FnOnce(&mut Rig), back: impl F
     whoami(&node, &login.token).await.expect_problem(503, "store-unavailable");
     socket.assert_served().await;
 
-    back(&mut rig);
+    back(&mut rig).await;
     node.wait_until_ready().await;
     socket.assert_served().await;
     whoami(&node, &login.token).await.expect(200);
@@ -72,20 +72,21 @@ async fn sockets_stay_while_it_is_away(away: impl FnOnce(&mut Rig), back: impl F
 
 #[tokio::test]
 async fn sockets_stay_while_redis_is_down() {
-    sockets_stay_while_it_is_away(|rig| rig.server().kill(), |rig| rig.server().start_again()).await;
+    sockets_stay_while_it_is_away(async |rig| rig.server().kill(), async |rig| rig.server().restart().await)
+        .await;
 }
 
 /// It accepts and does not answer: the hang that no connection error tells of.
 #[tokio::test]
 async fn sockets_stay_while_redis_hangs() {
-    sockets_stay_while_it_is_away(|rig| rig.server().pause(), |rig| rig.server().resume()).await;
+    sockets_stay_while_it_is_away(async |rig| rig.server().freeze(), async |rig| rig.server().thaw()).await;
 }
 
 /// Redis decided and its answer was lost: asked again it must answer as the first time, not seat a second session.
 #[tokio::test]
 async fn a_login_whose_reply_was_lost_is_not_counted_twice() {
-    let mut rig = Rig::redis().await;
-    let proxy = RedisProxy::start(rig.server().address()).await;
+    let rig = Rig::redis().await;
+    let proxy = RedisProxy::start(rig.redis_address()).await;
     let options = NodeOptions::new(proxy.url()).set("limits", r#"[{"role":"*","class":"*","max":5}]"#);
     let node = Node::start(options).await;
     let before = sign_in(&node, "reply-is-lost").await;

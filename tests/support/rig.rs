@@ -1,11 +1,13 @@
 //! A store and the nodes on it.
 
+use std::net::{Ipv4Addr, SocketAddr};
+
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::client::{Answer, Client, Login};
 use super::redis_server::RedisServer;
 use super::{Node, NodeOptions};
-use serde_json::{Value, json};
 
 /// Which store a behaviour is shown on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +33,10 @@ impl Rig {
                 Self { url, _directory: directory, redis: None }
             }
             Engine::Redis => {
-                let redis = RedisServer::start();
+                // A killed server has written everything to the kernel; only a power failure needs more.
+                let redis =
+                    RedisServer::start_with(&["--save", "", "--appendonly", "yes", "--appendfsync", "no"])
+                        .await;
                 Self { url: redis.url(), _directory: directory, redis: Some(redis) }
             }
         }
@@ -49,6 +54,12 @@ impl Rig {
     /// What `--store` is given.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Where its Redis listens.
+    pub fn redis_address(&self) -> SocketAddr {
+        let redis = self.redis.as_ref().expect("a rig on Redis");
+        SocketAddr::from((Ipv4Addr::LOCALHOST, redis.port()))
     }
 
     pub fn options(&self) -> NodeOptions {
