@@ -1,0 +1,104 @@
+# shellcheck shell=bash
+# Runs steps one after the other and tells how they went. Sourced by scripts/test.
+#
+# Owns: one log a step, the time each took, and the totals of all runners at the end. A step that fails does not
+# stop the others, except `install` and `build`, without which the rest would only repeat the same error.
+
+logs=target/test-logs
+wanted=()
+known=()
+failed=()
+current=
+
+# start_report STEP…: only these, or all.
+start_report() {
+  wanted=("$@")
+  rm -rf "$logs" && mkdir -p "$logs"
+  # Whatever ends this script also ends the step that runs, and with it the servers that it started.
+  trap 'stop_current; exit 130' INT TERM HUP
+  trap stop_current EXIT
+  servers_before=$(our_servers)
+}
+
+stop_current() {
+  [[ -n $current ]] || return 0
+  kill -TERM "$current" 2>/dev/null || true
+  wait "$current" 2>/dev/null || true
+  current=
+}
+
+is_wanted() {
+  [[ ${#wanted[@]} -eq 0 || " ${wanted[*]} " == *" $1 "* ]]
+}
+
+step() {
+  local name=$1 limit=$2 log=$logs/$1.log began=$SECONDS status=0
+  shift 2
+  known+=("$name")
+  is_wanted "$name" || return 0
+  # `timeout` makes a process group of the step and ends all of it.
+  timeout --kill-after=10 "$limit" "$@" </dev/null >"$log" 2>&1 &
+  current=$!
+  wait "$current" || status=$?
+  current=
+  local took=$((SECONDS - began))
+  if ((status == 0)); then
+    printf 'ok      %-10s %4d s  %s\n' "$name" "$took" "$(closing_line "$log")"
+    return 0
+  fi
+  failed+=("$name")
+  ((status != 124)) || echo "$name took longer than its limit of $limit s" >>"$log"
+  printf 'FAILED  %-10s %4d s  %s\n' "$name" "$took" "$(closing_line "$log")"
+  printf -- '---- the last 200 of %s lines in %s ----\n' "$(wc -l <"$log")" "$log"
+  tail -n 200 "$log"
+  printf -- '---- end of %s ----\n' "$log"
+  case $name in install | build) finish_report ;; esac
+}
+
+# The line in which a runner sums up, if the step was a runner.
+closing_line() {
+  grep -E '^ *Summary \[|^test result:|^(#|ℹ) (pass|fail) ' "$1" | tail -n 2 | sed 's/^ *//' | paste -sd ' ' || true
+}
+
+# Adds up what all runners said: nextest, cargo test, and those that speak TAP (node --test, tests/foreign).
+totals() {
+  cat "$logs"/*.log | sed -n -E '
+    s/^ *Summary \[.*: ([0-9]+) passed.*/passed \1/p
+    s/^ *Summary \[.*, ([0-9]+) failed.*/failed \1/p
+    s/^ *Summary \[.*, ([0-9]+) timed out.*/failed \1/p
+    s/^test result:.* ([0-9]+) passed; ([0-9]+) failed.*/passed \1\nfailed \2/p
+    s/^(#|ℹ) pass ([0-9]+).*/passed \2/p
+    s/^(#|ℹ) fail ([0-9]+).*/failed \2/p' |
+    awk '/^passed/ { p += $2 } /^failed/ { f += $2 } END { printf "%d passed, %d failed\n", p, f }'
+}
+
+# The nodes of this checkout that are running.
+our_servers() {
+  local exe
+  for exe in /proc/[0-9]*/exe; do
+    if [[ $(readlink "$exe" 2>/dev/null) == "$PWD/target/debug/hotseat"* ]]; then
+      exe=${exe#/proc/}
+      echo "${exe%/exe}"
+    fi
+  done
+}
+
+finish_report() {
+  local left name
+  for name in "${wanted[@]}"; do
+    [[ " ${known[*]} " == *" $name "* ]] || { echo "FAILED  there is no step $name"; failed+=("$name"); }
+  done
+  left=$(comm -13 <(sort <<<"$servers_before") <(our_servers | sort) | paste -sd ' ')
+  if [[ -n $left ]]; then
+    echo "FAILED  these servers were left running: $left"
+    # shellcheck disable=SC2086  # one word a process
+    kill -KILL $left
+    failed+=(leftovers)
+  fi
+  # The closing lines of the main runner, as it wrote them.
+  if [[ -f $logs/tests.log ]]; then sed -n '/^ *Summary \[/,$p' "$logs/tests.log"; fi
+  echo "$((SECONDS / 60)) min $((SECONDS % 60)) s, logs in $logs"
+  if ((${#failed[@]})); then echo "failed steps: ${failed[*]}"; fi
+  totals
+  exit $((${#failed[@]} > 0))
+}

@@ -1,0 +1,28 @@
+//! The spawned binary, seen as its users see it: the command line, HTTP, WebSocket, logs and metrics.
+//!
+//! Each module proves one part of `docs/protocol.md`; each test starts what it needs (nodes, a Redis, a proxy) and
+//! ends it. Where both stores owe a behaviour, a test runs on each (`on_both_stores!`).
+
+#[path = "../support/mod.rs"]
+#[allow(dead_code, reason = "shared with other test targets, of which none uses everything")]
+mod support;
+
+mod accounts;
+mod balancer;
+mod drain;
+mod durability;
+mod endings;
+mod gateway;
+mod login;
+mod lost_messages;
+mod observed;
+mod origins;
+mod race;
+mod refusals;
+mod seats;
+mod secrets;
+mod socket_refusals;
+mod store_loss;
+mod tabs;
+mod takeover;
+mod tombstones;

@@ -1,0 +1,105 @@
+//! Redis away: at the start, later, and for the length of one reply.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::support::client::{Client, try_send};
+use crate::support::patience::eventually;
+use crate::support::redis_proxy::RedisProxy;
+use crate::support::rig::{sign_in, try_sign_in, whoami};
+use crate::support::{Node, NodeOptions, Rig, Socket};
+
+#[tokio::test]
+async fn away_at_the_start_a_node_says_so_and_serves_as_soon_as_it_is_there() {
+    let mut rig = Rig::redis().await;
+    rig.server().kill();
+    let mut node = Node::spawn(rig.options());
+    let stranger = Client::stranger(&node);
+    eventually("the node lives", async || {
+        let healthz = try_send(stranger.request(reqwest::Method::GET, "/healthz")).await;
+        healthz.is_ok_and(|answer| answer.status == 200).then_some(())
+    })
+    .await;
+    let not_ready = stranger.get("/readyz").await;
+    assert_eq!(not_ready.status, 503, "{}", not_ready.text);
+    assert_refused_for_want_of_the_store(&node, "anna").await;
+    eventually("it says so", async || {
+        let log = node.log().to_lowercase();
+        (log.contains("redis") && (log.contains("warn") || log.contains("error"))).then_some(())
+    })
+    .await;
+
+    rig.server().restart().await;
+    node.wait_until_ready().await;
+    let login = sign_in(&node, "anna").await;
+    Socket::live(&node, &login.token).await.assert_served().await;
+}
+
+/// 503 with Retry-After, and soon: a client must not hang on a store that does.
+async fn assert_refused_for_want_of_the_store(node: &Node, user: &str) {
+    let asked = Instant::now();
+    let refused = try_sign_in(node, user, json!({})).await;
+    refused.expect_problem(503, "store-unavailable");
+    let wait: u64 = refused.header("retry-after").expect("Retry-After").parse().expect("seconds");
+    assert!(wait >= 1);
+    assert!(asked.elapsed() < Duration::from_secs(8), "refused after {:?}", asked.elapsed());
+}
+
+/// Away and back, whichever way: logins are refused, sockets stay, and all is well afterwards.
+async fn sockets_stay_while_it_is_away(away: impl AsyncFnOnce(&mut Rig), back: impl AsyncFnOnce(&mut Rig)) {
+    let mut rig = Rig::redis().await;
+    let mut node = rig.node().await;
+    let login = sign_in(&node, "anna").await;
+    let mut socket = Socket::live(&node, &login.token).await;
+
+    away(&mut rig).await;
+    eventually("the node notices", async || {
+        (Client::stranger(&node).get("/readyz").await.status == 503).then_some(())
+    })
+    .await;
+    assert_refused_for_want_of_the_store(&node, "anna").await;
+    whoami(&node, &login.token).await.expect_problem(503, "store-unavailable");
+    socket.assert_served().await;
+
+    back(&mut rig).await;
+    node.wait_until_ready().await;
+    socket.assert_served().await;
+    whoami(&node, &login.token).await.expect(200);
+    sign_in(&node, "anna").await;
+    socket.expect_out("takeover", 4409).await;
+}
+
+#[tokio::test]
+async fn sockets_stay_while_redis_is_down() {
+    sockets_stay_while_it_is_away(async |rig| rig.server().kill(), async |rig| rig.server().restart().await)
+        .await;
+}
+
+/// It accepts and does not answer: the hang that no connection error tells of.
+#[tokio::test]
+async fn sockets_stay_while_redis_hangs() {
+    sockets_stay_while_it_is_away(async |rig| rig.server().freeze(), async |rig| rig.server().thaw()).await;
+}
+
+/// Redis decided and its answer was lost: asked again it must answer as the first time, not seat a second session.
+#[tokio::test]
+async fn a_login_whose_reply_was_lost_is_not_counted_twice() {
+    let rig = Rig::redis().await;
+    let proxy = RedisProxy::start(rig.redis_address()).await;
+    let options = NodeOptions::new(proxy.url()).set("limits", r#"[{"role":"*","class":"*","max":5}]"#);
+    let node = Node::start(options).await;
+    let before = sign_in(&node, "reply-is-lost").await;
+
+    proxy.lose_reply_to("reply-is-lost");
+    let login = sign_in(&node, "reply-is-lost").await;
+    assert_eq!(proxy.lost(), 1, "the proxy has lost the reply");
+
+    // Five seats: a second session by the same login would stand beside it.
+    let list = Client::service(&node).get("/api/users/reply-is-lost/sessions").await.expect(200);
+    let ids: Vec<_> = list["sessions"].as_array().expect("a list").iter().map(|held| &held["id"]).collect();
+    assert_eq!(ids, [&json!(login.id), &json!(before.id)]);
+    whoami(&node, &login.token).await.expect(200);
+    let generations = (&login.body["session"]["generation"], &list["sessions"][0]["generation"]);
+    assert_eq!(generations.0, generations.1, "the one that was decided");
+}

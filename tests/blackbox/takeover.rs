@@ -1,0 +1,133 @@
+//! The main job: a newer login takes the seat, and the older device is told and is out.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::support::rig::{sign_in, sign_in_with, whoami};
+use crate::support::{Client, Engine, Rig, Socket, within};
+
+crate::on_both_stores!(
+    a_newer_login_puts_the_older_device_out_and_says_by_whom,
+    a_confirmed_takeover_answers_when_the_older_device_has_been_told,
+    the_same_device_is_replaced_and_may_come_back,
+);
+
+async fn a_newer_login_puts_the_older_device_out_and_says_by_whom(engine: Engine) {
+    let rig = Rig::new(engine).await;
+    let node = rig.node().await;
+    let old = sign_in_with(&node, "anna", json!({"device": {"name": "Old laptop"}})).await;
+    let other = sign_in(&node, "berta").await;
+    let mut socket = Socket::live(&node, &old.token).await;
+    let mut bystander = Socket::live(&node, &other.token).await;
+
+    let new = sign_in_with(
+        &node,
+        "anna",
+        json!({"device": {"id": "p1", "name": "New phone", "class": "mobile"}, "ip": "203.0.113.77"}),
+    )
+    .await;
+    assert_eq!(new.body["takeover"], "sent");
+    assert_eq!(new.body["replaced"][0]["id"], json!(old.id));
+    assert!(new.body["session"]["generation"].as_u64() > old.body["session"]["generation"].as_u64());
+
+    let told = socket.expect_out("takeover", 4409).await;
+    let by = json!({
+        "session_id": new.id,
+        "device": {"id": "p1", "name": "New phone", "class": "mobile"},
+        // Masked by default: enough to say from where, too little to find the door.
+        "ip": "203.0.113.0",
+    });
+    assert_eq!(told["by"], by);
+
+    let problem = whoami(&node, &old.token).await.expect_problem(401, "session-ended");
+    assert_eq!(
+        (&problem["reason"], &problem["at"], &problem["by"]),
+        (&told["reason"], &told["at"], &told["by"])
+    );
+    whoami(&node, &new.token).await.expect(200);
+    bystander.assert_served().await;
+}
+
+async fn a_confirmed_takeover_answers_when_the_older_device_has_been_told(engine: Engine) {
+    let rig = Rig::new(engine).await;
+    let node = rig.node().await;
+    let old = sign_in(&node, "anna").await;
+    let mut socket = Socket::live(&node, &old.token).await;
+    let new = sign_in_with(&node, "anna", json!({"confirm": true})).await;
+    assert_eq!(new.body["takeover"], "confirmed");
+    socket.expect_out("takeover", 4409).await;
+
+    // Nobody hangs on that one: trivially confirmed.
+    let newest = sign_in_with(&node, "anna", json!({"confirm": true})).await;
+    assert_eq!(newest.body["takeover"], "confirmed");
+    let first = sign_in_with(&node, "berta", json!({"confirm": true})).await;
+    assert_eq!(first.body["takeover"], "none");
+}
+
+async fn the_same_device_is_replaced_and_may_come_back(engine: Engine) {
+    let rig = Rig::new(engine).await;
+    let node = rig.node().await;
+    let device = json!({"device": {"id": "laptop-7"}});
+    let old = sign_in_with(&node, "anna", device.clone()).await;
+    let mut socket = Socket::live(&node, &old.token).await;
+    let new = sign_in_with(&node, "anna", device).await;
+    let told = socket.expect_out("replaced", 4412).await;
+    assert_eq!(told["by"]["session_id"], json!(new.id));
+    Socket::live(&node, &new.token).await.assert_served().await;
+}
+
+#[tokio::test]
+async fn a_login_on_one_node_puts_out_a_device_on_another() {
+    let rig = Rig::redis().await;
+    let (here, there) = tokio::join!(rig.node(), rig.node());
+    let old = sign_in(&there, "anna").await;
+    let mut socket = Socket::live(&there, &old.token).await;
+
+    let new = sign_in_with(&here, "anna", json!({"confirm": true})).await;
+    assert_eq!(new.body["takeover"], "confirmed", "the other node has answered");
+    let told = socket.expect_out("takeover", 4409).await;
+    assert_eq!(told["by"]["session_id"], json!(new.id));
+    for node in [&here, &there] {
+        let problem = whoami(node, &old.token).await.expect_problem(401, "session-ended");
+        assert_eq!((&problem["at"], &problem["by"]), (&told["at"], &told["by"]));
+    }
+}
+
+#[tokio::test]
+async fn ending_on_one_node_reaches_a_device_on_another() {
+    let rig = Rig::redis().await;
+    let (here, there) = tokio::join!(rig.node(), rig.node());
+    let login = sign_in(&there, "anna").await;
+    let mut kicked = Socket::live(&there, &login.token).await;
+    Client::service(&here).delete(&format!("/api/sessions/{}", login.id)).await;
+    assert!(kicked.expect_out("kicked", 4403).await["by"].is_null());
+
+    let login = sign_in(&there, "anna").await;
+    let mut left = Socket::live(&there, &login.token).await;
+    Client::bearer(&here, &login.token).post("/api/auth/logout", &json!({})).await.expect(204);
+    left.expect_out("logout", 4440).await;
+}
+
+/// The hundredth takeover is as good as the first: nothing is left behind by those before.
+#[tokio::test]
+async fn a_seat_may_change_hands_across_nodes_all_day() {
+    let rig = Rig::redis().await;
+    let (one, two) = tokio::join!(rig.node(), rig.node());
+    let mut holder = Socket::live(&one, &sign_in(&one, "anna").await.token).await;
+    for turn in 0..100 {
+        let node = if turn % 2 == 0 { &two } else { &one };
+        let login = sign_in(node, "anna").await;
+        holder.expect_out("takeover", 4409).await;
+        holder = Socket::live(node, &login.token).await;
+    }
+    holder.assert_served().await;
+    // What the view counts is exact within a second.
+    let service = Client::service(&one);
+    within(Duration::from_secs(5), "one session with one connection is left", async || {
+        let list = service.get("/api/users/anna/sessions").await.expect(200);
+        let sessions = list["sessions"].as_array().or_else(|| list.as_array())?.clone();
+        (sessions.len() == 1 && sessions[0]["connections"] == 1).then_some(())
+    })
+    .await;
+}
