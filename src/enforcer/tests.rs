@@ -1,1 +1,269 @@
-//! The enforcer against a store in memory.
+//! The enforcer over the embedded store and sockets in memory, with messages that can be lost.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use super::{Attached, Checked, Enforcer, LoginAnswer, NewSession, Parts, Takeover};
+use crate::chance::Chance;
+use crate::config::{NodeConfig, SeatConfig};
+use crate::domain::{NodeId, Reason, Record, Token, UserId};
+use crate::hub::testing::{ClientEnd, pipe};
+use crate::hub::{Fact, Hub};
+use crate::metrics::Metrics;
+use crate::store::embedded::{Embedded, SystemClock};
+use crate::store::{Notice, Store, Target};
+
+/// Everything that is waited for comes within this or never.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+struct Rig {
+    enforcer: Arc<Enforcer>,
+    hub: Arc<Hub>,
+    store: Arc<dyn Store>,
+    notices: Option<mpsc::Receiver<Notice>>,
+    stop: CancellationToken,
+    _dir: tempfile::TempDir,
+}
+
+impl Rig {
+    fn new(check_cache: Option<Duration>) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let (store, notices) = Embedded::open(dir.path(), SystemClock).unwrap();
+        let node = NodeId::from_bytes([1; 8]);
+        let hub = Hub::new(node, Duration::from_secs(30));
+        let defaults = crate::config::Config::default();
+        let enforcer = Enforcer::new(Parts {
+            node,
+            seats: SeatConfig { ghost_after: Duration::from_secs(60), ..defaults.seats },
+            config: NodeConfig { renew_interval: Duration::from_millis(100), check_cache, ..defaults.node },
+            store: Arc::clone(&store) as Arc<dyn Store>,
+            hub: Arc::clone(&hub),
+            chance: Arc::new(Chance::seeded(1)),
+            metrics: Arc::new(Metrics::new()),
+        });
+        Self { enforcer, hub, store, notices: Some(notices), stop: CancellationToken::new(), _dir: dir }
+    }
+
+    /// Messages reach the sockets.
+    fn hear(mut self) -> Self {
+        let notices = self.notices.take().unwrap();
+        tokio::spawn(Arc::clone(&self.enforcer).run_notices(notices, self.stop.clone()));
+        self
+    }
+
+    fn renew(self) -> Self {
+        tokio::spawn(Arc::clone(&self.enforcer).run_renewal(self.stop.clone()));
+        self
+    }
+
+    async fn login(&self, device: &str, confirm: bool) -> (Token, Record, Takeover) {
+        let new = NewSession {
+            user: UserId::parse("user_id", "ada").unwrap(),
+            device_id: None,
+            device_name: Some(device.to_owned()),
+            device_class: None,
+            user_agent: String::new(),
+            ip: Some([203, 0, 113, 9].into()),
+            roles: Vec::new(),
+            data: None,
+            ttl: None,
+            replace: None,
+            confirm,
+        };
+        match self.enforcer.login(new).await.unwrap() {
+            LoginAnswer::Seated { token, session, takeover, .. } => (token, session, takeover),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// A connection of `token`, run to its end as the WebSocket handler does.
+    async fn connect(&self, token: &Token) -> (ClientEnd, JoinHandle<()>) {
+        let Attached::Live { mut connection, .. } = self.enforcer.attach(token).await.unwrap() else {
+            panic!("not live")
+        };
+        let (mut socket, client) = pipe(4096);
+        let enforcer = Arc::clone(&self.enforcer);
+        let running = tokio::spawn(async move {
+            while connection.next(&mut socket).await != Fact::Closed {}
+            enforcer.detach(connection.session, connection.id).await;
+        });
+        (client, running)
+    }
+}
+
+impl Drop for Rig {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+async fn within<T>(work: impl Future<Output = T>) -> T {
+    timeout(DEADLINE, work).await.expect("in time")
+}
+
+#[tokio::test]
+async fn a_takeover_reaches_the_socket_by_its_message() {
+    let rig = Rig::new(None).hear();
+    let (old, _, takeover) = rig.login("phone", false).await;
+    assert_eq!(takeover, Takeover::None);
+    let (mut client, running) = rig.connect(&old).await;
+    let (_, new, takeover) = rig.login("laptop", false).await;
+    assert_eq!(takeover, Takeover::Sent);
+    let seen = within(client.read_to_end()).await;
+    assert_eq!(seen.len(), 2, "{seen:?}");
+    let told: serde_json::Value = serde_json::from_str(&seen[0]).unwrap();
+    assert_eq!(told["reason"], "takeover");
+    assert_eq!(told["by"]["session_id"], new.session.id.to_string());
+    assert_eq!(told["by"]["device"]["name"], "laptop");
+    assert_eq!(told["by"]["ip"], "203.0.113.0");
+    assert_eq!(seen[1], "<close 4409>");
+    within(running).await.unwrap();
+    assert!(rig.hub.is_empty());
+    assert!(matches!(rig.enforcer.check(&old, false).await.unwrap(), Checked::Ended(_)));
+}
+
+#[tokio::test]
+async fn a_lost_message_costs_at_most_a_renewal() {
+    // Nobody hears the store's notices: every message is lost.
+    let rig = Rig::new(None).renew();
+    let (old, ..) = rig.login("phone", false).await;
+    let (mut client, _running) = rig.connect(&old).await;
+    let (_, new, _) = rig.login("laptop", false).await;
+    let seen = within(client.read_to_end()).await;
+    let told: serde_json::Value = serde_json::from_str(&seen[0]).unwrap();
+    assert_eq!((&told["reason"], seen[1].as_str()), (&"takeover".into(), "<close 4409>"));
+    assert_eq!(told["by"]["session_id"], new.session.id.to_string(), "the same reason as the message had");
+    assert!(rig.enforcer.metrics.encode().contains("hotseat_found_by_renewal_total 1"));
+}
+
+#[tokio::test]
+async fn a_connection_that_comes_while_its_session_ends_is_told() {
+    let rig = Rig::new(None);
+    let (old, ..) = rig.login("phone", false).await;
+    rig.login("laptop", false).await;
+    match rig.enforcer.attach(&old).await.unwrap() {
+        Attached::Ended(end) => assert_eq!(end.reason, Reason::Takeover),
+        _ => panic!("an ended session was attached"),
+    }
+    assert!(rig.hub.is_empty());
+    assert!(rig.enforcer.holds.is_empty(), "the channel is given back");
+}
+
+#[tokio::test]
+async fn a_confirmed_login_waits_until_the_older_socket_was_told() {
+    let rig = Rig::new(None).hear();
+    let (old, ..) = rig.login("phone", false).await;
+    let (mut client, _running) = rig.connect(&old).await;
+    let reading = tokio::spawn(async move { client.read_to_end().await });
+    let (_, _, takeover) = within(rig.login("laptop", true)).await;
+    assert_eq!(takeover, Takeover::Confirmed);
+    assert_eq!(within(reading).await.unwrap().last().unwrap(), "<close 4409>");
+}
+
+#[tokio::test]
+async fn a_login_that_nobody_confirms_says_sent_and_is_counted() {
+    // The node of the older device does not hear, so it does not answer.
+    let rig = Rig::new(None);
+    let (old, ..) = rig.login("phone", false).await;
+    let (_client, _running) = rig.connect(&old).await;
+    let (_, _, takeover) = within(rig.login("laptop", true)).await;
+    assert_eq!(takeover, Takeover::Sent);
+    assert!(rig.enforcer.metrics.encode().contains("hotseat_kicks_unconfirmed_total 1"));
+}
+
+#[tokio::test]
+async fn an_attach_that_is_given_up_leaves_nothing_behind() {
+    let rig = Rig::new(None);
+    let (token, record, _) = rig.login("phone", false).await;
+    for steps in 0..20 {
+        let mut attaching = Box::pin(rig.enforcer.attach(&token));
+        // Give up after some polls, wherever that is.
+        for _ in 0..steps {
+            if futures_util::poll!(attaching.as_mut()).is_ready() {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+        drop(attaching);
+    }
+    // What was attached whole is still registered; a client that vanished would be detached by its handler.
+    let whole: Vec<_> = rig.enforcer.holds.iter().map(|hold| *hold.key()).collect();
+    for connection in whole {
+        rig.enforcer.detach(record.session.id, connection).await;
+    }
+    within(async {
+        while !(rig.hub.is_empty() && rig.enforcer.holds.is_empty() && rig.enforcer.departed.is_empty()) {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    let stored = rig.store.get(record.session.id, false).await.unwrap().unwrap();
+    assert_eq!(stored.connections, 0);
+}
+
+#[tokio::test]
+async fn a_cached_check_ends_with_the_message() {
+    let rig = Rig::new(Some(Duration::from_secs(3600))).hear();
+    let (old, ..) = rig.login("phone", false).await;
+    let (_client, _running) = rig.connect(&old).await;
+    for _ in 0..2 {
+        assert!(matches!(rig.enforcer.check(&old, false).await.unwrap(), Checked::Live(_)));
+    }
+    let wrong = Token::new(old.session(), [0; 32]);
+    assert!(
+        matches!(rig.enforcer.check(&wrong, false).await.unwrap(), Checked::Unknown),
+        "a hit needs the secret"
+    );
+    rig.login("laptop", true).await;
+    assert!(matches!(rig.enforcer.check(&old, false).await.unwrap(), Checked::Ended(_)));
+}
+
+#[tokio::test]
+async fn a_use_over_http_is_written_with_the_renewal() {
+    let rig = Rig::new(None);
+    let (token, record, _) = rig.login("phone", false).await;
+    within(async {
+        loop {
+            assert!(matches!(rig.enforcer.check(&token, false).await.unwrap(), Checked::Live(_)));
+            rig.enforcer.flush().await;
+            let stored = rig.store.get(record.session.id, false).await.unwrap().unwrap();
+            if stored.session.seen_at > record.session.seen_at {
+                return;
+            }
+        }
+    })
+    .await;
+    assert!(rig.enforcer.touched.is_empty());
+}
+
+#[tokio::test]
+async fn what_the_node_ends_while_messages_are_lost_is_put_out_directly() {
+    let rig = Rig::new(None);
+    let (token, record, _) = rig.login("phone", false).await;
+    let (mut client, _running) = rig.connect(&token).await;
+    rig.enforcer.channel_whole.store(false, std::sync::atomic::Ordering::Release);
+    let ended = rig.enforcer.end(Target::Session(record.session.id), Reason::Kicked, None).await.unwrap();
+    assert_eq!(ended.len(), 1);
+    assert_eq!(within(client.read_to_end()).await.last().unwrap(), "<close 4403>");
+}
+
+#[tokio::test]
+async fn after_a_gap_every_session_is_checked_at_once() {
+    let mut rig = Rig::new(None);
+    let (old, ..) = rig.login("phone", false).await;
+    let (mut client, _running) = rig.connect(&old).await;
+    rig.login("laptop", false).await;
+    let (sender, receiver) = mpsc::channel(8);
+    // The message was lost in the gap; there is no ordinary renewal.
+    rig.notices = Some(receiver);
+    let rig = rig.hear();
+    sender.send(Notice::Gap { connected: false }).await.unwrap();
+    sender.send(Notice::Gap { connected: true }).await.unwrap();
+    assert_eq!(within(client.read_to_end()).await.last().unwrap(), "<close 4409>");
+    assert!(rig.enforcer.metrics.encode().contains("hotseat_pubsub_gaps_total 1"));
+}

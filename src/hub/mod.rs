@@ -14,7 +14,7 @@ mod refusal;
 mod registry;
 pub(crate) mod socket;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod wheel;
 
 pub use connection::{Connection, Fact};
