@@ -17,35 +17,35 @@ use super::{Command, Eviction};
 use crate::domain::{NodeId, Partition, Reason, SessionId, Timestamp, Tombstone, UserId};
 use crate::protocol::MAX_MESSAGE_BYTES;
 
-pub(super) const NODE: NodeId = NodeId::from_bytes([7; 8]);
+pub(crate) const NODE: NodeId = NodeId::from_bytes([7; 8]);
 
-pub(super) fn user(name: &str) -> UserId {
+pub(crate) fn user(name: &str) -> UserId {
     UserId::parse("user_id", name).unwrap()
 }
 
-pub(super) fn session(number: u8) -> SessionId {
+pub(crate) fn session(number: u8) -> SessionId {
     SessionId::new(Partition::of(&user("user1")), Timestamp::from_millis(1), [number; 8])
 }
 
 /// How often an eviction called back.
 #[derive(Clone, Default)]
-pub(super) struct Told(Arc<[AtomicUsize; 2]>);
+pub(crate) struct Told(Arc<[AtomicUsize; 2]>);
 
 impl Told {
-    pub(super) fn written(&self) -> usize {
+    pub(crate) fn written(&self) -> usize {
         self.0[0].load(Ordering::SeqCst)
     }
 
-    pub(super) fn delivered(&self) -> usize {
+    pub(crate) fn delivered(&self) -> usize {
         self.0[1].load(Ordering::SeqCst)
     }
 }
 
-pub(super) fn eviction(told: &Told) -> Arc<Eviction> {
+pub(crate) fn eviction(told: &Told) -> Arc<Eviction> {
     eviction_for(told, Reason::Takeover)
 }
 
-pub(super) fn eviction_for(told: &Told, reason: Reason) -> Arc<Eviction> {
+pub(crate) fn eviction_for(told: &Told, reason: Reason) -> Arc<Eviction> {
     let (written, delivered) = (told.clone(), told.clone());
     Arc::new(Eviction {
         end: Tombstone { reason, at: Timestamp::from_millis(1), by: None },
@@ -58,12 +58,12 @@ pub(super) fn eviction_for(told: &Told, reason: Reason) -> Arc<Eviction> {
     })
 }
 
-pub(super) fn notice(text: &str) -> Command {
+pub(crate) fn notice(text: &str) -> Command {
     Command::Notice { level: "info".into(), text: text.into() }
 }
 
 /// Both ends of a WebSocket whose pipe holds `capacity` bytes each way.
-pub(super) fn pipe(capacity: usize) -> (ServerEnd, ClientEnd) {
+pub(crate) fn pipe(capacity: usize) -> (ServerEnd, ClientEnd) {
     let (server, client) = duplex(capacity);
     let config = WebSocketConfig::default()
         .read_buffer_size(512)
@@ -82,7 +82,7 @@ fn end(stream: DuplexStream, role: Role, config: WebSocketConfig) -> WebSocketSt
 }
 
 /// Stands for axum's WebSocket, which can't be made without an HTTP server.
-pub(super) struct ServerEnd(WebSocketStream<DuplexStream>);
+pub(crate) struct ServerEnd(WebSocketStream<DuplexStream>);
 
 impl Stream for ServerEnd {
     type Item = Result<Message, Error>;
@@ -141,19 +141,19 @@ fn from_axum(message: Message) -> WsMessage {
 }
 
 /// A client. It answers pings and closes only while it is read, as a browser that hangs does not.
-pub(super) struct ClientEnd(pub(super) WebSocketStream<DuplexStream>);
+pub(crate) struct ClientEnd(pub(crate) WebSocketStream<DuplexStream>);
 
 impl ClientEnd {
-    pub(super) async fn send(&mut self, text: &str) {
+    pub(crate) async fn send(&mut self, text: &str) {
         self.send_frame(WsMessage::text(text)).await;
     }
 
-    pub(super) async fn send_frame(&mut self, frame: WsMessage) {
+    pub(crate) async fn send_frame(&mut self, frame: WsMessage) {
         self.0.send(frame).await.unwrap();
     }
 
     /// Everything that comes until the end: texts as they are, pings and pongs as words, the close code last.
-    pub(super) async fn read_to_end(&mut self) -> Vec<String> {
+    pub(crate) async fn read_to_end(&mut self) -> Vec<String> {
         let mut seen = Vec::new();
         while let Some(frame) = self.0.next().await {
             seen.push(match frame {
@@ -170,7 +170,7 @@ impl ClientEnd {
     }
 
     /// The next text.
-    pub(super) async fn text(&mut self) -> String {
+    pub(crate) async fn text(&mut self) -> String {
         loop {
             if let WsMessage::Text(text) = self.0.next().await.unwrap().unwrap() {
                 return text.to_string();
