@@ -7,7 +7,7 @@ use crate::store::{Attach, StoreError};
 
 /// What became of a WebSocket that presented a token.
 pub enum Attached {
-    /// It is registered: run it, then hand it to [`Enforcer::detach`].
+    /// It is registered: run it, then hand it to [`Enforcer::detach`]. The record has its data.
     Live {
         record: Record,
         connection: Connection,
@@ -30,9 +30,9 @@ impl Enforcer {
     /// The store's; nothing is registered then.
     pub async fn attach(self: &Arc<Self>, token: &Token) -> Result<Attached, StoreError> {
         let id = token.session();
-        let found = self.metrics.store_call("get", self.store.get(id, false)).await?;
-        let user = match Checked::judge(token, found) {
-            Checked::Live(record) => record.session.user,
+        let found = self.metrics.store_call("get", self.store.get(id, true)).await?;
+        let (user, data) = match Checked::judge(token, found) {
+            Checked::Live(record) => (record.session.user, record.data),
             Checked::Ended(end) => return Ok(Attached::Ended(end)),
             Checked::Unknown => return Ok(Attached::Unknown),
         };
@@ -44,7 +44,8 @@ impl Enforcer {
         self.metrics.connections.inc();
         let counting = self.store.attach(id, registered.presence, self.ghost_after_ms());
         match self.metrics.store_call("attach", counting).await {
-            Ok(Attach::Live(record)) => {
+            Ok(Attach::Live(mut record)) => {
+                record.data = data;
                 pending.connection = None;
                 self.note_generation(record.session.generation);
                 Ok(Attached::Live { record, connection })

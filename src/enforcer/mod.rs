@@ -215,12 +215,16 @@ impl Enforcer {
         self.draining.store(true, Ordering::Release);
     }
 
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Acquire)
+    }
+
     /// Whether the node can serve.
     ///
     /// # Errors
     /// Why not, for people.
     pub async fn ready(&self) -> Result<(), String> {
-        if self.draining.load(Ordering::Acquire) {
+        if self.is_draining() {
             return Err("the node is going away".to_owned());
         }
         match tokio::time::timeout(READY_TIMEOUT, self.read_clock()).await {

@@ -37,6 +37,7 @@ mod server;
 #[cfg(test)]
 mod testing;
 mod verify;
+mod ws;
 
 pub use router::router;
 pub use server::{Limits, serve};

@@ -10,7 +10,7 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 use utoipa_axum::router::OpenApiRouter;
 
 use super::problem::Problem;
-use super::{App, admin, api, assets, auth, docs, health, openapi, origin, verify};
+use super::{App, admin, api, assets, auth, docs, health, openapi, origin, verify, ws};
 use crate::config::HttpConfig;
 
 /// How long a browser may remember what a preflight allowed.
@@ -43,6 +43,7 @@ pub fn router(app: App) -> Router {
         OpenApiRouter::with_openapi(openapi::head()).merge(guarded).merge(health::routes()).split_for_parts();
     described
         .merge(gateway)
+        .merge(ws::routes())
         .merge(docs::routes(&document))
         .merge(assets::routes(app.config.demo))
         .fallback(async || Problem::NotFound)

@@ -19,7 +19,8 @@ use crate::protocol::{ClientMessage, CloseCode};
 pub enum Fact {
     /// A person did something.
     Activity,
-    /// The client logs out: end the session; the eviction comes back as a command.
+    /// The client logs out: end the session; the eviction comes back as a command. Not to be waited for: the
+    /// connection has to hear of other ends meanwhile.
     Logout,
     /// The socket is closed or cut. Nothing follows.
     Closed,
@@ -35,6 +36,15 @@ pub struct Connection {
     pulse: Pulse,
     /// The node goes away: when to close.
     restart_at: Option<Instant>,
+}
+
+/// The way to one connection. It may be gone by then.
+pub struct Postbox(Arc<Mailbox>);
+
+impl Postbox {
+    pub fn post(&self, command: Command) {
+        self.0.post(command);
+    }
 }
 
 /// What a command, a frame or a moment leads to.
@@ -71,6 +81,11 @@ impl Connection {
         }
     }
 
+    /// For those who have to tell this connection something later, and no other.
+    pub fn postbox(&self) -> Postbox {
+        Postbox(Arc::clone(&self.mailbox))
+    }
+
     /// Runs the connection up to the next fact. To be called again until [`Fact::Closed`], and not to be
     /// cancelled before: that could cut a message in two.
     pub(crate) async fn next(&mut self, socket: &mut impl Socket) -> Fact {
@@ -86,7 +101,8 @@ impl Connection {
             match step {
                 Step::Stay => {}
                 Step::Say(message) => {
-                    if let Err(Gone) = socket::say(socket, message).await {
+                    // Boxed like `leave`: most of the time there is nothing to say.
+                    if let Err(Gone) = Box::pin(socket::say(socket, message)).await {
                         return self.leave(socket, Leave::Cut).await;
                     }
                 }
@@ -108,6 +124,9 @@ impl Connection {
                 self.restart_at = Some(self.restart_at.map_or(close_at, |at| at.min(close_at)));
                 let retry_after_ms = u64::try_from(retry_after.as_millis()).unwrap_or(u64::MAX);
                 Step::Say(socket::text(&Plain::Restarting { retry_after_ms }))
+            }
+            Some(Command::Error(refusal)) => {
+                Step::Say(socket::text(&Plain::Error { code: refusal.as_str() }))
             }
             Some(Command::Close(code)) => Step::Leave(Leave::Close(code, "")),
             Some(Command::Heartbeat) => self.beat(),

@@ -17,7 +17,7 @@ pub(crate) mod socket;
 pub(crate) mod testing;
 mod wheel;
 
-pub use connection::{Connection, Fact};
+pub use connection::{Connection, Fact, Postbox};
 pub use refusal::Refusal;
 pub use registry::{ConnectionId, Hub, Registered, Removed};
 
@@ -64,6 +64,8 @@ pub enum Command {
     Notice { level: Arc<str>, text: Arc<str> },
     /// The node goes away: say so at once, close with 1012 after `close_in`.
     Restart { retry_after: Duration, close_in: Duration },
+    /// Something that the client asked for was not done; the connection stays.
+    Error(Refusal),
     /// Close with this code.
     Close(CloseCode),
     /// The wheel says that it is time for a ping; without a sign of life since the last one, time to go (4408).

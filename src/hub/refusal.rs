@@ -4,7 +4,8 @@ use crate::protocol::CloseCode;
 ///
 /// | code | close |
 /// | --- | --- |
-/// | `malformed-message`, `binary-message`, `already-authenticated` | 1008 |
+/// | `malformed-message`, `binary-message` | 1008 |
+/// | `not-authenticated`, `already-authenticated` | 1008 |
 /// | `message-too-long` | 1009 |
 /// | `too-many-messages`, `too-many-connections` | 4429 |
 /// | `invalid-token` | 4401 |
@@ -16,6 +17,8 @@ pub enum Refusal {
     Malformed,
     /// The protocol has no binary messages.
     Binary,
+    /// Something else came before `auth`.
+    NotAuthenticated,
     /// `auth` on a connection that is authenticated.
     AlreadyAuthenticated,
     /// Beyond [`MAX_MESSAGE_BYTES`](crate::protocol::MAX_MESSAGE_BYTES).
@@ -36,6 +39,7 @@ impl Refusal {
         match self {
             Self::Malformed => "malformed-message",
             Self::Binary => "binary-message",
+            Self::NotAuthenticated => "not-authenticated",
             Self::AlreadyAuthenticated => "already-authenticated",
             Self::TooLong => "message-too-long",
             Self::TooManyMessages => "too-many-messages",
@@ -48,7 +52,9 @@ impl Refusal {
 
     pub const fn close_code(self) -> CloseCode {
         match self {
-            Self::Malformed | Self::Binary | Self::AlreadyAuthenticated => CloseCode::NOT_THE_PROTOCOL,
+            Self::Malformed | Self::Binary | Self::NotAuthenticated | Self::AlreadyAuthenticated => {
+                CloseCode::NOT_THE_PROTOCOL
+            }
             Self::TooLong => CloseCode::TOO_LONG,
             Self::TooManyMessages | Self::TooManyConnections => CloseCode::TOO_MANY,
             Self::InvalidToken => CloseCode::UNKNOWN_TOKEN,

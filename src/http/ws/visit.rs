@@ -1,0 +1,151 @@
+use std::sync::Arc;
+
+use tokio::runtime::Handle;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::task::JoinHandle;
+
+use super::claim::{Claim, first_message};
+use crate::domain::{Reason, Record, SessionId, Token};
+use crate::enforcer::{Attached, Enforcer};
+use crate::http::App;
+use crate::http::model::SessionView;
+use crate::hub::socket::{self, Gone, Socket};
+use crate::hub::{Command, Connection, ConnectionId, Fact, Postbox, Refusal};
+use crate::protocol::{CloseCode, ServerMessage};
+use crate::store::Target;
+
+/// The whole life of one WebSocket after its handshake.
+pub(super) async fn run(
+    app: App,
+    claim: Claim,
+    stranger: Option<OwnedSemaphorePermit>,
+    mut socket: Box<impl Socket>,
+) {
+    // Beginning and end are boxed, so that an idle connection does not carry the room for them.
+    let admitted = Box::pin(admit(&app, claim, stranger, &mut *socket)).await;
+    let Some((mut connection, attendance)) = admitted else { return };
+    attend(&app.enforcer, &mut connection, &mut *socket).await;
+    // Cut first: the client does not wait for the store.
+    drop(socket);
+    drop(connection);
+    Box::pin(attendance.leave()).await;
+}
+
+/// Lets a client in and bids it welcome, or tells it why not and closes.
+async fn admit(
+    app: &App,
+    claim: Claim,
+    stranger: Option<OwnedSemaphorePermit>,
+    socket: &mut impl Socket,
+) -> Option<(Connection, Attendance)> {
+    let refusal = match claim {
+        Claim::Token(token) => return attach(app, &token, socket).await,
+        Claim::Malformed => Refusal::InvalidToken,
+        Claim::ToCome => match first_message(socket).await {
+            Ok(token) => {
+                drop(stranger);
+                return attach(app, &token, socket).await;
+            }
+            Err(refusal) => refusal?,
+        },
+    };
+    socket::refuse(socket, refusal).await;
+    None
+}
+
+async fn attach(app: &App, token: &Token, socket: &mut impl Socket) -> Option<(Connection, Attendance)> {
+    let refusal = match app.enforcer.attach(token).await {
+        Ok(Attached::Live { record, connection }) => {
+            let attendance = Attendance::new(&app.enforcer, &connection);
+            if welcome(app, record, socket).await.is_ok() {
+                return Some((connection, attendance));
+            }
+            attendance.leave().await;
+            return None;
+        }
+        Ok(Attached::Ended(end)) => {
+            socket::tell_ended(socket, &end, || {}).await;
+            return None;
+        }
+        Ok(Attached::Crowded) => Refusal::TooManyConnections,
+        Ok(Attached::Unknown) => Refusal::InvalidToken,
+        Err(error) => {
+            tracing::warn!(%error, "a connection was refused for want of the store");
+            Refusal::StoreUnavailable
+        }
+    };
+    socket::refuse(socket, refusal).await;
+    None
+}
+
+async fn welcome(app: &App, record: Record, socket: &mut impl Socket) -> Result<(), Gone> {
+    if app.enforcer.is_draining() {
+        // It came in between the last look and the registration: nobody told it that the node goes away.
+        socket::part(socket, CloseCode::RESTARTING, "restarting").await;
+        return Err(Gone);
+    }
+    let welcome = ServerMessage::Welcome {
+        session: &SessionView::from(record),
+        server_time: app.enforcer.now(),
+        heartbeat_s: app.enforcer.heartbeat().as_secs(),
+    };
+    socket::say(socket, socket::text(&welcome)).await
+}
+
+/// Tells the enforcer what the client does, until it is gone.
+async fn attend(enforcer: &Arc<Enforcer>, connection: &mut Connection, socket: &mut impl Socket) {
+    let mut logout = None;
+    loop {
+        match connection.next(socket).await {
+            Fact::Activity => enforcer.touch(connection.session),
+            Fact::Logout if logout.as_ref().is_none_or(JoinHandle::is_finished) => {
+                let (enforcer, session) = (Arc::clone(enforcer), connection.session);
+                logout = Some(tokio::spawn(log_out(enforcer, session, connection.postbox())));
+            }
+            // The one before is on its way.
+            Fact::Logout => {}
+            Fact::Closed => return,
+        }
+    }
+}
+
+/// Ends the session in its own name, in the time that the store takes. That it ended comes back as an eviction.
+async fn log_out(enforcer: Arc<Enforcer>, session: SessionId, postbox: Postbox) {
+    let ending = async {
+        let by = enforcer.session(session).await?.map(|record| enforcer.by(&record));
+        enforcer.end(Target::Session(session), Reason::Logout, by).await
+    };
+    if let Err(error) = ending.await {
+        tracing::warn!(%error, "a logout was refused for want of the store");
+        postbox.post(Command::Error(Refusal::StoreUnavailable));
+    }
+}
+
+/// That a connection is counted. Given back once: by `leave`, or, if the task that runs it panics or is dropped,
+/// by a task of its own.
+struct Attendance {
+    enforcer: Arc<Enforcer>,
+    session: SessionId,
+    connection: Option<ConnectionId>,
+}
+
+impl Attendance {
+    fn new(enforcer: &Arc<Enforcer>, connection: &Connection) -> Self {
+        Self { enforcer: Arc::clone(enforcer), session: connection.session, connection: Some(connection.id) }
+    }
+
+    /// Waits until the store has heard of it, or can't.
+    async fn leave(mut self) {
+        if let Some(connection) = self.connection.take() {
+            self.enforcer.detach(self.session, connection).await;
+        }
+    }
+}
+
+impl Drop for Attendance {
+    fn drop(&mut self) {
+        let (Some(connection), Ok(runtime)) = (self.connection.take(), Handle::try_current()) else { return };
+        let (enforcer, session) = (Arc::clone(&self.enforcer), self.session);
+        runtime.spawn(async move { enforcer.detach(session, connection).await });
+    }
+}
