@@ -123,7 +123,7 @@ pub(crate) async fn live(app: &App, token: &Token, with_data: bool) -> Result<Re
 fn demand_origin(app: &App, parts: &Parts, source: Source) -> Result<(), Problem> {
     let silent = || app.origins().judge(&parts.headers) == Origin::Absent;
     if source == Source::Cookie && changes_state(&parts.method) && silent() {
-        return Err(Problem::Forbidden(
+        return Err(Problem::OriginNotAllowed(
             "with a cookie, a call that changes something needs the Origin header",
         ));
     }

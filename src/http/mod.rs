@@ -36,6 +36,8 @@ mod seating;
 mod server;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 mod verify;
 mod ws;
 

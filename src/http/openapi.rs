@@ -37,7 +37,7 @@ struct ProblemView {
         (name = "admin", description = "Calls of an administrator"),
         (name = "node", description = "The state of this node"),
     ),
-    paths(super::verify::verify, super::verify::verify_below),
+    paths(super::verify::verify),
     components(schemas(ProblemView)),
     modifiers(&Credentials),
 )]

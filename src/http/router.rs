@@ -26,10 +26,14 @@ const DEFAULTS: [(HeaderName, HeaderValue); 4] = [
 
 /// All of the HTTP API.
 pub fn router(app: App) -> Router {
-    let mut guarded = OpenApiRouter::new()
+    let (guarded, calls) = OpenApiRouter::new()
         .merge(auth::routes())
         .merge(api::routes())
         .merge(admin::routes())
+        .split_for_parts();
+    // Set before the layers, or it would take the place of what the CORS layer answers to a preflight.
+    let mut guarded = guarded
+        .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn_with_state(app.clone(), origin::guard));
     if let Some(cors) = cors(&app.config.http) {
         guarded = guarded.layer(cors);
@@ -38,18 +42,25 @@ pub fn router(app: App) -> Router {
     // yes, and the Origin is that of the service behind the gateway.
     let gateway = Router::new()
         .route("/api/verify", any(verify::verify))
-        .route("/api/verify/{*rest}", any(verify::verify_below));
-    let (described, document) =
-        OpenApiRouter::with_openapi(openapi::head()).merge(guarded).merge(health::routes()).split_for_parts();
-    described
-        .merge(gateway)
+        .route("/api/verify/", any(verify::verify))
+        .route("/api/verify/{*rest}", any(verify::verify));
+    let (probes, mut document) =
+        OpenApiRouter::with_openapi(openapi::head()).merge(health::routes()).split_for_parts();
+    document.merge(calls);
+    probes
         .merge(ws::routes())
         .merge(docs::routes(&document))
         .merge(assets::routes(app.config.demo))
+        .method_not_allowed_fallback(method_not_allowed)
+        .merge(guarded)
+        .merge(gateway)
         .fallback(async || Problem::NotFound)
-        .method_not_allowed_fallback(async || Problem::MethodNotAllowed)
         .layer(from_fn(finish))
         .with_state(app)
+}
+
+async fn method_not_allowed() -> Problem {
+    Problem::MethodNotAllowed
 }
 
 /// CORS for the configured origins, with their cookies. Where none is configured, no other origin is allowed.

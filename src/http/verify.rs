@@ -23,7 +23,7 @@ const ROLES: HeaderName = HeaderName::from_static("x-hotseat-roles");
 
 /// Let a request through, or not
 ///
-/// For gateways: forward-auth, auth_request, ext_authz. Any method. With `?role=` the session must have that role;
+/// For gateways: forward-auth, auth_request, ext_authz. Any method, and any path below this one. With `?role=` the session must have that role;
 /// of several, one. `X-Hotseat-User` and each of `X-Hotseat-Roles` are percent-encoded where they hold anything but
 /// visible ASCII, or a percent sign.
 #[utoipa::path(
@@ -53,25 +53,6 @@ pub(crate) async fn verify(
         return Err(Problem::Forbidden("the session lacks the role"));
     }
     Ok(describe(&record))
-}
-
-/// Let a request through, or not
-///
-/// As `/api/verify`, for gateways that append the path of the request.
-#[utoipa::path(
-    get, path = "/api/verify/{rest}", tag = "gateway", security(("token" = []), ("cookie" = [])),
-    params(
-        ("rest" = String, Path, description = "The path that the client asked for; not looked at"),
-        ("role" = Option<Vec<String>>, Query, description = "A role that will do"),
-    ),
-    responses((status = 200, description = "Let it through"), CallerRefusals),
-)]
-pub(crate) async fn verify_below(
-    State(app): State<App>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-) -> Result<Headers, Problem> {
-    verify(State(app), RawQuery(query), headers).await
 }
 
 /// The values of `role` in the query. Whatever else a gateway sends along is none of ours.
