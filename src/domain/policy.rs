@@ -124,3 +124,6 @@ fn is_candidate(question: &Question<'_>, holder: &Holder) -> bool {
     question.on_full == OnFull::KickOld
         || (!holder.present && question.now.millis_since(holder.seen_at) >= question.ghost_after_ms)
 }
+
+#[cfg(test)]
+mod tests;

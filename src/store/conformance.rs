@@ -11,7 +11,7 @@ pub(crate) mod events;
 pub(crate) mod logins;
 pub(crate) mod presence;
 pub(crate) mod races;
-mod support;
+pub(crate) mod support;
 pub(crate) mod sweeps;
 
 pub(crate) use support::Bench;

@@ -48,7 +48,7 @@ impl Bench {
     }
 
     /// A second node's handle, or the first where the engine serves one node.
-    pub(super) fn second(&self) -> &Arc<dyn Store> {
+    pub(crate) fn second(&self) -> &Arc<dyn Store> {
         self.second.as_ref().map_or(&self.store, |(store, _)| store)
     }
 
@@ -60,24 +60,24 @@ impl Bench {
     }
 
     /// Sends a login that is expected to be seated.
-    pub(super) async fn seat(&self, login: &Login) -> Seated {
+    pub(crate) async fn seat(&self, login: &Login) -> Seated {
         seated(self.store.login(login).await.unwrap())
     }
 
-    pub(super) async fn get(&self, id: SessionId) -> Record {
+    pub(crate) async fn get(&self, id: SessionId) -> Record {
         self.store.get(id, true).await.unwrap().expect("the session is known")
     }
 
-    pub(super) async fn sessions_of(&self, user: &UserId) -> Vec<Record> {
+    pub(crate) async fn sessions_of(&self, user: &UserId) -> Vec<Record> {
         self.store.sessions_of(user, GHOST_AFTER_MS).await.unwrap()
     }
 
-    pub(super) async fn now(&self) -> Timestamp {
+    pub(crate) async fn now(&self) -> Timestamp {
         Timestamp::from_millis(self.store.time_us().await.unwrap() / 1000)
     }
 
     /// Waits until the store's clock has passed `at`.
-    pub(super) async fn pass(&self, at: Timestamp) {
+    pub(crate) async fn pass(&self, at: Timestamp) {
         let start = Instant::now();
         while self.now().await <= at {
             assert!(start.elapsed() < PATIENCE, "the store's clock stands still");
@@ -86,12 +86,12 @@ impl Bench {
     }
 
     /// Waits until the store's clock shows another millisecond.
-    pub(super) async fn tick(&self) {
+    pub(crate) async fn tick(&self) {
         self.pass(self.now().await).await;
     }
 
     /// The next message on the notices; gaps are passed over.
-    pub(super) async fn message(&mut self) -> Message {
+    pub(crate) async fn message(&mut self) -> Message {
         let next = async {
             loop {
                 match self.notices.recv().await {
@@ -106,56 +106,56 @@ impl Bench {
 }
 
 /// A login that was seated, and what it ended.
-pub(super) struct Seated {
+pub(crate) struct Seated {
     pub session: Record,
     pub replaced: Vec<Record>,
 }
 
-pub(super) fn seated(outcome: LoginOutcome) -> Seated {
+pub(crate) fn seated(outcome: LoginOutcome) -> Seated {
     match outcome {
         LoginOutcome::Seated { session, replaced } => Seated { session, replaced },
         other => panic!("not seated: {other:?}"),
     }
 }
 
-pub(super) fn full(outcome: LoginOutcome) -> Vec<Record> {
+pub(crate) fn full(outcome: LoginOutcome) -> Vec<Record> {
     match outcome {
         LoginOutcome::Full { sessions } => sessions,
         other => panic!("not full: {other:?}"),
     }
 }
 
-pub(super) fn ids(records: &[Record]) -> Vec<SessionId> {
+pub(crate) fn ids(records: &[Record]) -> Vec<SessionId> {
     records.iter().map(|record| record.session.id).collect()
 }
 
-pub(super) fn user(name: &str) -> UserId {
+pub(crate) fn user(name: &str) -> UserId {
     UserId::parse("user", name).unwrap()
 }
 
-pub(super) fn node(number: u8) -> NodeId {
+pub(crate) fn node(number: u8) -> NodeId {
     NodeId::from_bytes([number; 8])
 }
 
-pub(super) fn held(node: NodeId, count: u16, sequence: u32) -> Presence {
+pub(crate) fn held(node: NodeId, count: u16, sequence: u32) -> Presence {
     Presence { node, count, sequence }
 }
 
 /// Users that all lie in one partition, and that partition.
-pub(super) fn neighbours(count: usize) -> (Partition, Vec<UserId>) {
+pub(crate) fn neighbours(count: usize) -> (Partition, Vec<UserId>) {
     let partition = Partition::of(&user("neighbour"));
     let all = (0..).map(|number| user(&format!("neighbour{number}")));
     (partition, all.filter(|user| Partition::of(user) == partition).take(count).collect())
 }
 
 /// A session id that no store has seen.
-pub(super) fn fresh_id(user: &UserId) -> SessionId {
+pub(crate) fn fresh_id(user: &UserId) -> SessionId {
     let random = Chance::system().bytes();
     SessionId::new(Partition::of(user), Timestamp::from_millis(1_790_000_000_000), random)
 }
 
 /// A login of `user` on a device of its own, under one seat in all and `kick_old`, with long deadlines.
-pub(super) fn login(user: &UserId) -> Login {
+pub(crate) fn login(user: &UserId) -> Login {
     static NUMBER: AtomicU32 = AtomicU32::new(1);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
     let id = fresh_id(user);
@@ -187,23 +187,23 @@ pub(super) fn login(user: &UserId) -> Login {
 }
 
 /// The same with `seats` in all.
-pub(super) fn login_of(user: &UserId, seats: u32) -> Login {
+pub(crate) fn login_of(user: &UserId, seats: u32) -> Login {
     Login { limits: in_all(seats), ..login(user) }
 }
 
-pub(super) fn in_all(seats: u32) -> SeatLimits {
+pub(crate) fn in_all(seats: u32) -> SeatLimits {
     SeatLimits { of_class: None, in_all: Some(seats) }
 }
 
 /// Puts a login on another device.
-pub(super) fn on_device(mut login: Login, device: &Device) -> Login {
+pub(crate) fn on_device(mut login: Login, device: &Device) -> Login {
     login.device = device.clone();
     login.by.device = device.clone();
     login
 }
 
 /// Puts a login on a device of another class.
-pub(super) fn of_class(mut login: Login, class: DeviceClass) -> Login {
+pub(crate) fn of_class(mut login: Login, class: DeviceClass) -> Login {
     login.device.class = class;
     login.by.device.class = class;
     login

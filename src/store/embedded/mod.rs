@@ -56,7 +56,7 @@ use crate::domain::Timestamp;
 /// Operations that may wait for the writer; further callers wait for a place, for a bounded time.
 const QUEUE: usize = 1024;
 /// How long a caller waits for a place in the queue.
-const PLACE_WITHIN: Duration = Duration::from_secs(2);
+const PLACE_WITHIN: Duration = Duration::from_secs(5);
 /// How long a caller waits for an answer. A disk that takes longer is as good as gone.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 /// How often what may wait (uses) is written, and recovery tried.

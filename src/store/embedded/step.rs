@@ -141,7 +141,7 @@ impl Step<'_> {
         for record in ended {
             let Some(end) = &record.end else { continue };
             self.log(Event {
-                at: end.at,
+                at: self.now(),
                 kind: EventKind::Ended,
                 user: record.session.user.clone(),
                 session: Some(record.session.id),

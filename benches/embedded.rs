@@ -1,0 +1,124 @@
+//! What the embedded store costs: logins a second, bytes a session, seconds until it serves again.
+//!
+//! `cargo bench --bench embedded -- 1000000` (the number of sessions; 100,000 without it).
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use hotseat::chance::Chance;
+use hotseat::domain::{
+    By, Device, DeviceClass, DeviceId, Generation, OnFull, Partition, SeatLimits, SessionId, Timestamp,
+    Token, UserId, Victim,
+};
+use hotseat::store::embedded::{Embedded, SystemClock};
+use hotseat::store::{Login, Store};
+
+/// Logins under way at once.
+const CONCURRENT: u32 = 512;
+
+#[tokio::main]
+async fn main() {
+    // `cargo bench` adds `--bench`; the number is what else is there.
+    let sessions = std::env::args().find_map(|word| word.parse().ok()).unwrap_or(100_000);
+    let dir = tempfile::tempdir().expect("a temporary directory");
+
+    let before = resident_bytes();
+    let store = open(dir.path());
+    let took = log_in(&store, sessions).await;
+    println!("logins          {:>12.0} a second", f64::from(sessions) / took.as_secs_f64());
+    println!("memory          {:>12} bytes a session", (resident_bytes() - before) / u64::from(sessions));
+    println!("disk            {:>12} bytes a session", disk_bytes(dir.path()) / u64::from(sessions));
+    println!("one get         {:>12.1} µs", get_us(&store).await);
+    store.close().await;
+
+    let start = Instant::now();
+    let store = open(dir.path());
+    println!("open again      {:>12.2} s", start.elapsed().as_secs_f64());
+    let start = Instant::now();
+    let census = store.census(1_000, 60_000).await.expect("a census");
+    println!("census of {:>9} {:>8.2} ms", census.count, start.elapsed().as_secs_f64() * 1e3);
+    assert_eq!(census.count, u64::from(sessions));
+    store.close().await;
+}
+
+fn open(dir: &Path) -> Arc<dyn Store> {
+    Embedded::open(dir, SystemClock).expect("the store opens").0
+}
+
+async fn log_in(store: &Arc<dyn Store>, sessions: u32) -> Duration {
+    let start = Instant::now();
+    let next = Arc::new(AtomicU32::new(0));
+    let mut running = tokio::task::JoinSet::new();
+    for _ in 0..CONCURRENT {
+        let (store, next) = (Arc::clone(store), Arc::clone(&next));
+        running.spawn(async move {
+            loop {
+                let number = next.fetch_add(1, Ordering::Relaxed);
+                if number >= sessions {
+                    return;
+                }
+                store.login(&login(number)).await.expect("a login");
+            }
+        });
+    }
+    running.join_all().await;
+    start.elapsed()
+}
+
+async fn get_us(store: &Arc<dyn Store>) -> f64 {
+    const TIMES: u32 = 100_000;
+    let newest = store.census(1, 60_000).await.expect("a census").newest;
+    let start = Instant::now();
+    for _ in 0..TIMES {
+        store.get(newest[0].session.id, false).await.expect("it is known");
+    }
+    start.elapsed().as_secs_f64() * 1e6 / f64::from(TIMES)
+}
+
+/// A user of its own for every number.
+fn login(number: u32) -> Login {
+    let chance = Chance::seeded(number.into());
+    let user = UserId::parse("user", &format!("user-{number}@example.org")).expect("a user");
+    let now = Timestamp::from_millis(1_790_000_000_000 + u64::from(number));
+    let id = SessionId::new(Partition::of(&user), now, chance.bytes());
+    let device = Device {
+        id: DeviceId::of_cookie(&number.to_string()),
+        name: "Firefox 128 on Windows".to_owned(),
+        class: DeviceClass::Desktop,
+    };
+    Login {
+        id,
+        token_hash: Token::new(id, chance.bytes()).hash(),
+        user,
+        by: By { session_id: id, device: device.clone(), ip: None },
+        device,
+        user_agent: "Firefox 128 on Windows".to_owned(),
+        ip: Some(std::net::Ipv4Addr::from(number).into()),
+        roles: Vec::new(),
+        data: None,
+        ttl_ms: 30 * 24 * 3_600_000,
+        idle_ttl_ms: 24 * 3_600_000,
+        limits: SeatLimits { of_class: None, in_all: Some(1) },
+        on_full: OnFull::KickOld,
+        victim: Victim::Oldest,
+        replace: Vec::new(),
+        ghost_after_ms: 60_000,
+        generation_floor: Generation(0),
+        confirm: false,
+    }
+}
+
+/// Of this process, as Linux tells it; 0 elsewhere.
+fn resident_bytes() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib = line.and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok());
+    kib.unwrap_or(0) * 1024
+}
+
+fn disk_bytes(dir: &Path) -> u64 {
+    let files = std::fs::read_dir(dir).into_iter().flatten().flatten();
+    files.filter_map(|file| Some(file.metadata().ok()?.len())).sum()
+}

@@ -1,0 +1,120 @@
+//! A directory that is not ours, and a disk that fails.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::super::EmbeddedError;
+use super::{Embedded, SystemClock, count, database, open_in};
+use crate::domain::Reason;
+use crate::store::conformance::support::{held, ids, login, node, seated, user};
+use crate::store::{Store, StoreError, Target};
+
+#[tokio::test]
+async fn a_second_node_on_the_same_directory_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open_in(dir.path(), SystemClock);
+    let refused = Embedded::open(dir.path(), SystemClock).err().expect("it is in use");
+    assert!(matches!(refused, EmbeddedError::InUse { .. }), "{refused:?}");
+    assert!(refused.to_string().contains("in use by another hotseat"), "{refused}");
+    store.login(&login(&user("user1"))).await.unwrap();
+
+    store.close().await;
+    open_in(dir.path(), SystemClock).close().await;
+}
+
+#[tokio::test]
+async fn a_dropped_store_frees_its_directory() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(open_in(dir.path(), SystemClock));
+    let start = Instant::now();
+    loop {
+        match Embedded::open(dir.path(), SystemClock) {
+            Ok((store, _)) => return store.close().await,
+            Err(EmbeddedError::InUse { .. }) => {}
+            Err(other) => panic!("{other}"),
+        }
+        assert!(start.elapsed() < Duration::from_secs(20), "the writer lives on");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test]
+async fn another_layout_is_refused_and_left_alone() {
+    for (change, told) in [
+        ("UPDATE meta SET value = 512 WHERE name = 'partitions'", "partitions = 512"),
+        ("UPDATE meta SET value = 2 WHERE name = 'schema'", "schema = 2"),
+        ("DELETE FROM meta WHERE name = 'schema'", "schema = none"),
+        ("DROP TABLE meta", "not Hotseat's"),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        open_in(dir.path(), SystemClock).close().await;
+        database(dir.path()).execute_batch(change).unwrap();
+        let refused = Embedded::open(dir.path(), SystemClock).err().expect(change).to_string();
+        assert!(refused.contains(told), "{refused}");
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_record_is_named_and_not_guessed_at() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open_in(dir.path(), SystemClock);
+    let request = login(&user("user1"));
+    store.login(&request).await.unwrap();
+    store.close().await;
+    database(dir.path()).execute_batch("UPDATE live SET record = substr(record, 1, 90)").unwrap();
+    let refused = Embedded::open(dir.path(), SystemClock).err().expect("it is damaged").to_string();
+    assert!(refused.contains(&request.id.to_string()), "{refused}");
+}
+
+#[tokio::test]
+async fn a_directory_that_can_not_be_made_is_told_by_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let refused = Embedded::open(&file.join("store"), SystemClock).err().expect("it can't be").to_string();
+    assert!(refused.contains("file/store"), "{refused}");
+}
+
+/// A commit that fails leaves memory ahead of the disk. Both have to agree again, on the disk's side, and nobody
+/// may have been told otherwise.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_a_failed_commit_the_disk_is_right() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, mut notices) = Embedded::open(dir.path(), SystemClock).unwrap();
+    let user = user("user1");
+    store.subscribe(&user).await.unwrap();
+    let old = login(&user);
+    seated(store.login(&old).await.unwrap());
+    store.attach(old.id, held(node(1), 2, 1), 60_000).await.unwrap();
+
+    // Another program that holds the write lock is a disk that does not take any writes.
+    let thief = database(dir.path());
+    thief.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let lost = login(&user);
+    let unknown = store.login(&lost).await.unwrap_err();
+    assert!(matches!(unknown, StoreError::OutcomeUnknown(_)), "{unknown:?}");
+    thief.execute_batch("ROLLBACK").unwrap();
+
+    let start = Instant::now();
+    let record = loop {
+        match store.get(old.id, false).await {
+            Ok(record) => break record.expect("it is known"),
+            Err(error) => assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}"),
+        }
+        assert!(start.elapsed() < Duration::from_secs(20), "it does not recover");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    };
+    assert!(record.is_live(), "the takeover never happened");
+    assert_eq!((record.connections, record.node()), (2, Some(node(1))), "connections outlive the failure");
+    assert!(store.get(lost.id, false).await.unwrap().is_none());
+    assert!(notices.try_recv().is_err(), "nobody is told of what did not happen");
+    assert_eq!((count(dir.path(), "live"), count(dir.path(), "event")), (1, 1));
+
+    // The same login sent again is seated now.
+    let again = seated(store.login(&lost).await.unwrap());
+    assert_eq!(ids(&again.replaced), [old.id]);
+    let ended = store.end(&Target::User(user), Reason::Kicked, None).await.unwrap();
+    assert_eq!(ids(&ended), [lost.id]);
+    store.close().await;
+}
