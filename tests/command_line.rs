@@ -150,3 +150,12 @@ fn help_and_version_are_there_and_a_wrong_command_is_refused() {
     assert_eq!(version.trim(), concat!("hotseat ", env!("CARGO_PKG_VERSION")));
     assert_eq!(hotseat(dir.path(), &["dance"], &[], "").status.code(), Some(2));
 }
+
+#[test]
+fn check_passes_where_a_store_answers_and_says_which() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = hotseat(dir.path(), &["check", "--demo", "--store", "embedded:./sessions"], &[], "");
+    assert!(output.status.success(), "{output:?}");
+    assert!(out(&output).contains("ok: the store at embedded:./sessions is SQLite"), "{output:?}");
+    assert!(!out(&output).contains("warning"), "{output:?}");
+}
