@@ -81,7 +81,7 @@ export class Connection {
     this.#wire = null;
   }
 
-  /** The network or the page is back. */
+  /** The network changed, or the page is back: a live connection proves itself, a wait is cut short. */
   wake() {
     if (this.#wire?.welcomed) this.#wire.check();
     else if (this.#hasty) this.#wait(this.#platform.random() * WAKE_MS);

@@ -1,5 +1,5 @@
 /**
- * What the page itself tells: that it came to the front, that the network is back, that a person is here.
+ * What the page itself tells: that it came to the front, that the network changed, that a person is here.
  *
  * @module
  */
@@ -21,9 +21,9 @@ export function watchPage({ window, document }, { wake, activity }) {
     // Events that a script made up are no sign of a person.
     if (event.isTrusted) activity();
   };
-  window?.addEventListener("online", wake, { signal });
-  // Back from the back-forward cache: the socket is gone, and no event told so.
-  window?.addEventListener("pageshow", wake, { signal });
+  // Browsers can be wrong about both; the server's answer decides. `pageshow` is a return from the back-forward
+  // cache: the socket is gone, and no event told so.
+  for (const change of ["online", "offline", "pageshow"]) window?.addEventListener(change, wake, { signal });
   document?.addEventListener("visibilitychange", () => document.visibilityState === "visible" && wake(), { signal });
   for (const input of INPUTS) document?.addEventListener(input, used, { signal, passive: true, capture: true });
   return () => watching.abort();

@@ -43,6 +43,16 @@ test("a page that comes to the front asks at once, and once", async () => {
   assert.deepEqual(world.socket.sent, ["ping"]);
 });
 
+test("a browser that says it is offline is not believed until the server fails to answer", async () => {
+  const world = new World();
+  const { platform, hotseat } = await openLiveTab(world);
+  platform.window.dispatchEvent(new Event("offline"));
+  assert.deepEqual(world.socket.sent, ["ping"]);
+  world.socket.says("pong");
+  await world.pass(10_000);
+  assert.equal(hotseat.state, "live");
+});
+
 test("a page that goes to the back asks nothing", async () => {
   const world = new World();
   const { platform } = await openLiveTab(world);
