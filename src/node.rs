@@ -46,8 +46,7 @@ pub enum NodeError {
 pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), NodeError> {
     let address = config.http.listen;
     let (store, notices) = store::open(&config.store).await?;
-    let listener =
-        TcpListener::bind(address).await.map_err(|error| NodeError::Listen { address, error })?;
+    let listener = TcpListener::bind(address).await.map_err(|error| NodeError::Listen { address, error })?;
     let chance = Arc::new(Chance::system());
     let metrics = Arc::new(Metrics::new());
     let node = NodeId::from_bytes(chance.bytes());

@@ -14,8 +14,8 @@ async fn a_node_says_that_it_lives_and_that_it_is_ready() {
     let rig = Rig::new(Engine::Embedded).await;
     let node = rig.node().await;
     let stranger = Client::stranger(&node);
-    stranger.get("/healthz").await.expect(200);
-    stranger.get("/readyz").await.expect(200);
+    stranger.get("/healthz").await.expect_text(200);
+    stranger.get("/readyz").await.expect_text(200);
 }
 
 /// The samples of a Prometheus text exposition, by name with labels. Panics where the text is none.
