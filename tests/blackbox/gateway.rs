@@ -39,7 +39,7 @@ async fn introspection_knows_the_live_and_says_nothing_of_others() {
 async fn a_gateway_gets_exactly_200_with_who_it_is() {
     let rig = Rig::new(Engine::Embedded).await;
     let node = rig.node().await;
-    let login = sign_in_with(&node, "anna", json!({"roles": ["pro", "beta"]})).await;
+    let login = sign_in_with(&node, "anna", json!({"roles": ["beta", "pro"]})).await;
     let anna = Client::bearer(&node, &login.token);
     for method in [Method::GET, Method::POST, Method::PUT, Method::DELETE, Method::PATCH] {
         for path in ["/api/verify", "/api/verify/some/path?with=query"] {
@@ -47,7 +47,7 @@ async fn a_gateway_gets_exactly_200_with_who_it_is() {
             answer.expect(200);
             assert_eq!(answer.header("x-hotseat-user"), Some("anna"), "{method} {path}");
             assert_eq!(answer.header("x-hotseat-session"), Some(login.id.as_str()));
-            assert_eq!(answer.header("x-hotseat-roles"), Some("pro,beta"));
+            assert_eq!(answer.header("x-hotseat-roles"), Some("beta,pro"));
             assert!(answer.header("cache-control").is_some_and(|value| value.contains("no-store")));
         }
     }

@@ -92,7 +92,7 @@ async fn a_login_by_api_key_keeps_what_it_was_given(engine: Engine) {
     let node = rig.node().await;
     let given = json!({
         "device": {"id": "tv-1", "name": "Wohnzimmer 📺", "class": "tv"},
-        "ip": "203.0.113.77", "user_agent": "curl/8.5.0", "roles": ["pro", "beta"],
+        "ip": "203.0.113.77", "user_agent": "curl/8.5.0", "roles": ["beta", "pro"],
         "data": {"cart": [1, 2, 3]}, "ttl_s": 3600,
     });
     let login = sign_in_with(&node, "käthe@example.org", given).await;
@@ -102,7 +102,7 @@ async fn a_login_by_api_key_keeps_what_it_was_given(engine: Engine) {
     assert_eq!(session["user_id"], "käthe@example.org");
     assert_eq!(session["device"], json!({"id": "tv-1", "name": "Wohnzimmer 📺", "class": "tv"}));
     assert_eq!(session["ip"], "203.0.113.77");
-    assert_eq!(session["roles"], json!(["pro", "beta"]));
+    assert_eq!(session["roles"], json!(["beta", "pro"]));
     assert_eq!(session["data"], json!({"cart": [1, 2, 3]}));
 }
 
