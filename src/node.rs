@@ -45,9 +45,9 @@ pub enum NodeError {
 /// The store can't be opened, or the address can't be listened on.
 pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), NodeError> {
     let address = config.http.listen;
-    let (store, notices) = store::open(&config.store).await?;
-    let listener = TcpListener::bind(address).await.map_err(|error| NodeError::Listen { address, error })?;
     let chance = Arc::new(Chance::system());
+    let (store, notices) = store::open(&config.store, Arc::clone(&chance)).await?;
+    let listener = TcpListener::bind(address).await.map_err(|error| NodeError::Listen { address, error })?;
     let metrics = Arc::new(Metrics::new());
     let node = NodeId::from_bytes(chance.bytes());
     let hub = Hub::new(node, config.node.heartbeat);

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use hotseat::chance::Chance;
 use hotseat::config::StoreUrl;
 use hotseat::store::{self, Inspection, Store, StoreError};
 use tokio::time::{Instant, sleep, timeout_at};
@@ -47,7 +48,8 @@ async fn inspect(url: &StoreUrl) -> anyhow::Result<Inspection> {
     let deadline = Instant::now() + REACHED_WITHIN;
     let late = || format!("the store {url} did not answer within {} s", REACHED_WITHIN.as_secs());
     // The notices of a node that takes part in nothing; held, so that the engine does not take it for stopped.
-    let opened = timeout_at(deadline, store::open(url)).await.with_context(late)?;
+    let opened =
+        timeout_at(deadline, store::open(url, Arc::new(Chance::system()))).await.with_context(late)?;
     let (store, _notices) = opened.with_context(|| format!("the store {url} can't be opened"))?;
     let answer = timeout_at(deadline, answer(&store, deadline)).await.with_context(late)?;
     // Its lock on the directory or its connections end with the process anyway.

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 use super::Enforcer;
 use crate::domain::{Generation, NodeId, SessionId, Timestamp, Tombstone, UserId};
 use crate::hub::Eviction;
-use crate::store::{Ended, Message, Notice};
+use crate::store::{Ended, EndedSession, Message, Notice};
 
 impl Enforcer {
     /// Brings the store's notices to the sockets until `shutdown`, or until the store is closed.
@@ -30,10 +30,10 @@ impl Enforcer {
 
     fn on_ended(self: &Arc<Self>, ended: &Ended) {
         self.note_generation(ended.generation);
-        let at = Timestamp::from_millis(ended.at_us / 1000);
         // Dropped when the last connection has been told, or here if there is none.
         let acknowledgement = ended.confirm.then(|| Arc::new(Acknowledgement::new(self, ended)));
-        for &(id, reason) in &ended.sessions {
+        for &EndedSession(id, reason, at_ms) in &ended.sessions {
+            let at = Timestamp::from_millis(at_ms);
             self.forget(id);
             let (enforcer, at_us) = (Arc::clone(self), ended.at_us);
             let on_written = move || {

@@ -1,11 +1,16 @@
 //! What travels on a user's channel, as JSON, between nodes of one version or the next:
-//! `{"op":"ended","user":…,"generation":…,"at_us":…,"by":…,"confirm":true,"sessions":[["<id>","takeover"],…]}`
+//! `{"op":"ended","user":…,"generation":…,"at_us":…,"by":…,"confirm":true,"sessions":[["<id>","takeover",<ms>],…]}`
 //! (`confirm` only where it is true) and
 //! `{"op":"ack","user":…,"generation":…,"node":…}`. Unknown members are ignored, an unknown `op` too.
 
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{By, Generation, Reason, SessionId};
+
+/// A session that ended, why, and when by its tombstone, in milliseconds since the epoch: for a lapsed one that
+/// is its deadline, which may be long before somebody noticed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EndedSession(pub SessionId, pub Reason, pub u64);
 
 /// Sessions of one user that ended in one step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,7 +24,7 @@ pub struct Ended {
     /// The login waits for the nodes to acknowledge.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub confirm: bool,
-    pub sessions: Vec<(SessionId, Reason)>,
+    pub sessions: Vec<EndedSession>,
 }
 
 /// A message on a user's channel.

@@ -28,7 +28,7 @@ mod message;
 pub mod redis;
 
 mod open;
-pub use message::{Ended, Message};
+pub use message::{Ended, EndedSession, Message};
 pub use open::{OpenError, open};
 
 /// How many notices may wait for the node. A node that falls further behind is told of a [`Notice::Gap`]

@@ -2,30 +2,43 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use super::embedded::{Embedded, SystemClock};
+use super::embedded::{Embedded, EmbeddedError, SystemClock};
+use super::redis::{ConfigError, Redis};
 use super::{Notice, Store};
+use crate::chance::Chance;
 use crate::config::StoreUrl;
 
 /// Why a store can't be opened at all; trying again will not help.
 #[derive(Debug, thiserror::Error)]
-#[error("store: {0}")]
-pub struct OpenError(pub String);
+pub enum OpenError {
+    #[error("store: {0}")]
+    Embedded(#[from] EmbeddedError),
+    #[error(transparent)]
+    Redis(#[from] ConfigError),
+    #[error("store: reading it into memory was cut short")]
+    Cut,
+}
 
-/// Opens the store that the operator chose. A Redis that is away is no error: the engine keeps trying, and its
-/// operations are `Unavailable` until it is there.
+/// Opens the store that the operator chose; `chance` spreads retries. A Redis that is away is no error: the engine
+/// keeps trying, and its operations are `Unavailable` until it is there.
 ///
 /// # Errors
 /// The directory can't be used or is another node's; the URL is not one.
-pub async fn open(url: &StoreUrl) -> Result<(Arc<dyn Store>, mpsc::Receiver<Notice>), OpenError> {
+pub async fn open(
+    url: &StoreUrl,
+    chance: Arc<Chance>,
+) -> Result<(Arc<dyn Store>, mpsc::Receiver<Notice>), OpenError> {
     match url {
         StoreUrl::Embedded(dir) => {
             let dir = dir.clone();
             // Reads the whole directory into memory.
             let opening = tokio::task::spawn_blocking(move || Embedded::open(&dir, SystemClock));
-            let opened = opening.await.map_err(|error| OpenError(error.to_string()))?;
-            let (store, notices) = opened.map_err(|error| OpenError(error.to_string()))?;
+            let (store, notices) = opening.await.map_err(|_| OpenError::Cut)??;
             Ok((store, notices))
         }
-        StoreUrl::Redis(_) => Err(OpenError("redis comes with the next slice".to_owned())),
+        StoreUrl::Redis(url) => {
+            let (store, notices) = Redis::open(url, chance)?;
+            Ok((store, notices))
+        }
     }
 }

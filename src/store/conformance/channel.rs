@@ -1,14 +1,18 @@
 //! Messages, throttling, and the store as a whole.
 
 use super::support::{Bench, login, login_of, node, user};
-use crate::domain::{Generation, Reason};
-use crate::store::{Ended, Login, Message, StoreError, Target};
+use crate::domain::{Generation, Reason, SessionId};
+use crate::store::{Ended, EndedSession, Login, Message, StoreError, Target};
 
 fn ended(message: Message) -> Ended {
     match message {
         Message::Ended(ended) => ended,
         other => panic!("not an end: {other:?}"),
     }
+}
+
+fn reasons(told: &Ended) -> Vec<(SessionId, Reason)> {
+    told.sessions.iter().map(|&EndedSession(id, reason, _)| (id, reason)).collect()
 }
 
 pub(crate) async fn a_takeover_tells_who_ended_and_by_whom(bench: &mut Bench) {
@@ -25,10 +29,11 @@ pub(crate) async fn a_takeover_tells_who_ended_and_by_whom(bench: &mut Bench) {
 
     let told = ended(bench.message().await);
     assert_eq!((told.user.as_str(), told.generation), ("user1", session.generation));
-    assert_eq!(told.sessions, [(old.id, Reason::Takeover)]);
+    assert_eq!(reasons(&told), [(old.id, Reason::Takeover)]);
     assert_eq!((told.by, told.confirm), (Some(newcomer.by), true));
     assert!(before_us <= told.at_us && told.at_us <= bench.store.time_us().await.unwrap());
     assert_eq!(session.created_at.as_millis(), told.at_us / 1000);
+    assert_eq!(told.sessions[0].2, told.at_us / 1000);
 }
 
 pub(crate) async fn other_ends_are_told_without_confirmation(bench: &mut Bench) {
@@ -38,18 +43,19 @@ pub(crate) async fn other_ends_are_told_without_confirmation(bench: &mut Bench) 
     bench.store.subscribe(&user).await.unwrap();
     bench.store.end(&Target::Session(kicked.id), Reason::Kicked, None).await.unwrap();
     let told = ended(bench.message().await);
-    assert_eq!(told.sessions, [(kicked.id, Reason::Kicked)]);
+    assert_eq!(reasons(&told), [(kicked.id, Reason::Kicked)]);
     assert_eq!((told.by, told.confirm, told.generation), (None, false, newest.generation));
 
     bench.store.set_disabled(&user, true).await.unwrap();
-    assert_eq!(ended(bench.message().await).sessions, [(newest.id, Reason::Disabled)]);
+    assert_eq!(reasons(&ended(bench.message().await)), [(newest.id, Reason::Disabled)]);
     bench.store.set_disabled(&user, false).await.unwrap();
 
     let short = bench.seat(&Login { ttl_ms: 40, ..login(&user) }).await.session.session;
     bench.pass(short.absolute_at).await;
     bench.store.sweep(short.id.partition(), node(1)).await.unwrap();
     let told = ended(bench.message().await);
-    assert_eq!((told.sessions, told.by), (vec![(short.id, Reason::Expired)], None));
+    let deadline = short.absolute_at.as_millis();
+    assert_eq!((told.by, told.sessions), (None, vec![EndedSession(short.id, Reason::Expired, deadline)]));
 }
 
 pub(crate) async fn nobody_hears_of_users_that_they_did_not_subscribe_to(bench: &mut Bench) {
@@ -74,7 +80,7 @@ pub(crate) async fn a_login_that_ends_nothing_is_not_told(bench: &mut Bench) {
     let first = bench.seat(&login_of(&user, 2)).await.session.session.id;
     bench.seat(&login_of(&user, 2)).await;
     bench.seat(&login_of(&user, 2)).await;
-    assert_eq!(ended(bench.message().await).sessions, [(first, Reason::Takeover)]);
+    assert_eq!(reasons(&ended(bench.message().await)), [(first, Reason::Takeover)]);
 }
 
 pub(crate) async fn an_acknowledgement_reaches_the_subscribed(bench: &mut Bench) {

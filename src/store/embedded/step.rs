@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 use super::disk::Disk;
 use super::state::{Entry, State, View};
 use crate::domain::{By, Generation, Partition, Reason, Record, SessionId, Timestamp, Tombstone, UserId};
-use crate::store::{Ended, Event, EventKind, Message, StoreError};
+use crate::store::{Ended, EndedSession, Event, EventKind, Message, StoreError};
 
 /// JSON and Lua numbers are exact below.
 const GENERATION_END: u64 = 1 << 53;
@@ -161,9 +161,11 @@ impl Step<'_> {
 
     /// Tells the nodes that sessions of a user ended, if any did.
     pub(super) fn publish(&mut self, user: &UserId, by: Option<&By>, confirm: bool, ended: &[Record]) {
-        let reasons =
-            ended.iter().filter_map(|record| Some((record.session.id, record.end.as_ref()?.reason)));
-        let sessions: Vec<_> = reasons.collect();
+        let told = |record: &Record| {
+            let end = record.end.as_ref()?;
+            Some(EndedSession(record.session.id, end.reason, end.at.as_millis()))
+        };
+        let sessions: Vec<_> = ended.iter().filter_map(told).collect();
         if !sessions.is_empty() {
             self.changes.messages.push(Message::Ended(Ended {
                 user: user.as_str().to_owned(),

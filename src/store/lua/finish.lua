@@ -36,7 +36,9 @@ end
 local function tell(user, generation, now_us, by, ended, confirm)
   if #ended == 0 then return end
   local sessions = {}
-  for i, r in ipairs(ended) do sessions[i] = '["' .. uuid(r.sid) .. '","' .. REASONS[r.state] .. '"]' end
+  for i, r in ipairs(ended) do
+    sessions[i] = string.format('["%s","%s",%s]', uuid(r.sid), REASONS[r.state], digits(r.ended))
+  end
   redis.call(PUBLISH, PREFIX .. 'u:' .. user, string.format(
     '{"op":"ended","user":%s,"generation":%s,"at_us":%s,"by":%s%s,"sessions":[%s]}', cjson.encode(user),
     digits(generation), digits(now_us), by == '' and 'null' or by, confirm and ',"confirm":true' or '',

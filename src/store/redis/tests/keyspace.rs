@@ -113,7 +113,7 @@ async fn two_databases_of_one_redis_know_nothing_of_each_other() {
     else {
         panic!("no message");
     };
-    assert_eq!(ended.sessions, [(in_zero.id, Reason::Kicked)]);
+    assert_eq!((ended.sessions[0].0, ended.sessions[0].1), (in_zero.id, Reason::Kicked));
 }
 
 #[tokio::test]
