@@ -23,6 +23,7 @@ mod codec;
 #[cfg(test)]
 mod conformance;
 pub mod embedded;
+mod keys;
 mod message;
 pub mod redis;
 

@@ -1,1 +1,226 @@
-//! Redis.
+//! Sessions in Redis, for any number of nodes.
+//!
+//! Owns the keys (`keys.rs`), the scripts (`lua/`) that change them, one connection for commands and one for
+//! messages. Refuses to hold any session in memory: what it answers is what Redis said just now. Invariants: a
+//! change is one script on one slot; the clock is Redis's; a lost reply is `OutcomeUnknown`, or asked for again
+//! where asking again is harmless; nothing waits without a bound.
+//!
+//! | module | owns |
+//! | --- | --- |
+//! | `connector` | from a URL to a connection with the primary |
+//! | `supervisor`, `backoff` | that there is one for commands, again and again |
+//! | `commands`, `script` | sending, and what failures mean |
+//! | `subscriber`, `wanted`, `notifier` | messages, gaps, and that none is lost silently |
+//! | `login`, `presence`, `ends`, `reads`, `census`, `inspect` | the operations |
+//! | `reply` | reading answers |
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::task::TaskTracker;
+
+use self::backoff::Backoff;
+use self::commands::{Commands, Link};
+use self::connector::Connector;
+use self::notifier::Notifier;
+use self::subscriber::Subscriptions;
+use self::supervisor::Supervisor;
+use super::keys::Keys;
+use super::{
+    Attach, Census, Event, Inspection, Login, LoginOutcome, Message, NOTICE_QUEUE, Notice, Renewal, Renewed,
+    Store, StoreError, Swept, Target,
+};
+use crate::chance::Chance;
+use crate::domain::{By, Generation, NodeId, Partition, Presence, Reason, Record, SessionId, UserId};
+
+mod backoff;
+mod census;
+mod commands;
+mod connector;
+mod ends;
+mod inspect;
+mod login;
+mod notifier;
+mod presence;
+mod reads;
+mod reply;
+mod script;
+mod subscriber;
+mod supervisor;
+#[cfg(test)]
+mod tests;
+mod wanted;
+
+pub use connector::ConfigError;
+
+/// How many doubts about a connection may wait for its supervisor; one is enough to make it look.
+const SUSPICIONS: usize = 16;
+/// How long closing waits for the engine's tasks.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The engine on one Redis.
+pub struct Redis {
+    keys: Keys,
+    commands: Commands,
+    subscriptions: Subscriptions,
+    chance: Arc<Chance>,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+    /// An engine that is dropped without being closed leaves no task behind.
+    _stop_on_drop: DropGuard,
+}
+
+impl Redis {
+    /// Opens the store at `url` and returns at once: a Redis that is away is waited for in the background.
+    /// `chance` spreads the nodes' retries.
+    ///
+    /// Must be called inside a tokio runtime.
+    ///
+    /// # Errors
+    /// When the URL is none.
+    pub fn open(url: &str, chance: Arc<Chance>) -> Result<(Arc<Self>, mpsc::Receiver<Notice>), ConfigError> {
+        let connector = Arc::new(Connector::parse(url)?);
+        let keys = Keys::new(connector.database());
+        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+
+        let (link_sender, link) =
+            watch::channel(Link::Down { since: Instant::now(), why: "not connected yet".into() });
+        let (suspicions, suspicions_receiver) = mpsc::channel(SUSPICIONS);
+        let supervisor = Supervisor::new(
+            Arc::clone(&connector),
+            keys.meta(),
+            Backoff::new(Arc::clone(&chance)),
+            link_sender,
+            suspicions_receiver,
+        );
+        tasks.spawn(supervisor.run(stop.clone()));
+
+        let (notices, receiver) = mpsc::channel(NOTICE_QUEUE);
+        let notifier = Arc::new(Notifier::new(notices));
+        let (subscriptions, subscriber) =
+            Subscriptions::new(connector, notifier, Backoff::new(Arc::clone(&chance)));
+        tasks.spawn(subscriber.run(stop.clone()));
+
+        let redis = Self {
+            keys,
+            commands: Commands::new(link, suspicions),
+            subscriptions,
+            chance,
+            tasks,
+            _stop_on_drop: stop.clone().drop_guard(),
+            stop,
+        };
+        Ok((Arc::new(redis), receiver))
+    }
+}
+
+#[async_trait]
+impl Store for Redis {
+    async fn login(&self, login: &Login) -> Result<LoginOutcome, StoreError> {
+        self.decide_login(login).await
+    }
+
+    async fn get(&self, id: SessionId, with_data: bool) -> Result<Option<Record>, StoreError> {
+        self.read_session(id, with_data).await
+    }
+
+    async fn attach(
+        &self,
+        id: SessionId,
+        presence: Presence,
+        node_ttl_ms: u64,
+    ) -> Result<Attach, StoreError> {
+        self.count_connection(id, presence, node_ttl_ms).await
+    }
+
+    async fn detach(&self, id: SessionId, presence: Presence) -> Result<(), StoreError> {
+        self.uncount_connection(id, presence).await
+    }
+
+    async fn renew(
+        &self,
+        node: NodeId,
+        partition: Partition,
+        sessions: &[Renewal],
+        node_ttl_ms: u64,
+    ) -> Result<Renewed, StoreError> {
+        self.renew_sessions(node, partition, sessions, node_ttl_ms).await
+    }
+
+    async fn end(&self, target: &Target, reason: Reason, by: Option<&By>) -> Result<Vec<Record>, StoreError> {
+        self.end_sessions(target, reason, by).await
+    }
+
+    async fn sessions_of(&self, user: &UserId, node_ttl_ms: u64) -> Result<Vec<Record>, StoreError> {
+        self.list_user(user, node_ttl_ms).await
+    }
+
+    async fn set_data(&self, id: SessionId, data: Option<&str>) -> Result<Option<Record>, StoreError> {
+        self.replace_data(id, data).await
+    }
+
+    async fn set_disabled(&self, user: &UserId, disabled: bool) -> Result<Vec<Record>, StoreError> {
+        self.mark_disabled(user, disabled).await
+    }
+
+    async fn census(&self, newest: usize, node_ttl_ms: u64) -> Result<Census, StoreError> {
+        self.count_all(newest, node_ttl_ms).await
+    }
+
+    async fn sweep(&self, partition: Partition, lease: NodeId) -> Result<Swept, StoreError> {
+        self.sweep_partition(partition, Some(lease)).await
+    }
+
+    async fn events_of(&self, user: &UserId, limit: usize) -> Result<Vec<Event>, StoreError> {
+        self.read_events(user, limit).await
+    }
+
+    async fn throttle(
+        &self,
+        key: &str,
+        burst: u32,
+        period_ms: u64,
+        cost: u32,
+    ) -> Result<Option<u64>, StoreError> {
+        self.take_units(key, burst, period_ms, cost).await
+    }
+
+    async fn subscribe(&self, user: &UserId) -> Result<(), StoreError> {
+        self.subscriptions.subscribe(self.keys.channel(user)).await
+    }
+
+    fn unsubscribe(&self, user: &UserId) {
+        self.subscriptions.unsubscribe(self.keys.channel(user));
+    }
+
+    async fn acknowledge(
+        &self,
+        user: &UserId,
+        generation: Generation,
+        node: NodeId,
+    ) -> Result<(), StoreError> {
+        let message = Message::Ack { user: user.as_str().to_owned(), generation, node: node.to_string() };
+        let text = serde_json::to_string(&message).map_err(|error| StoreError::Corrupt(error.to_string()))?;
+        let mut publish = redis::cmd("PUBLISH");
+        publish.arg(self.keys.channel(user)).arg(text);
+        self.commands.send(publish).await.map(drop)
+    }
+
+    async fn time_us(&self) -> Result<u64, StoreError> {
+        self.read_clock().await
+    }
+
+    async fn inspect(&self) -> Result<Inspection, StoreError> {
+        self.examine().await
+    }
+
+    async fn close(&self) {
+        self.stop.cancel();
+        self.tasks.close();
+        let _ = tokio::time::timeout(CLOSE_TIMEOUT, self.tasks.wait()).await;
+    }
+}

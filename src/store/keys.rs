@@ -1,0 +1,124 @@
+//! Every key of the Redis engine: its lifetime, shape and value.
+//!
+//! Owns the names; nothing else spells one out. `{p}` is the decimal number of the partition as a hash tag, so
+//! that all that one script touches is one slot of a Cluster. In a database other than 0 the prefix is `hs<n>:`,
+//! because channels do not know of databases and two of them must never hear each other.
+//!
+//! | key | type | value | lives until |
+//! | --- | --- | --- | --- |
+//! | `hs:{p}:s:<sid>` | string | the record of a session, live or ended (`codec.rs`) | its deadline, or its end, + 7 d |
+//! | `hs:{p}:d:<sid>` | string | its data, where it has any | its absolute end + 7 d; ended: 60 s |
+//! | `hs:{p}:l` | zset | live seats: score 0, `user NUL sid`; a user's seats by lexical range | the longest absolute end + 7 to 8 d |
+//! | `hs:{p}:x` | zset | the sweeper's index: `user NUL sid` by a deadline, not later than the true one | as `l` |
+//! | `hs:{p}:a` | zset | live sessions: `sid` by generation | as `l` |
+//! | `hs:{p}:g` | string | the last generation | as `l` |
+//! | `hs:{p}:n` | hash | node (8 bytes) → its last renewal and its `ghost_after` (ms, 6 bytes each) | 1 d after the last renewal |
+//! | `hs:{p}:e` | stream | events, about 4,096 and at most 7 d of them: `k` kind, `u` user, `s` sid, `r` reason, `b` by, `e` ended | 7 d after the last event |
+//! | `hs:{p}:lease` | string | the node that sweeps | 10 s |
+//! | `hs:{p}:b:<user>` | string | `1`: the user is disabled | it is enabled: the one key without expiry |
+//! | `hs:{p}:u:<user>` | channel | messages about a user (`message.rs`) | |
+//! | `hs:t:<hash>` | string | a throttle's bucket: when it is full again, ms | then |
+//! | `hs:meta` | string | the layout and the number of partitions; another one is refused | 400 d after a node was last connected |
+//!
+//! `<sid>` are the 16 raw bytes of a session id, `<hash>` the first 16 of the SHA-256 of the bucket's name: what
+//! is typed as a user name may be a password, and would else lie in Redis.
+
+use sha2::{Digest, Sha256};
+
+use crate::domain::{Partition, SessionId, UserId};
+
+/// The names of keys in one database.
+#[derive(Debug, Clone)]
+pub(crate) struct Keys {
+    prefix: String,
+}
+
+impl Keys {
+    pub(crate) fn new(database: i64) -> Self {
+        Self { prefix: if database == 0 { "hs:".to_owned() } else { format!("hs{database}:") } }
+    }
+
+    /// The six keys that every script is given first, in the order of `lua/record.lua`.
+    pub(crate) fn of_partition(&self, partition: Partition) -> Vec<Vec<u8>> {
+        ["l", "x", "a", "n", "g", "e"].into_iter().map(|name| self.tagged(partition, name, b"")).collect()
+    }
+
+    pub(crate) fn session(&self, id: SessionId) -> Vec<u8> {
+        self.tagged(id.partition(), "s:", id.as_bytes())
+    }
+
+    pub(crate) fn data(&self, id: SessionId) -> Vec<u8> {
+        self.tagged(id.partition(), "d:", id.as_bytes())
+    }
+
+    pub(crate) fn nodes(&self, partition: Partition) -> Vec<u8> {
+        self.tagged(partition, "n", b"")
+    }
+
+    pub(crate) fn log(&self, partition: Partition) -> Vec<u8> {
+        self.tagged(partition, "e", b"")
+    }
+
+    pub(crate) fn lease(&self, partition: Partition) -> Vec<u8> {
+        self.tagged(partition, "lease", b"")
+    }
+
+    pub(crate) fn disabled(&self, user: &UserId) -> Vec<u8> {
+        self.tagged(Partition::of(user), "b:", user.as_str().as_bytes())
+    }
+
+    pub(crate) fn channel(&self, user: &UserId) -> Vec<u8> {
+        self.tagged(Partition::of(user), "u:", user.as_str().as_bytes())
+    }
+
+    pub(crate) fn throttle(&self, bucket: &str) -> Vec<u8> {
+        let mut key = format!("{}t:", self.prefix).into_bytes();
+        key.extend(&Sha256::digest(bucket.as_bytes())[..16]);
+        key
+    }
+
+    pub(crate) fn meta(&self) -> Vec<u8> {
+        format!("{}meta", self.prefix).into_bytes()
+    }
+
+    fn tagged(&self, partition: Partition, name: &str, rest: &[u8]) -> Vec<u8> {
+        let mut key = format!("{}{{{partition}}}:{name}", self.prefix).into_bytes();
+        key.extend(rest);
+        key
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Timestamp;
+
+    #[test]
+    fn all_that_a_script_touches_has_the_tag_of_its_partition() {
+        let keys = Keys::new(0);
+        let user = UserId::parse("user_id", "user1").unwrap();
+        let partition = Partition::of(&user);
+        let id = SessionId::new(partition, Timestamp::from_millis(1), *b"}{}{}{}{");
+        let mut all = keys.of_partition(partition);
+        all.extend([keys.session(id), keys.data(id), keys.lease(partition)]);
+        all.extend([keys.disabled(&user), keys.channel(&user)]);
+        for key in all {
+            assert!(key.starts_with(b"hs:{516}:"), "{}", key.escape_ascii());
+        }
+        assert_eq!(keys.session(id).len(), b"hs:{516}:s:".len() + 16);
+    }
+
+    #[test]
+    fn databases_never_share_a_channel() {
+        let user = UserId::parse("user_id", "user1").unwrap();
+        assert_eq!(Keys::new(0).channel(&user), b"hs:{516}:u:user1");
+        assert_eq!(Keys::new(3).channel(&user), b"hs3:{516}:u:user1");
+    }
+
+    #[test]
+    fn a_bucket_does_not_show_what_was_typed() {
+        let key = Keys::new(0).throttle("login:hunter2");
+        assert_eq!(key.len(), "hs:t:".len() + 16);
+        assert!(!key.windows(7).any(|part| part == b"hunter2"));
+    }
+}

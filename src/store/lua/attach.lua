@@ -1,0 +1,17 @@
+-- Counts a connection of a live session and says that its node renews.
+-- KEYS 7 the record   ARGV 1 node  2 count  3 sequence  4 ghost_after ms  5 most connections of a session
+-- Answers {'live' | 'ended', now, nodes, bytes} | {'crowded'} | {'unknown'}
+local node, count, ttl = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[4])
+local now = clock()
+local stamps, nodes = read_nodes()
+local sid, raw = KEYS[7]:sub(-16), redis.call('GET', KEYS[7])
+if not raw then return { 'unknown' } end
+local r = decode(sid, raw)
+if r.state ~= LIVE or lapsed(r, now) then return { 'ended', now, nodes, raw } end
+if connections(r, stamps, now, ttl, node) + count > tonumber(ARGV[5]) then return { 'crowded' } end
+
+set_presence(r, node, count, tonumber(ARGV[3]), stamps, now)
+r.seen = now
+raw = save(r)
+stamp(node, ttl, now, nodes)
+return { 'live', now, nodes, raw }

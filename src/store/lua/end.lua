@@ -1,0 +1,20 @@
+-- Ends live sessions of one user.
+-- ARGV 1 'session', 'user' or 'others'  2 user, '' for 'session'  3 sid, '' for 'user'  4 reason  5 by
+-- Answers {now, nodes, {sid, bytes, …} of those that it ended}
+local target, user, sid = ARGV[1], ARGV[2], ARGV[3]
+local now, now_us = clock()
+local _, nodes = read_nodes()
+local last = tonumber(redis.call('GET', LAST) or 0)
+local records = {}
+if target == 'session' then
+  local raw = redis.call('GET', PREFIX .. 's:' .. sid)
+  if raw then
+    records[1] = decode(sid, raw)
+    user = records[1].user
+  end
+else
+  for _, r in ipairs(seats_of(user)) do
+    if target == 'user' or r.sid ~= sid then records[#records + 1] = r end
+  end
+end
+return { now, nodes, end_all(user, records, tonumber(ARGV[4]), ARGV[5], last, now, now_us) }

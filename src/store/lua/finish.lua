@@ -1,0 +1,73 @@
+-- Prelude of the scripts that end sessions: tombstone, indexes, log and message go together.
+local DATA_KEPT_MS = 60 * 1000
+local LOG_LENGTH = 4096
+local REASONS = { 'takeover', 'replaced', 'kicked', 'disabled', 'expired', 'idle', 'logout' }
+-- The one place to switch when channels are sharded, as on a Cluster.
+local PUBLISH = 'PUBLISH'
+
+local function unlist(r)
+  redis.call('ZREM', SEATS, member(r.user, r.sid))
+  redis.call('ZREM', DUE, member(r.user, r.sid))
+  redis.call('ZREM', BORN, r.sid)
+end
+
+-- The tombstone of a live record; answers its bytes.
+local function bury(r, reason, at, by)
+  r.state, r.ended, r.by = reason, at, by
+  local raw = save(r)
+  if r.flags % 2 == 1 then redis.call('PEXPIRE', PREFIX .. 'd:' .. r.sid, DATA_KEPT_MS) end
+  unlist(r)
+  return raw
+end
+
+-- One event. All have the same fields, which a stream then stores only once.
+local function log(kind, user, sid, reason, by, ended)
+  redis.call('XADD', LOG, 'MAXLEN', '~', LOG_LENGTH, '*',
+    'k', kind, 'u', user, 's', sid, 'r', reason, 'b', by, 'e', ended)
+  redis.call('PEXPIRE', LOG, TOMBSTONE_MS)
+end
+
+local function uuid(sid)
+  local hex = sid:gsub('.', function(byte) return string.format('%02x', byte:byte()) end)
+  return table.concat({ hex:sub(1, 8), hex:sub(9, 12), hex:sub(13, 16), hex:sub(17, 20), hex:sub(21) }, '-')
+end
+
+-- The message of store/message.rs about sessions of one user that ended.
+local function tell(user, generation, now_us, by, ended, confirm)
+  if #ended == 0 then return end
+  local sessions = {}
+  for i, r in ipairs(ended) do sessions[i] = '["' .. uuid(r.sid) .. '","' .. REASONS[r.state] .. '"]' end
+  redis.call(PUBLISH, PREFIX .. 'u:' .. user, string.format(
+    '{"op":"ended","user":%s,"generation":%s,"at_us":%s,"by":%s%s,"sessions":[%s]}', cjson.encode(user),
+    digits(generation), digits(now_us), by == '' and 'null' or by, confirm and ',"confirm":true' or '',
+    table.concat(sessions, ',')))
+end
+
+-- Ends what lapsed among the records and drops what has no record left, with an event and a message each.
+local function end_lapsed(records, generation, now, now_us)
+  for _, r in ipairs(records) do
+    if r.state == nil then
+      unlist(r)
+    else
+      bury(r, lapsed(r, now), deadline(r), '')
+      log('ended', r.user, r.sid, r.state, '', '')
+      tell(r.user, generation, now_us, '', { r })
+    end
+  end
+end
+
+-- Ends the live ones of one user's records for a reason, the lapsed as lapsed; answers sid and bytes of the former.
+local function end_all(user, records, reason, by, generation, now, now_us)
+  local ended, over, answer = {}, {}, {}
+  for _, r in ipairs(records) do
+    local list = (r.state == nil or lapsed(r, now)) and over or ended
+    if r.state == nil or r.state == LIVE then list[#list + 1] = r end
+  end
+  for _, r in ipairs(ended) do
+    answer[#answer + 1], answer[#answer + 2] = r.sid, bury(r, reason, now, by)
+    log('ended', user, r.sid, reason, by, '')
+  end
+  tell(user, generation, now_us, by, ended)
+  end_lapsed(over, generation, now, now_us)
+  return answer
+end

@@ -1,0 +1,77 @@
+-- Decides a login, ends its victims, seats it and tells every node.
+-- KEYS 7 the new record, 8 its data, 9 the user's disabled mark
+-- ARGV 1 the record without times and generation  2 data or ''  3 ttl ms  4 seats of its class or -1  5 seats in all
+--      or -1  6 on_full  7 victim  8 sids to replace  9 ghost_after ms  10 generation floor  11 by
+--      12 '1' to ask the nodes for confirmation
+-- Answers {'seated', now, nodes, bytes, data, {sid, bytes, data, …}} | {'full', now, nodes, {sid, bytes, …}} |
+--      {'disabled'}
+local sid, data, by = KEYS[7]:sub(-16), ARGV[2], ARGV[11]
+local now, now_us = clock()
+local stamps, nodes = read_nodes()
+
+-- The same login again, because its answer was lost: the answer that it had then.
+local stored = redis.call('GET', KEYS[7])
+if stored then
+  local r, ended = decode(sid, stored), {}
+  for i = 1, #r.replaced, 17 do
+    local victim = r.replaced:sub(i, i + 15)
+    local raw = redis.call('GET', PREFIX .. 's:' .. victim)
+    if raw then
+      local at = #ended
+      ended[at + 1], ended[at + 2], ended[at + 3] = victim, raw, data_of(decode(victim, raw))
+    end
+  end
+  return { 'seated', now, nodes, stored, data_of(r), ended }
+end
+if redis.call('EXISTS', KEYS[9]) == 1 then return { 'disabled' } end
+
+local new = decode(sid, ARGV[1])
+local holders, over = {}, {}
+for _, r in ipairs(seats_of(new.user)) do
+  local list = (r.state == nil or lapsed(r, now)) and over or holders
+  list[#list + 1] = r
+end
+local ghost_after, replace = tonumber(ARGV[9]), {}
+for i = 1, #ARGV[8], 16 do replace[ARGV[8]:sub(i, i + 15)] = true end
+local victims, in_the_way = decide({
+  class = new.class, device = new.device, of_class = tonumber(ARGV[4]), in_all = tonumber(ARGV[5]),
+  on_full = ARGV[6], victim = ARGV[7], replace = replace,
+  is_ghost = function(r)
+    return connections(r, stamps, now, ghost_after) == 0 and now - r.seen >= ghost_after
+  end,
+}, holders)
+if not victims then
+  local answer = {}
+  for _, r in ipairs(in_the_way) do answer[#answer + 1], answer[#answer + 2] = r.sid, encode(r) end
+  return { 'full', now, nodes, answer }
+end
+
+local last = tonumber(redis.call('GET', LAST) or 0)
+local generation = math.max(last + 1, now_us, tonumber(ARGV[10]) + 1)
+if generation >= 2 ^ 53 then error('generations are used up') end
+local listed_until, last_until = redis.call('PEXPIRETIME', SEATS), redis.call('PEXPIRETIME', LAST)
+for _, r in ipairs(victims) do r.data = data_of(r) end
+
+-- The newcomer goes in first: an index that ran empty on the way would come back without an expiry.
+new.generation, new.created, new.seen, new.absolute = generation, now, now, now + tonumber(ARGV[3])
+new.replaced = pack(victims)
+local kept_until = new.absolute + TOMBSTONE_MS
+local raw = save(new)
+if data ~= '' then redis.call('SET', KEYS[8], data, 'PXAT', digits(kept_until)) end
+redis.call('ZADD', SEATS, 0, member(new.user, sid))
+redis.call('ZADD', DUE, digits(deadline(new)), member(new.user, sid))
+redis.call('ZADD', BORN, digits(generation), sid)
+redis.call('SET', LAST, digits(generation), 'KEEPTTL')
+-- A day more than needed, so that it is not written with every login.
+for key, current in pairs({ [SEATS] = listed_until, [DUE] = listed_until, [BORN] = listed_until, [LAST] = last_until }) do
+  if current < kept_until then redis.call('PEXPIREAT', key, digits(kept_until + DAY_MS)) end
+end
+
+local ended = {}
+for i, r in ipairs(victims) do
+  ended[3 * i - 2], ended[3 * i - 1], ended[3 * i] = r.sid, bury(r, r.why, now, by), r.data
+end
+log('login', new.user, sid, 0, '', new.replaced)
+tell(new.user, generation, now_us, by, victims, ARGV[12] == '1')
+end_lapsed(over, generation, now, now_us)
+return { 'seated', now, nodes, raw, data ~= '' and data, ended }

@@ -1,0 +1,58 @@
+-- Prelude: which nodes renew, and how many connections each holds of a session.
+
+-- What NODES holds: by node for the script, and flat as it goes into the answer.
+local function read_nodes()
+  local flat, stamps = redis.call('HGETALL', NODES), {}
+  for i = 1, #flat, 2 do
+    local at, ttl = struct.unpack('>I6I6', flat[i + 1])
+    stamps[flat[i]] = { at = at, ttl = ttl }
+  end
+  return stamps, flat
+end
+
+-- Says that the node renews now.
+local function stamp(node, ttl, now, flat)
+  local value = struct.pack('>I6I6', now, ttl)
+  redis.call('HSET', NODES, node, value)
+  redis.call('PEXPIRE', NODES, DAY_MS)
+  flat[#flat + 1], flat[#flat + 2] = node, value
+end
+
+-- Whether a node with this stamp counts; ttl as the caller says, else as the node itself said.
+local function renews(seen, now, ttl)
+  return seen ~= nil and now - seen.at < (ttl or seen.ttl)
+end
+
+-- Connections of a session on nodes that renew, leaving out one node.
+local function connections(r, stamps, now, ttl, except)
+  local sum = 0
+  for i = 1, #r.presence, 14 do
+    local node, count = r.presence:sub(i, i + 7), struct.unpack('>H', r.presence, i + 8)
+    if node ~= except and renews(stamps[node], now, ttl) then sum = sum + count end
+  end
+  return sum
+end
+
+-- Takes over what a node says of itself; answers whether that changed anything. A sequence that is not higher is
+-- late and ignored, hence the node's own entry stays even at 0. Entries of others that hold nothing, or that no
+-- longer renew, go: their renewal brings them back. A count that rose makes the node the latest.
+local function set_presence(r, node, count, sequence, stamps, now)
+  local kept, place, before = {}, nil, 0
+  for i = 1, #r.presence, 14 do
+    local other, held, at = r.presence:sub(i, i + 7), struct.unpack('>HI4', r.presence, i + 8)
+    if other == node then
+      if at >= sequence then return false end
+      place, before = #kept + 1, held
+    elseif held > 0 and renews(stamps[other], now) then
+      kept[#kept + 1] = r.presence:sub(i, i + 13)
+    end
+  end
+  local entry = node .. struct.pack('>HI4', count, sequence)
+  if place and count <= before then
+    table.insert(kept, place, entry)
+  else
+    kept[#kept + 1] = entry
+  end
+  r.presence = table.concat(kept)
+  return true
+end

@@ -1,0 +1,77 @@
+-- Prelude of login: domain::decide in Lua. The conformance suite holds the two together by generated cases.
+
+-- How many seats are missing for one more session: in the newcomer's class, and in all; below 0 means no limit.
+local function missing(question, rest)
+  local in_class = 0
+  for _, r in ipairs(rest) do
+    if r.class == question.class then in_class = in_class + 1 end
+  end
+  local function short(count, max) return max < 0 and 0 or math.max(0, count + 1 - max) end
+  return short(in_class, question.of_class), short(#rest, question.in_all)
+end
+
+local function by_generation(a, b) return a.generation < b.generation end
+
+local function longest_unseen(a, b)
+  if a.seen ~= b.seen then return a.seen < b.seen end
+  return a.generation < b.generation
+end
+
+-- The sessions of which the newcomer needs a seat, newest first.
+local function in_the_way(question, holders)
+  local standing, answer = {}, {}
+  for _, r in ipairs(holders) do
+    if r.device ~= question.device then standing[#standing + 1] = r end
+  end
+  local class_short, all_short = missing(question, standing)
+  for _, r in ipairs(standing) do
+    if all_short > class_short or r.class == question.class then answer[#answer + 1] = r end
+  end
+  table.sort(answer, function(a, b) return by_generation(b, a) end)
+  return answer
+end
+
+-- Who has to go, lowest generation first, each with its reason in `why`; or nil and who holds the seats.
+local function decide(question, holders)
+  local out, rest, candidates = {}, {}, {}
+  local function expel(r, why)
+    r.why = why
+    out[#out + 1] = r
+  end
+  for _, r in ipairs(holders) do
+    if r.device == question.device then
+      expel(r, REPLACED)
+    elseif question.on_full == 'choose' and question.replace[r.sid] then
+      expel(r, TAKEOVER)
+    else
+      rest[#rest + 1] = r
+      if question.on_full == 'kick_old' or question.is_ghost(r) then candidates[#candidates + 1] = r end
+    end
+  end
+
+  local class_short, all_short = missing(question, rest)
+  table.sort(candidates, question.victim == 'idle' and longest_unseen or by_generation)
+  local from_class, from_all = class_short, math.max(0, all_short - class_short)
+  for _, r in ipairs(candidates) do
+    if from_class > 0 and r.class == question.class then
+      expel(r, TAKEOVER)
+      from_class = from_class - 1
+    end
+  end
+  for _, r in ipairs(candidates) do
+    if from_all > 0 and not r.why then
+      expel(r, TAKEOVER)
+      from_all = from_all - 1
+    end
+  end
+  if from_class > 0 or from_all > 0 then return nil, in_the_way(question, holders) end
+  table.sort(out, by_generation)
+  return out
+end
+
+-- Victims and reasons as they lie in a record and in an event.
+local function pack(victims)
+  local parts = {}
+  for i, r in ipairs(victims) do parts[i] = r.sid .. string.char(r.why) end
+  return table.concat(parts)
+end

@@ -1,0 +1,43 @@
+-- Ends what is past its deadline, a bounded batch of it, and trims what grew old.
+-- KEYS 7 the lease   ARGV 1 who sweeps, '' for without a lease  2 most to end  3 lease ms
+-- Answers {ended, moved, 1 if there is more | 0} | false while another holds the lease
+local LOOKED_AT = 100
+local who, most = ARGV[1], tonumber(ARGV[2])
+local now, now_us = clock()
+local holder = redis.call('GET', KEYS[7])
+if who ~= '' and holder and holder ~= who then return false end
+local last = tonumber(redis.call('GET', LAST) or 0)
+local due = redis.call('ZRANGEBYSCORE', DUE, '-inf', now, 'LIMIT', 0, LOOKED_AT)
+local over, later, lost, more = {}, {}, {}, #due == LOOKED_AT
+for _, entry in ipairs(due) do
+  local user, sid = entry:sub(1, -18), entry:sub(-16)
+  local raw = redis.call('GET', PREFIX .. 's:' .. sid)
+  local r = raw and decode(sid, raw)
+  if not r then
+    lost[#lost + 1] = { sid = sid, user = user }
+  elseif not lapsed(r, now) then
+    later[#later + 1] = r
+  elseif #over < most then
+    over[#over + 1] = r
+  else
+    more = true
+  end
+end
+local gone = {}
+for node, seen in pairs((read_nodes())) do
+  if now - seen.at >= DAY_MS then gone[#gone + 1] = node end
+end
+local first = redis.call('XRANGE', LOG, '-', '+', 'COUNT', 1)[1]
+local oldest = now - TOMBSTONE_MS
+
+if who ~= '' and more then redis.call('SET', KEYS[7], who, 'PX', ARGV[3]) end
+for _, r in ipairs(later) do redis.call('ZADD', DUE, 'XX', digits(deadline(r)), member(r.user, r.sid)) end
+for _, r in ipairs(lost) do unlist(r) end
+end_lapsed(over, last, now, now_us)
+for _, node in ipairs(gone) do redis.call('HDEL', NODES, node) end
+if first and tonumber(first[1]:match('^%d+')) < oldest then
+  redis.call('XTRIM', LOG, 'MINID', '~', digits(oldest))
+end
+-- Released only by who holds it: `holder` is this sweeper here, or nobody.
+if who ~= '' and holder and not more then redis.call('DEL', KEYS[7]) end
+return { #over, #later + #lost, more and 1 or 0 }

@@ -1,0 +1,15 @@
+-- Counts against a bucket that refills steadily (the generic cell rate algorithm): one number a bucket, the time
+-- at which it will be full again.
+-- KEYS 1 the bucket   ARGV 1 burst  2 ms a unit  3 units, 0 to ask for one without taking it
+-- Answers 0 if allowed, else the ms to wait
+local burst, period, cost = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local full_at = math.max(now, tonumber(redis.call('GET', KEYS[1]) or 0))
+local wait = full_at + (math.max(cost, 1) - burst) * period - now
+if wait > 0 then return wait end
+if cost > 0 then
+  full_at = full_at + cost * period
+  redis.call('SET', KEYS[1], string.format('%.0f', full_at), 'PXAT', string.format('%.0f', full_at))
+end
+return 0

@@ -1,0 +1,47 @@
+//! How long to wait before trying again: full jitter, so that a thousand nodes do not come back at once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::chance::Chance;
+
+const FIRST: Duration = Duration::from_millis(50);
+const LONGEST: Duration = Duration::from_secs(2);
+
+/// Up to 50 ms at first, doubling to at most 2 s, for ever: a store that is away is waited for.
+pub(super) struct Backoff {
+    chance: Arc<Chance>,
+    longest: Duration,
+}
+
+impl Backoff {
+    pub(super) fn new(chance: Arc<Chance>) -> Self {
+        Self { chance, longest: FIRST }
+    }
+
+    pub(super) fn next(&mut self) -> Duration {
+        let wait = self.chance.up_to(self.longest);
+        self.longest = (self.longest * 2).min(LONGEST);
+        wait
+    }
+
+    pub(super) fn reset(&mut self) {
+        self.longest = FIRST;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_grow_to_two_seconds_and_start_over() {
+        let mut backoff = Backoff::new(Arc::new(Chance::seeded(1)));
+        for tries in 0..50 {
+            let bound = FIRST.saturating_mul(1 << tries.min(10)).min(LONGEST);
+            assert!(backoff.next() <= bound, "try {tries}");
+        }
+        backoff.reset();
+        assert!(backoff.next() <= FIRST);
+    }
+}

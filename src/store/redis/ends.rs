@@ -1,0 +1,105 @@
+//! What changes or ends sessions that are there: kicks, disabling, data, the sweeper; and the brake.
+
+use super::Redis;
+use super::reply::{Reply, int};
+use super::script::{Call, END, SET_DATA, SET_DISABLED, SWEEP, THROTTLE};
+use crate::domain::{By, NodeId, Partition, Reason, Record, SessionId, UserId};
+use crate::store::{StoreError, Swept, Target, codec};
+
+/// Sessions that one sweep ends: below two milliseconds of Redis.
+const ENDED_AT_ONCE: u32 = 50;
+/// How long a sweeper may be away between two batches before another takes over.
+const LEASE_MS: u64 = 10_000;
+
+impl Redis {
+    /// Not sent again when its answer is lost: a second run could not say any more what the first one ended.
+    pub(super) async fn end_sessions(
+        &self,
+        target: &Target,
+        reason: Reason,
+        by: Option<&By>,
+    ) -> Result<Vec<Record>, StoreError> {
+        let (partition, word, user, id) = match target {
+            Target::Session(id) => (id.partition(), "session", "", Some(id)),
+            Target::User(user) => (Partition::of(user), "user", user.as_str(), None),
+            Target::Others(user, id) => (Partition::of(user), "others", user.as_str(), Some(id)),
+        };
+        let call = Call::new(&END, self.keys.of_partition(partition))
+            .arg(word)
+            .arg(user)
+            .arg(id.map_or(&[][..], |id| id.as_bytes()))
+            .arg(reason.code())
+            .arg(codec::by_bytes(by));
+        let mut reply = Reply::of(self.commands.run(&call).await?)?;
+        let snapshot = reply.snapshot(None)?;
+        snapshot.records(reply.list()?)
+    }
+
+    pub(super) async fn mark_disabled(
+        &self,
+        user: &UserId,
+        disabled: bool,
+    ) -> Result<Vec<Record>, StoreError> {
+        let call = Call::new(&SET_DISABLED, self.keys.of_partition(Partition::of(user)))
+            .key(self.keys.disabled(user))
+            .arg(user.as_str())
+            .arg(u8::from(disabled))
+            .arg(Reason::Disabled.code());
+        let mut reply = Reply::of(self.commands.run(&call).await?)?;
+        let snapshot = reply.snapshot(None)?;
+        snapshot.records(reply.list()?)
+    }
+
+    pub(super) async fn replace_data(
+        &self,
+        id: SessionId,
+        data: Option<&str>,
+    ) -> Result<Option<Record>, StoreError> {
+        let call = Call::new(&SET_DATA, self.keys.of_partition(id.partition()))
+            .key(self.keys.session(id))
+            .key(self.keys.data(id))
+            .arg(data.unwrap_or_default());
+        match self.commands.run_idempotent(&call).await? {
+            redis::Value::Nil => Ok(None),
+            answer => {
+                let mut reply = Reply::of(answer)?;
+                let snapshot = reply.snapshot(None)?;
+                let stored = codec::decode(id, &reply.bytes()?)?;
+                snapshot.record(stored, reply.optional()?).map(Some)
+            }
+        }
+    }
+
+    /// `lease`: who sweeps; `None` does not ask whether somebody else does, for a count that must be exact.
+    pub(super) async fn sweep_partition(
+        &self,
+        partition: Partition,
+        lease: Option<NodeId>,
+    ) -> Result<Swept, StoreError> {
+        let call = Call::new(&SWEEP, self.keys.of_partition(partition))
+            .key(self.keys.lease(partition))
+            .arg(lease.map_or_else(Vec::new, |node| node.as_bytes().to_vec()))
+            .arg(ENDED_AT_ONCE)
+            .arg(LEASE_MS);
+        match self.commands.run(&call).await? {
+            redis::Value::Nil => Ok(Swept { leased: true, ..Swept::default() }),
+            answer => {
+                let mut reply = Reply::of(answer)?;
+                let mut count = || reply.int().map(|count| u32::try_from(count).unwrap_or(u32::MAX));
+                Ok(Swept { ended: count()?, moved: count()?, more: count()? > 0, leased: false })
+            }
+        }
+    }
+
+    pub(super) async fn take_units(
+        &self,
+        key: &str,
+        burst: u32,
+        period_ms: u64,
+        cost: u32,
+    ) -> Result<Option<u64>, StoreError> {
+        let call = Call::new(&THROTTLE, vec![self.keys.throttle(key)]).arg(burst).arg(period_ms).arg(cost);
+        let wait = int(self.commands.run(&call).await?)?;
+        Ok((wait > 0).then_some(wait))
+    }
+}

@@ -1,0 +1,109 @@
+//! One login: one script, and the patience to learn how it was decided.
+
+use std::time::Duration;
+
+use redis::Value;
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::Redis;
+use super::reply::Reply;
+use super::script::{Call, LOGIN};
+use crate::domain::{Generation, OnFull, Partition, Session, SessionId, Timestamp, Victim};
+use crate::store::codec::{self, Stored};
+use crate::store::{Login, LoginOutcome, StoreError};
+
+/// How long a login may take before its outcome is given up as unknown.
+const BOUND: Duration = Duration::from_secs(3);
+/// How long one try may: short enough for a second one, on a new connection, within the bound.
+const TRY: Duration = Duration::from_secs(1);
+const PAUSE: Duration = Duration::from_millis(50);
+
+impl Redis {
+    /// Sends the same login, by its id, until its answer arrives or the bound is reached: whichever try was
+    /// carried out first decides, all others are answered the same.
+    pub(super) async fn decide_login(&self, login: &Login) -> Result<LoginOutcome, StoreError> {
+        let call = self.login_call(login);
+        let deadline = Instant::now() + BOUND;
+        let mut unknown = None;
+        loop {
+            let answer = timeout_at(deadline, self.commands.run_within(&call, TRY)).await;
+            match answer.unwrap_or_else(|_| Err(StoreError::OutcomeUnknown("no answer in time".to_owned()))) {
+                Ok(answer) => return outcome(login, answer),
+                Err(StoreError::OutcomeUnknown(why)) => unknown = Some(why),
+                // Once a try may have been carried out, "not carried out" is only true of the later ones.
+                Err(StoreError::Unavailable(_)) if unknown.is_some() => {}
+                Err(error) => return Err(error),
+            }
+            if Instant::now() >= deadline {
+                return Err(StoreError::OutcomeUnknown(unknown.unwrap_or_default()));
+            }
+            sleep(self.chance.up_to(PAUSE)).await;
+        }
+    }
+
+    fn login_call(&self, login: &Login) -> Call {
+        let limit = |max: Option<u32>| max.map_or(-1, i64::from);
+        let replace: Vec<u8> = login.replace.iter().flat_map(SessionId::as_bytes).copied().collect();
+        Call::new(&LOGIN, self.keys.of_partition(Partition::of(&login.user)))
+            .key(self.keys.session(login.id))
+            .key(self.keys.data(login.id))
+            .key(self.keys.disabled(&login.user))
+            .arg(codec::encode(&newcomer(login)))
+            .arg(login.data.as_deref().unwrap_or_default())
+            .arg(login.ttl_ms)
+            .arg(limit(login.limits.of_class))
+            .arg(limit(login.limits.in_all))
+            .arg(match login.on_full {
+                OnFull::KickOld => "kick_old",
+                OnFull::DenyNew => "deny_new",
+                OnFull::Choose => "choose",
+            })
+            .arg(match login.victim {
+                Victim::Oldest => "oldest",
+                Victim::Idle => "idle",
+            })
+            .arg(replace)
+            .arg(login.ghost_after_ms)
+            .arg(login.generation_floor.0)
+            .arg(codec::by_bytes(Some(&login.by)))
+            .arg(u8::from(login.confirm))
+    }
+}
+
+/// The record as the script gets it: generation and times are its to fill in.
+fn newcomer(login: &Login) -> Stored {
+    let session = Session {
+        id: login.id,
+        user: login.user.clone(),
+        generation: Generation(0),
+        token_hash: login.token_hash,
+        device: login.device.clone(),
+        user_agent: login.user_agent.clone(),
+        ip: login.ip,
+        roles: login.roles.clone(),
+        created_at: Timestamp::default(),
+        seen_at: Timestamp::default(),
+        absolute_at: Timestamp::default(),
+        idle_ttl_ms: login.idle_ttl_ms,
+        presence: Vec::new(),
+    };
+    Stored { session, end: None, replaced: Vec::new(), has_data: login.data.is_some() }
+}
+
+fn outcome(login: &Login, answer: Value) -> Result<LoginOutcome, StoreError> {
+    let mut reply = Reply::of(answer)?;
+    match reply.bytes()?.as_slice() {
+        b"seated" => {
+            let snapshot = reply.snapshot(Some(login.ghost_after_ms))?;
+            let stored = codec::decode(login.id, &reply.bytes()?)?;
+            let session = snapshot.record(stored, reply.optional()?)?;
+            Ok(LoginOutcome::Seated { session, replaced: snapshot.records_with_data(reply.list()?)? })
+        }
+        b"full" => {
+            let snapshot = reply.snapshot(Some(login.ghost_after_ms))?;
+            Ok(LoginOutcome::Full { sessions: snapshot.records(reply.list()?)? })
+        }
+        b"disabled" => Ok(LoginOutcome::Disabled),
+        _ => Err(StoreError::Corrupt("a login was decided in an unknown way".to_owned())),
+    }
+}

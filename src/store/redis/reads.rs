@@ -1,0 +1,140 @@
+//! What only reads: one session, a user's sessions, a user's events.
+
+use redis::{Pipeline, Value};
+
+use super::Redis;
+use super::reply::{Reply, Snapshot, int};
+use super::script::{Call, LIST};
+use crate::domain::{Partition, Reason, Record, SessionId, Timestamp, Tombstone, UserId};
+use crate::store::{Event, EventKind, StoreError, codec};
+
+/// Events in one read; a partition keeps about 4,096.
+const EVENTS_AT_ONCE: usize = 256;
+/// The log is trimmed in whole blocks and can be somewhat longer; no log is longer than this.
+const MOST_EVENTS: usize = 64 * EVENTS_AT_ONCE;
+
+/// A read that was not answered did nothing: its outcome is known.
+pub(super) fn read_failed(error: StoreError) -> StoreError {
+    match error {
+        StoreError::OutcomeUnknown(why) => StoreError::Unavailable(why),
+        other => other,
+    }
+}
+
+impl Redis {
+    /// The check of every request: plain commands, one round trip, no script.
+    ///
+    /// The clock is Redis's, read from the record's own time to live, which is "its deadline and 7 days". That
+    /// comes before the record, so that what changes in between can only have been extended (then it was live) or
+    /// ended (then its tombstone says how), never be taken for lapsed.
+    pub(super) async fn read_session(
+        &self,
+        id: SessionId,
+        with_data: bool,
+    ) -> Result<Option<Record>, StoreError> {
+        let key = self.keys.session(id);
+        let mut pipeline = Pipeline::with_capacity(4);
+        pipeline
+            .cmd("PTTL")
+            .arg(&key)
+            .cmd("GET")
+            .arg(&key)
+            .cmd("HGETALL")
+            .arg(self.keys.nodes(id.partition()));
+        if with_data {
+            pipeline.cmd("GET").arg(self.keys.data(id));
+        }
+        let mut reply = Reply::of_values(self.commands.send_all(&pipeline).await.map_err(read_failed)?);
+        let Value::Int(left) = reply.value()? else {
+            return Err(StoreError::Corrupt("a time to live is no integer".to_owned()));
+        };
+        // Below 0 there was no such key when its time was asked for.
+        let (Some(raw), Ok(left)) = (reply.optional()?, u64::try_from(left)) else { return Ok(None) };
+        let stored = codec::decode(id, &raw)?;
+        let over = stored.end.as_ref().map_or_else(|| stored.session.deadline(), |end| end.at);
+        let now = over.plus_millis(Tombstone::KEPT_MS).minus_millis(left);
+        let snapshot = Snapshot::new(now, reply.list()?)?;
+        let data = if with_data { reply.optional()? } else { None };
+        snapshot.record(stored, data).map(Some)
+    }
+
+    pub(super) async fn list_user(&self, user: &UserId, node_ttl_ms: u64) -> Result<Vec<Record>, StoreError> {
+        let call = Call::new(&LIST, self.keys.of_partition(Partition::of(user))).arg(user.as_str());
+        let mut reply = Reply::of(self.commands.run_idempotent(&call).await.map_err(read_failed)?)?;
+        let snapshot = reply.snapshot(Some(node_ttl_ms))?;
+        let mut records = snapshot.records_with_data(reply.list()?)?;
+        records.retain(Record::is_live);
+        records.sort_by_key(|record| std::cmp::Reverse(record.session.generation));
+        Ok(records)
+    }
+
+    pub(super) async fn read_events(&self, user: &UserId, limit: usize) -> Result<Vec<Event>, StoreError> {
+        let mut events = Vec::new();
+        let mut end = "+".to_owned();
+        for _ in 0..MOST_EVENTS / EVENTS_AT_ONCE {
+            let mut page = redis::cmd("XREVRANGE");
+            page.arg(self.keys.log(Partition::of(user))).arg(&end).arg("-").arg("COUNT").arg(EVENTS_AT_ONCE);
+            let mut entries = Reply::of(self.commands.send(page).await.map_err(read_failed)?)?;
+            let mut seen = 0;
+            while !entries.is_empty() {
+                let mut entry = entries.list()?;
+                let id = String::from_utf8_lossy(&entry.bytes()?).into_owned();
+                if let Some(event) = event(&id, entry.list()?, user)? {
+                    events.push(event);
+                }
+                end = format!("({id}");
+                seen += 1;
+            }
+            if seen < EVENTS_AT_ONCE || events.len() >= limit {
+                break;
+            }
+        }
+        events.truncate(limit);
+        Ok(events)
+    }
+
+    pub(super) async fn read_clock(&self) -> Result<u64, StoreError> {
+        let mut reply = Reply::of(self.commands.send(redis::cmd("TIME")).await.map_err(read_failed)?)?;
+        let (seconds, micros) = (reply.int()?, reply.int()?);
+        Ok(seconds.saturating_mul(1_000_000).saturating_add(micros))
+    }
+}
+
+/// The event of an entry of the log, if it is one of `user` and of a kind that this version knows.
+fn event(id: &str, mut fields: Reply, user: &UserId) -> Result<Option<Event>, StoreError> {
+    let [mut kind, mut of, mut session, mut reason, mut by, mut ended] = [const { Vec::new() }; 6];
+    while !fields.is_empty() {
+        let (name, value) = (fields.bytes()?, fields.bytes()?);
+        match name.as_slice() {
+            b"k" => kind = value,
+            b"u" => of = value,
+            b"s" => session = value,
+            b"r" => reason = value,
+            b"b" => by = value,
+            b"e" => ended = value,
+            _ => {}
+        }
+    }
+    if of != user.as_str().as_bytes() {
+        return Ok(None);
+    }
+    let kind = match kind.as_slice() {
+        b"login" => EventKind::Login,
+        b"ended" => EventKind::Ended,
+        b"disabled" => EventKind::Disabled,
+        b"enabled" => EventKind::Enabled,
+        _ => return Ok(None),
+    };
+    let millis = id.split('-').next().and_then(|millis| millis.parse().ok());
+    let at = millis.ok_or_else(|| StoreError::Corrupt("an event has no time".to_owned()))?;
+    let reason = int(Value::BulkString(reason))?;
+    Ok(Some(Event {
+        at: Timestamp::from_millis(at),
+        kind,
+        user: user.clone(),
+        session: session.as_slice().try_into().ok().and_then(SessionId::from_bytes),
+        reason: u8::try_from(reason).ok().and_then(Reason::from_code),
+        by: codec::by_from_bytes(&by)?,
+        ended: codec::replaced_from_bytes(&ended)?,
+    }))
+}

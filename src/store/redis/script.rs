@@ -1,0 +1,94 @@
+//! The Lua scripts, each with its preludes in front, and one invocation of one.
+
+use std::sync::LazyLock;
+
+use redis::{Cmd, ToRedisArgs};
+
+/// A script as Redis gets it.
+pub(super) struct Script {
+    source: String,
+    sha: String,
+}
+
+impl Script {
+    fn new(parts: &[&str]) -> Self {
+        let mut source = String::new();
+        // Every test of the engine runs its scripts under a guard that refuses a read after the first write.
+        #[cfg(test)]
+        source.push_str(include_str!("../lua/guard.lua"));
+        parts.iter().for_each(|part| source.push_str(part));
+        let sha = redis::Script::new(&source).get_hash().to_owned();
+        Self { source, sha }
+    }
+}
+
+macro_rules! script {
+    ($name:ident = $($file:literal)+) => {
+        pub(super) static $name: LazyLock<Script> =
+            LazyLock::new(|| Script::new(&[$(include_str!(concat!("../lua/", $file, ".lua"))),+]));
+    };
+}
+
+script!(LOGIN = "record" "presence" "finish" "seats" "login");
+script!(ATTACH = "record" "presence" "attach");
+script!(DETACH = "record" "presence" "detach");
+script!(RENEW = "record" "presence" "finish" "renew");
+script!(END = "record" "presence" "finish" "end");
+script!(SET_DISABLED = "record" "presence" "finish" "set_disabled");
+script!(SET_DATA = "record" "presence" "set_data");
+script!(SWEEP = "record" "presence" "finish" "sweep");
+script!(CENSUS = "record" "census");
+script!(LIST = "record" "presence" "list");
+script!(THROTTLE = "throttle");
+
+/// A script with its keys and arguments. All keys are of one slot.
+pub(super) struct Call {
+    script: &'static Script,
+    keys: Vec<Vec<u8>>,
+    args: Vec<Vec<u8>>,
+}
+
+impl Call {
+    pub(super) fn new(script: &'static Script, keys: Vec<Vec<u8>>) -> Self {
+        Self { script, keys, args: Vec::new() }
+    }
+
+    pub(super) fn key(mut self, key: Vec<u8>) -> Self {
+        self.keys.push(key);
+        self
+    }
+
+    pub(super) fn arg(mut self, arg: impl ToRedisArgs) -> Self {
+        arg.write_redis_args(&mut self.args);
+        self
+    }
+
+    /// By its hash, which Redis knows unless it was restarted since.
+    pub(super) fn by_hash(&self) -> Cmd {
+        self.command("EVALSHA", &self.script.sha)
+    }
+
+    /// With its text, which also teaches Redis the hash.
+    pub(super) fn by_source(&self) -> Cmd {
+        self.command("EVAL", &self.script.source)
+    }
+
+    fn command(&self, name: &str, script: &str) -> Cmd {
+        let mut command = redis::cmd(name);
+        command.arg(script).arg(self.keys.len()).arg(&self.keys).arg(&self.args);
+        command
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    /// The bounds of the house, so that a script stays something that a reviewer can hold in mind.
+    #[test]
+    fn no_lua_file_is_longer_than_eighty_lines() {
+        for entry in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src/store/lua")).unwrap() {
+            let path = entry.unwrap().path();
+            let lines = std::fs::read_to_string(&path).unwrap().lines().count();
+            assert!(lines <= 80, "{} has {lines} lines", path.display());
+        }
+    }
+}
