@@ -93,7 +93,7 @@ impl Commands {
         for call in calls {
             pipeline.add_command(call.by_hash());
         }
-        let mut answers = self.send_unchecked(&pipeline).await?;
+        let (mut answers, epoch) = self.send_unchecked(&pipeline).await?;
         if answers.len() != calls.len() {
             return Err(StoreError::Corrupt(format!("{} answers to {} scripts", answers.len(), calls.len())));
         }
@@ -102,7 +102,6 @@ impl Commands {
                 *answer = self.run(call).await?;
             }
         }
-        let epoch = self.epoch();
         answers.into_iter().map(|answer| self.checked(epoch, answer)).collect()
     }
 
@@ -116,19 +115,19 @@ impl Commands {
 
     /// Sends commands that may be sent twice, in one round trip.
     pub(super) async fn send_all(&self, pipeline: &Pipeline) -> Result<Vec<Value>, StoreError> {
-        let answers = match self.send_unchecked(pipeline).await {
+        let (answers, epoch) = match self.send_unchecked(pipeline).await {
             Err(StoreError::OutcomeUnknown(_)) => self.send_unchecked(pipeline).await?,
             answers => answers?,
         };
-        let epoch = self.epoch();
         answers.into_iter().map(|answer| self.checked(epoch, answer)).collect()
     }
 
-    async fn send_unchecked(&self, pipeline: &Pipeline) -> Result<Vec<Value>, StoreError> {
+    /// The answers, errors of Redis among them, and the epoch of the connection that they came by.
+    async fn send_unchecked(&self, pipeline: &Pipeline) -> Result<(Vec<Value>, u64), StoreError> {
         let (mut connection, epoch) = self.connection().await?;
         let sent = connection.send_packed_commands(pipeline, 0, pipeline.len());
         let answers = timeout(RESPONSE_TIMEOUT, sent).await;
-        self.judge(epoch, answers)
+        Ok((self.judge(epoch, answers)?, epoch))
     }
 
     /// The connection, waited for if it has only just been lost.
@@ -155,13 +154,6 @@ impl Commands {
                 _ => Err(StoreError::Unavailable("the connection is being rebuilt".to_owned())),
             },
             Ok(_) => Err(StoreError::Unavailable("the store is closed".to_owned())),
-        }
-    }
-
-    fn epoch(&self) -> u64 {
-        match &*self.link.borrow() {
-            Link::Up { epoch, .. } => *epoch,
-            _ => 0,
         }
     }
 

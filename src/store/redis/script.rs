@@ -11,7 +11,7 @@ pub(super) struct Script {
 }
 
 impl Script {
-    fn new(parts: &[&str]) -> Self {
+    pub(super) fn new(parts: &[&str]) -> Self {
         let mut source = String::new();
         // Every test of the engine runs its scripts under a guard that refuses a read after the first write.
         #[cfg(test)]

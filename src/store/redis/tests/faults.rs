@@ -1,0 +1,251 @@
+//! Lost replies, a Redis that is away, frozen, full, demoted or somebody else's.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use super::chaos_proxy::{ChaosProxy, Fault, Loss};
+use super::redis_server::RedisServer;
+use super::{Redis, connect, gap, login, message_about, seated, user};
+use crate::domain::{NodeId, Presence, Reason};
+use crate::store::{Attach, Store as _, StoreError, Target};
+
+/// Waits until the store answers again.
+async fn recovers(store: &Redis) {
+    let start = Instant::now();
+    while let Err(error) = store.time_us().await {
+        assert!(start.elapsed() < Duration::from_secs(20), "{error}");
+        sleep(Duration::from_millis(10)).await;
+    }
+}
+
+async fn a_login_with_a_lost_reply(how: Loss) {
+    let server = RedisServer::start().await;
+    let proxy = ChaosProxy::start(server.port()).await;
+    let (store, _notices) = connect(&proxy.url());
+    let user = user("user1");
+    let old = login(&user);
+    store.login(&old).await.unwrap();
+
+    let request = login(&user);
+    proxy.lose_reply_to(request.id.as_bytes(), how);
+    let (session, replaced) = seated(store.login(&request).await.unwrap());
+    assert!(proxy.has_lost(), "the reply was lost");
+    assert!(session.is_live());
+    assert_eq!(replaced.len(), 1);
+    assert_eq!(replaced[0].session.id, old.id);
+    let live = store.sessions_of(&user, 60_000).await.unwrap();
+    assert_eq!(live, [session]);
+    assert_eq!(store.events_of(&user, 10).await.unwrap().len(), 2, "it happened once");
+}
+
+#[tokio::test]
+async fn a_login_whose_reply_was_cut_off_answers_as_the_first_and_counts_once() {
+    a_login_with_a_lost_reply(Loss::Cut).await;
+}
+
+#[tokio::test]
+async fn a_login_whose_reply_never_came_answers_as_the_first_and_counts_once() {
+    a_login_with_a_lost_reply(Loss::Silence).await;
+}
+
+#[tokio::test]
+async fn a_login_into_silence_has_an_unknown_outcome_in_bounded_time() {
+    let server = RedisServer::start().await;
+    let proxy = ChaosProxy::start(server.port()).await;
+    let (store, _notices) = connect(&proxy.url());
+    recovers(&store).await;
+    proxy.set(Fault::Silence);
+    let start = Instant::now();
+    let outcome = store.login(&login(&user("user1"))).await;
+    assert!(matches!(outcome, Err(StoreError::OutcomeUnknown(_))), "{outcome:?}");
+    assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
+    proxy.set(Fault::None);
+    recovers(&store).await;
+}
+
+#[tokio::test]
+async fn an_end_whose_reply_was_lost_is_unknown_and_other_calls_are_asked_again() {
+    let server = RedisServer::start().await;
+    let proxy = ChaosProxy::start(server.port()).await;
+    let (store, _notices) = connect(&proxy.url());
+    let request = login(&user("user1"));
+    store.login(&request).await.unwrap();
+
+    let presence = Presence { node: NodeId::from_bytes([1; 8]), count: 1, sequence: 1 };
+    proxy.lose_reply_to(request.id.as_bytes(), Loss::Cut);
+    let attached = store.attach(request.id, presence, 60_000).await.unwrap();
+    assert!(matches!(&attached, Attach::Live(record) if record.connections == 1), "{attached:?}");
+    proxy.lose_reply_to(request.id.as_bytes(), Loss::Cut);
+    assert!(store.get(request.id, true).await.unwrap().unwrap().is_live());
+
+    // Redis knows the script from here on: what is lost is not the answer that it does not.
+    store.end(&Target::User(user("user2")), Reason::Kicked, None).await.unwrap();
+    proxy.lose_reply_to(request.id.as_bytes(), Loss::Cut);
+    let ended = store.end(&Target::Session(request.id), Reason::Kicked, None).await;
+    assert!(matches!(ended, Err(StoreError::OutcomeUnknown(_))), "{ended:?}");
+    assert_eq!(store.get(request.id, false).await.unwrap().unwrap().end.unwrap().reason, Reason::Kicked);
+}
+
+#[tokio::test]
+async fn every_way_to_lose_a_connection_heals_and_is_told_as_a_gap() {
+    let server = RedisServer::start().await;
+    let proxy = ChaosProxy::start(server.port()).await;
+    let (store, mut notices) = connect(&proxy.url());
+    let (other, _notices) = connect(&server.url());
+    let user = user("user1");
+    store.subscribe(&user).await.unwrap();
+    for fault in [Fault::Reset, Fault::HalfClose, Fault::Silence] {
+        proxy.set(fault);
+        gap(&mut notices, false).await;
+        proxy.set(Fault::Delay(Duration::from_millis(5)));
+        gap(&mut notices, true).await;
+        other.login(&login(&user)).await.unwrap();
+        other.login(&login(&user)).await.unwrap();
+        message_about(&mut notices, &user).await;
+        recovers(&store).await;
+    }
+}
+
+#[tokio::test]
+async fn a_redis_that_was_killed_and_came_back_is_used_again() {
+    let mut server = RedisServer::durable().await;
+    let (store, mut notices) = connect(&server.url());
+    let (other, _notices) = connect(&server.url());
+    let user = user("user1");
+    let old = login(&user);
+    store.login(&old).await.unwrap();
+    store.subscribe(&user).await.unwrap();
+
+    server.kill();
+    gap(&mut notices, false).await;
+    let start = Instant::now();
+    let refused = store.login(&login(&user)).await;
+    assert!(
+        matches!(refused, Err(StoreError::Unavailable(_) | StoreError::OutcomeUnknown(_))),
+        "{refused:?}"
+    );
+    assert!(start.elapsed() < Duration::from_secs(4));
+    let refused = store.get(old.id, false).await;
+    assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
+    let start = Instant::now();
+    assert!(store.get(old.id, false).await.is_err());
+    assert!(start.elapsed() < Duration::from_millis(500), "nobody waits for a Redis that is long away");
+
+    server.restart().await;
+    gap(&mut notices, true).await;
+    recovers(&other).await;
+    let (_, replaced) = seated(other.login(&login(&user)).await.unwrap());
+    assert_eq!(replaced[0].session.id, old.id, "nothing acknowledged was lost");
+    message_about(&mut notices, &user).await;
+    recovers(&store).await;
+    assert_eq!(store.get(old.id, false).await.unwrap().unwrap().end.unwrap().reason, Reason::Takeover);
+}
+
+#[tokio::test]
+async fn a_redis_that_is_away_at_the_start_is_waited_for() {
+    let mut server = RedisServer::start().await;
+    server.kill();
+    let (store, _notices) = connect(&server.url());
+    let user = user("user1");
+    let refused = store.login(&login(&user)).await;
+    assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
+    assert!(matches!(store.subscribe(&user).await, Err(StoreError::Unavailable(_))));
+    server.restart().await;
+    recovers(&store).await;
+    seated(store.login(&login(&user)).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_frozen_redis_is_found_by_the_heartbeat() {
+    let server = RedisServer::start().await;
+    let (store, mut notices) = connect(&server.url());
+    store.subscribe(&user("user1")).await.unwrap();
+    server.freeze();
+    gap(&mut notices, false).await;
+    server.thaw();
+    gap(&mut notices, true).await;
+    recovers(&store).await;
+}
+
+#[tokio::test]
+async fn a_redis_that_forgot_its_scripts_is_taught_them_again() {
+    let server = RedisServer::start().await;
+    let (store, _notices) = connect(&server.url());
+    for _ in 0..2 {
+        let (session, _) = seated(store.login(&login(&user("user1"))).await.unwrap());
+        let census = store.census(10, 60_000).await.unwrap();
+        assert_eq!((census.count, &census.newest), (1, &vec![session]));
+        server.command("SCRIPT FLUSH").await;
+    }
+}
+
+#[tokio::test]
+async fn a_demoted_primary_is_unavailable_until_it_takes_writes_again() {
+    let server = RedisServer::start().await;
+    let (store, _notices) = connect(&server.url());
+    recovers(&store).await;
+    server.command("REPLICAOF 127.0.0.1 1").await;
+    let refused = store.login(&login(&user("user1"))).await;
+    assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
+    server.command("REPLICAOF NO ONE").await;
+    recovers(&store).await;
+    seated(store.login(&login(&user("user1"))).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_full_redis_takes_no_login_and_still_answers_checks() {
+    let server = RedisServer::start().await;
+    let (store, _notices) = connect(&server.url());
+    let old = login(&user("user1"));
+    store.login(&old).await.unwrap();
+    server.command("CONFIG SET maxmemory 1").await;
+    let refused = store.login(&login(&user("user1"))).await;
+    assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
+    assert!(store.get(old.id, false).await.unwrap().unwrap().is_live(), "nothing was written");
+    // A node that starts now can answer checks too.
+    let (late, _notices) = connect(&server.url());
+    assert!(late.get(old.id, false).await.unwrap().unwrap().is_live());
+    server.command("CONFIG SET maxmemory 0").await;
+    seated(store.login(&login(&user("user1"))).await.unwrap());
+}
+
+#[tokio::test]
+async fn sessions_of_another_layout_are_refused_and_an_emptied_database_is_claimed() {
+    let server = RedisServer::start().await;
+    server.command("SET hs:meta layout=0").await;
+    let (store, _notices) = connect(&server.url());
+    let refused = store.get(login(&user("user1")).id, false).await;
+    assert!(
+        matches!(&refused, Err(StoreError::Corrupt(why)) if why.contains("another layout")),
+        "{refused:?}"
+    );
+    let inspection = store.inspect().await.unwrap();
+    assert!(inspection.faults[0].contains("another layout"), "{inspection:?}");
+    server.command("FLUSHALL").await;
+    let start = Instant::now();
+    while store.login(&login(&user("user1"))).await.is_err() {
+        assert!(start.elapsed() < Duration::from_secs(20));
+        sleep(Duration::from_millis(10)).await;
+    }
+    assert!(server.command("GET hs:meta").await.contains("layout=1 partitions=1024"));
+}
+
+#[tokio::test]
+async fn an_inspection_names_what_is_wrong_and_what_it_may_not_see() {
+    let server = RedisServer::start_with(&["--maxmemory", "50mb", "--maxmemory-policy", "allkeys-lru"]).await;
+    let (store, _notices) = connect(&server.url());
+    let inspection = store.inspect().await.unwrap();
+    assert!(inspection.description.starts_with("Redis 7") || inspection.description.starts_with("Redis 8"));
+    assert!(inspection.faults[0].contains("allkeys-lru"), "{inspection:?}");
+    assert!(inspection.warnings[0].contains("append-only"), "{inspection:?}");
+
+    server.command("ACL SETUSER node on >secret ~* &* +@all -info -config").await;
+    let (limited, _notices) = connect(&server.url().replace("//", "//node:secret@"));
+    let inspection = limited.inspect().await.unwrap();
+    assert!(inspection.warnings[0].contains("INFO"), "{inspection:?}");
+    seated(limited.login(&login(&user("user1"))).await.unwrap());
+
+    let (refused, _notices) = connect(&server.url().replace("//", "//node:wrong@"));
+    assert!(matches!(refused.inspect().await, Err(StoreError::Unavailable(_))));
+}

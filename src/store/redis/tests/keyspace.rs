@@ -1,0 +1,131 @@
+//! What lies in Redis: that it expires, that it is found again when it is damaged, and that scripts keep the rules.
+
+use redis::aio::MultiplexedConnection;
+
+use super::redis_server::RedisServer;
+use super::{connect, login, seated, user};
+use crate::domain::{NodeId, Partition, Presence, Reason, Tombstone};
+use crate::store::redis::script::{Call, Script};
+use crate::store::{Login, Store as _, StoreError, Target};
+
+async fn raw(server: &RedisServer) -> MultiplexedConnection {
+    redis::Client::open(server.url()).unwrap().get_multiplexed_async_connection().await.unwrap()
+}
+
+#[tokio::test]
+async fn every_key_expires_by_itself_but_a_disabled_users_mark() {
+    let server = RedisServer::start().await;
+    let (store, _notices) = connect(&server.url());
+    let user1 = user("user1");
+    let request = Login { data: Some("{}".into()), ..login(&user1) };
+    store.login(&request).await.unwrap();
+    store.login(&Login { data: Some("{}".into()), ..login(&user1) }).await.unwrap();
+    let other = login(&user("user2"));
+    store.login(&other).await.unwrap();
+    let presence = Presence { node: NodeId::from_bytes([1; 8]), count: 1, sequence: 1 };
+    store.attach(other.id, presence, 60_000).await.unwrap();
+    store.set_data(other.id, Some("[]")).await.unwrap();
+    store.throttle("bucket", 5, 60_000, 1).await.unwrap();
+    store.set_disabled(&user("user3"), true).await.unwrap();
+    store.census(10, 60_000).await.unwrap();
+
+    let mut raw = raw(&server).await;
+    let keys: Vec<Vec<u8>> = redis::cmd("KEYS").arg("*").query_async(&mut raw).await.unwrap();
+    assert!(keys.len() > 15, "{} keys", keys.len());
+    for key in keys {
+        let left: i64 = redis::cmd("PTTL").arg(&key).query_async(&mut raw).await.unwrap();
+        let is_mark = key.windows(3).any(|part| part == b":b:");
+        assert_eq!(left == -1, is_mark, "{}: {left}", key.escape_ascii());
+        if key.ends_with(b":l") || key.ends_with(b":x") || key.ends_with(b":a") {
+            assert!(
+                left.cast_unsigned() > request.ttl_ms + Tombstone::KEPT_MS,
+                "an index outlives its sessions"
+            );
+        }
+    }
+    let ended: i64 = redis::cmd("PTTL").arg(store.keys.data(request.id)).query_async(&mut raw).await.unwrap();
+    assert!((1..=60_000).contains(&ended), "data of an ended session: {ended}");
+}
+
+#[tokio::test]
+async fn an_entry_without_a_record_is_unlisted_by_the_sweeper_and_holds_no_seat() {
+    let server = RedisServer::start().await;
+    let (store, _notices) = connect(&server.url());
+    let user1 = user("user1");
+    let (lost, swept) = (login(&user1), login(&user("user1b")));
+    for request in [&lost, &swept] {
+        store.login(&Login { ttl_ms: 1, ..request.clone() }).await.unwrap();
+        let mut raw = raw(&server).await;
+        let () = redis::cmd("DEL").arg(store.keys.session(request.id)).query_async(&mut raw).await.unwrap();
+    }
+    let (_, replaced) = seated(store.login(&login(&user1)).await.unwrap());
+    assert!(replaced.is_empty());
+    assert_eq!(store.census(10, 60_000).await.unwrap().count, 1);
+    let seats = server.command(&format!("ZCARD hs:{{{}}}:l", Partition::of(&swept.user))).await;
+    assert_eq!(seats.trim(), ":0");
+}
+
+#[tokio::test]
+async fn a_damaged_record_is_an_error_and_nobody_elses() {
+    let server = RedisServer::start().await;
+    let (store, _notices) = connect(&server.url());
+    let (damaged, sound) = (login(&user("user1")), login(&user("user2")));
+    store.login(&damaged).await.unwrap();
+    store.login(&sound).await.unwrap();
+    let mut raw = raw(&server).await;
+    for bytes in [
+        &b""[..],
+        b"\x01",
+        b"\x02aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+    ] {
+        let mut set = redis::cmd("SET");
+        let () = set
+            .arg(store.keys.session(damaged.id))
+            .arg(bytes)
+            .arg("KEEPTTL")
+            .query_async(&mut raw)
+            .await
+            .unwrap();
+        let read = store.get(damaged.id, false).await;
+        assert!(matches!(read, Err(StoreError::Corrupt(_))), "{read:?}");
+        let decided = store.login(&login(&damaged.user)).await;
+        assert!(matches!(decided, Err(StoreError::Corrupt(_))), "{decided:?}");
+    }
+    assert!(store.get(sound.id, false).await.unwrap().unwrap().is_live());
+}
+
+#[tokio::test]
+async fn two_databases_of_one_redis_know_nothing_of_each_other() {
+    let server = RedisServer::start().await;
+    let (zero, mut heard) = connect(&server.url());
+    let (three, _notices) = connect(&format!("{}/3", server.url()));
+    let user1 = user("user1");
+    zero.subscribe(&user1).await.unwrap();
+    let in_zero = login(&user1);
+    zero.login(&in_zero).await.unwrap();
+    for _ in 0..2 {
+        three.login(&login(&user1)).await.unwrap();
+    }
+    assert!(zero.get(in_zero.id, false).await.unwrap().unwrap().is_live());
+    zero.end(&Target::Session(in_zero.id), Reason::Kicked, None).await.unwrap();
+    // The first message is its own: the takeover in the other database was not heard.
+    let crate::store::Notice::Message(crate::store::Message::Ended(ended)) = super::next(&mut heard).await
+    else {
+        panic!("no message");
+    };
+    assert_eq!(ended.sessions, [(in_zero.id, Reason::Kicked)]);
+}
+
+#[tokio::test]
+async fn the_guard_of_all_tests_refuses_a_read_after_a_write() {
+    let server = RedisServer::start().await;
+    let (store, _notices) = connect(&server.url());
+    let wrong: &'static Script = Box::leak(Box::new(Script::new(&[
+        "redis.call('SET', KEYS[1], '1') return redis.call('GET', KEYS[1])",
+    ])));
+    let answer = store.commands.run(&Call::new(wrong, vec![b"key".to_vec()])).await;
+    assert!(
+        matches!(&answer, Err(StoreError::Corrupt(why)) if why.contains("GET is read after SET")),
+        "{answer:?}"
+    );
+}
