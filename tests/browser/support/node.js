@@ -36,6 +36,10 @@ export class Node {
     const args = ["serve", "--demo", "--listen", `127.0.0.1:${this.port}`, "--store", `embedded:${this.#directory}`];
     const child = spawn(BINARY, args, { env: { PATH: process.env.PATH, ...this.#settings }, cwd: this.#directory });
     this.#child = child;
+    // Should this process be told to go, the server goes with it.
+    const takeAlong = () => child.kill("SIGKILL");
+    process.once("exit", takeAlong);
+    child.once("exit", () => process.off("exit", takeAlong));
     child.stdout.on("data", (text) => (this.#log += text));
     child.stderr.on("data", (text) => (this.#log += text));
     await until("the server is ready", async () => {
