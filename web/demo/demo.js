@@ -56,7 +56,9 @@ function showLine() {
 /** @param {{focus?: boolean}} [how] */
 function showLogin(how) {
   const view = show("login", how);
-  putForm(slot(view, "form"), null, (username, password, replace) => hotseat.login(username, password, { replace }));
+  putForm(slot(view, "form"), "Sign in", null, (username, password, replace) =>
+    hotseat.login(username, password, { replace }),
+  );
 }
 
 /** @param {HotseatError} error */

@@ -8,19 +8,23 @@
 /** @import {Session} from "../sdk/model.js" */
 /** @import {HotseatError} from "../sdk/problem.js" */
 
-import { announce, copyOf, say, slot } from "./view.js";
+import { countDown } from "./countdown.js";
+import { copyOf, say, slot } from "./view.js";
 import { nameOf, placeOf, sentenceFor } from "./words.js";
 
 /**
  * @param {HTMLElement} place where the form goes
+ * @param {string} label of the button
  * @param {string | null} username to begin with
  * @param {(username: string, password: string, replace: string[] | undefined) => Promise<unknown>} signIn
  * @returns {{focus: () => void}}
  */
-export function putForm(place, username, signIn) {
+export function putForm(place, label, username, signIn) {
   const form = /** @type {HTMLFormElement} */ (copyOf("part-form"));
   const [nameField, passwordField] = fieldsOf(form);
   nameField.value = username ?? "";
+  form.dataset.label = label;
+  closeChoice(form);
   let pending = false;
 
   form.addEventListener("submit", async (event) => {
@@ -41,7 +45,7 @@ export function putForm(place, username, signIn) {
     }
   });
   // Another user's seats are another question.
-  nameField.addEventListener("input", () => (slot(form, "picker").hidden = true));
+  nameField.addEventListener("input", () => closeChoice(form));
   place.replaceChildren(form);
   return { focus: () => (nameField.value ? passwordField : nameField).focus() };
 }
@@ -76,13 +80,13 @@ function lackingIn(form, replace) {
 function explain(form, error) {
   const [, passwordField] = fieldsOf(form);
   if (error.type === "seats-full" && error.sessions.length > 0) return offerChoice(form, error.sessions);
-  slot(form, "picker").hidden = true;
+  closeChoice(form);
   refuse(form, sentenceFor(error), passwordField);
   if (error.type === "invalid-credentials") {
     passwordField.setAttribute("aria-invalid", "true");
     passwordField.select();
   }
-  if (error.type === "rate-limited" && error.retryAfterS) countDown(form, error);
+  if (error.type === "rate-limited" && error.retryAfterS) countDown(slot(form, "problem"), error.retryAfterS, error);
 }
 
 /**
@@ -113,28 +117,9 @@ function offerChoice(form, sessions) {
   refuse(form, "All seats of this account are taken.", choices[0].querySelector("input"));
 }
 
-/**
- * Keeps the sentence true while the wait runs down. Only its end is read out.
- * @param {HTMLFormElement} form
- * @param {HotseatError} error
- */
-function countDown(form, error) {
-  const problem = slot(form, "problem");
-  const until = Date.now() + (error.retryAfterS ?? 0) * 1000;
-  let shown = sentenceFor(error);
-  problem.setAttribute("role", "none");
-  announce(shown);
-  const timer = setInterval(() => {
-    const over = !form.isConnected || problem.textContent !== shown;
-    error.retryAfterS = Math.ceil((until - Date.now()) / 1000);
-    if (!over && error.retryAfterS > 0) {
-      say(problem, (shown = sentenceFor(error)));
-      return;
-    }
-    clearInterval(timer);
-    problem.setAttribute("role", "alert");
-    if (!over) say(problem, "You can try again now.");
-  }, 1000);
+function closeChoice(/** @type {HTMLFormElement} */ form) {
+  slot(form, "picker").hidden = true;
+  slot(form, "submit").textContent = form.dataset.label ?? "";
 }
 
 /**

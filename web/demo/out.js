@@ -40,10 +40,9 @@ export function showOut(hotseat, end, signInAsOther) {
 async function useHere(view, hotseat) {
   if (await hotseat.useHere()) return;
   const place = slot(view, "form");
-  const form = putForm(place, hotseat.username, (username, password, replace) =>
+  const form = putForm(place, "Use here", hotseat.username, (username, password, replace) =>
     hotseat.useHere({ username, password, replace }),
   );
-  slot(place, "submit").textContent = "Use here";
   place.hidden = false;
   slot(view, "actions").hidden = true;
   form.focus();

@@ -109,7 +109,7 @@ export function wordsForEnd({ reason, by }, username) {
     case "takeover":
       return {
         title: "Your seat was taken",
-        lead: `${who} signed in with ${device}. The newer sign-in takes the seat, so you are signed out here.`,
+        lead: `${who} signed in with ${device}. The newest device has the seat, so you are signed out here.`,
         advice: "Was that not you? Then somebody knows your password: sign in and change it.",
       };
     case "replaced":

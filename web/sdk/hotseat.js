@@ -22,6 +22,7 @@ import { watchPage } from "./page.js";
 import { browser } from "./platform.js";
 import { HotseatError } from "./problem.js";
 import { endAsTold, SUBPROTOCOL } from "./protocol.js";
+import { eventsBetween } from "./snapshot.js";
 import { openSocket } from "./wire.js";
 
 export { HotseatError };
@@ -164,10 +165,7 @@ export class Hotseat extends Account {
 
   /** The events follow from what is different; so every tab emits the same ones, leader or not. */
   #changed(/** @type {Snapshot} */ before, /** @type {Snapshot} */ now) {
-    const { state, welcome, end, retryAt } = now;
-    if (welcome) this.username = welcome.session.user_id;
-    if (state !== before.state || retryAt !== before.retryAt) this.emit("state", now);
-    if (state === "live" && before.state !== "live" && welcome) this.emit("welcome", welcome);
-    if (state === "ended" && before.state !== "ended" && end) this.emit("forceLogout", end);
+    if (now.welcome) this.username = now.welcome.session.user_id;
+    for (const [type, detail] of eventsBetween(before, now)) this.emit(type, detail);
   }
 }

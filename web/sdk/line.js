@@ -15,10 +15,8 @@
 /** @import {Platform} from "./platform.js" */
 
 import { Connection } from "./connection.js";
+import { connecting, ended, IDLE, isActive, live, waiting } from "./snapshot.js";
 import { Tabs } from "./tabs.js";
-
-/** @type {Snapshot} */
-const IDLE = Object.freeze({ state: "idle", welcome: null, end: null, retryAt: null });
 
 /**
  * @typedef {object} LineOptions
@@ -35,6 +33,7 @@ export class Line {
   #connection;
   /** @type {Tabs | null} set while this tab takes part */
   #tabs = null;
+  /** @type {Snapshot} */
   #now = IDLE;
 
   /**
@@ -45,10 +44,10 @@ export class Line {
     this.#platform = platform;
     this.#options = options;
     this.#connection = new Connection(platform, options.open, options.signedIn, {
-      connecting: () => this.#publish({ ...this.#now, state: "connecting", end: null, retryAt: null }),
-      live: (welcome) => this.#publish({ state: "live", welcome, end: null, retryAt: null }),
-      waiting: (retryAt) => this.#publish({ ...this.#now, state: "waiting", retryAt }),
-      ended: (end) => this.#publish(this.#wasOwnWish(end) ? IDLE : { ...IDLE, state: "ended", end }),
+      connecting: () => this.#publish(connecting(this.#now)),
+      live: (welcome) => this.#publish(live(welcome)),
+      waiting: (retryAt) => this.#publish(waiting(this.#now, retryAt)),
+      ended: (end) => this.#publish(this.#wasOwnWish(end) ? IDLE : ended(end)),
       idle: () => this.#publish(IDLE),
       notice: (notice) => {
         this.#tabs?.send({ op: "notice", notice });
@@ -68,7 +67,7 @@ export class Line {
   /** Takes part without a wish for a connection; shows `end` unless the leader knows better. */
   rest(/** @type {End | null} */ end) {
     this.#join();
-    if (end) this.#apply({ ...IDLE, state: "ended", end });
+    if (end) this.#apply(ended(end));
     this.#ask("hello");
   }
 
@@ -115,17 +114,13 @@ export class Line {
   }
 
   #takeLead() {
-    if (this.#isActive()) this.#connection.start();
+    if (isActive(this.#now)) this.#connection.start();
     else this.#publish(this.#now);
-  }
-
-  #isActive() {
-    return this.#now.state !== "idle" && this.#now.state !== "ended";
   }
 
   /** Until the leader's snapshot comes; and if there is no leader yet, what this tab will do as one. */
   #expectConnection() {
-    if (!this.#isActive()) this.#apply({ ...this.#now, state: "connecting", end: null, retryAt: null });
+    if (!isActive(this.#now)) this.#apply(connecting(this.#now));
   }
 
   /** @param {string} op */
@@ -146,7 +141,7 @@ export class Line {
 
   /** @param {string} op */
   #obey(op) {
-    if (op === "restart" || (op === "connect" && !this.#isActive())) this.#connection.start();
+    if (op === "restart" || (op === "connect" && !isActive(this.#now))) this.#connection.start();
     else if (op === "hello" || op === "connect") this.#publish(this.#now);
     else if (op === "wake") this.#connection.wake();
     else if (op === "activity") this.#connection.activity();

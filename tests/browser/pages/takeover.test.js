@@ -99,3 +99,22 @@ test("a refused login says so in words, and the page says nothing about which ha
     await picture(page, "wrong-password");
   });
 });
+
+test("too many wrong passwords are answered with the time to wait, which runs down", async () => {
+  await withPeople(
+    async ({ person }) => {
+      const page = await (await person()).openTab();
+      const wait = page.locator("#problem").filter({ hasText: /Please wait \d+ seconds?/ });
+      await until("the brake is on", async () => {
+        await submitLogin(page, "user1", "nonsense");
+        await page.locator("form[aria-busy=false] .problem:not([hidden])").waitFor();
+        return wait.isVisible();
+      });
+      await picture(page, "rate-limited");
+      const seconds = async () => Number((await wait.innerText()).match(/wait (\d+)/)[1]);
+      const first = await seconds();
+      await until("the wait runs down", async () => (await seconds()) < first);
+    },
+    { "RATE__LOGIN": "3 per 4m" },
+  );
+});

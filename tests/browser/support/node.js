@@ -20,7 +20,9 @@ export class Node {
 
   /** @param {Record<string, string>} settings as variables: `{ON_FULL: "choose"}` */
   constructor(settings = {}) {
-    this.#settings = Object.fromEntries(Object.entries(settings).map(([key, value]) => [`HOTSEAT_${key}`, value]));
+    // A restart spreads its goodbyes over half of the drain.
+    const all = { DRAIN_TIMEOUT: "2s", ...settings };
+    this.#settings = Object.fromEntries(Object.entries(all).map(([key, value]) => [`HOTSEAT_${key}`, value]));
   }
 
   get url() {
@@ -34,6 +36,10 @@ export class Node {
     const args = ["serve", "--demo", "--listen", `127.0.0.1:${this.port}`, "--store", `embedded:${this.#directory}`];
     const child = spawn(BINARY, args, { env: { PATH: process.env.PATH, ...this.#settings }, cwd: this.#directory });
     this.#child = child;
+    // Should this process be told to go, the server goes with it.
+    const takeAlong = () => child.kill("SIGKILL");
+    process.once("exit", takeAlong);
+    child.once("exit", () => process.off("exit", takeAlong));
     child.stdout.on("data", (text) => (this.#log += text));
     child.stderr.on("data", (text) => (this.#log += text));
     await until("the server is ready", async () => {
@@ -48,10 +54,10 @@ export class Node {
     if (!child || child.exitCode !== null || child.signalCode !== null) return;
     const gone = once(child, "exit");
     child.kill(signal);
-    // A drain takes its time; a test that is over does not wait for it.
     const impatience = setTimeout(() => child.kill("SIGKILL"), 10_000);
-    await gone;
+    const [, killedBy] = await gone;
     clearTimeout(impatience);
+    if (signal === "SIGTERM" && killedBy) throw new Error(`the server did not stop by itself:\n${this.#log}`);
   }
 
   async remove() {

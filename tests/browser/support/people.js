@@ -16,7 +16,7 @@ import { Node } from "./node.js";
 
 const PICTURES = fileURLToPath(new URL("../pictures/", import.meta.url));
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-const DEADLINE_MS = 20_000;
+const DEADLINE_MS = 30_000;
 const ARGS = [
   "--headless",
   "--no-sandbox",

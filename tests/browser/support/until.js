@@ -2,7 +2,7 @@
 
 import { setTimeout as pause } from "node:timers/promises";
 
-const DEADLINE_MS = 20_000;
+const DEADLINE_MS = 30_000;
 const POLL_MS = 50;
 
 export async function until(what, condition) {

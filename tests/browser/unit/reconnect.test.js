@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { backoffMs } from "../../../web/sdk/backoff.js";
+import { Patience } from "../../../web/sdk/patience.js";
 import { openLiveTab, openTab } from "../support/hotseats.js";
 import { forceLogout, settle, welcome, World } from "../support/world.js";
 
@@ -35,9 +35,12 @@ for (const code of [1012, 1013, 4408, 1006, 1001, 1011]) {
 }
 
 test("the backoff is anything between nothing and a bound that doubles up to half a minute", () => {
-  const bounds = [0, 1, 2, 3, 4, 5, 6, 1_000].map((attempt) => backoffMs(attempt, () => 1));
-  assert.deepEqual(bounds, [1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000]);
-  assert.equal(backoffMs(3, () => 0), 0);
+  const waits = (chance) => {
+    const patience = new Patience({ now: () => 0, random: () => chance });
+    return Array.from({ length: 8 }, () => patience.after(1006).delayMs);
+  };
+  assert.deepEqual(waits(1), [1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000]);
+  assert.deepEqual(waits(0), Array(8).fill(0));
 });
 
 test("attempts that fail wait longer each time, and a welcome forgets them", async () => {
