@@ -67,7 +67,7 @@ pub(crate) struct CreateDevice {
         CallerRefusals, BodyRefusals, SeatRefusals,
     ),
 )]
-pub(crate) async fn create(
+pub(crate) async fn create_session(
     State(app): State<App>,
     _: ApiCaller<Sessions>,
     JsonBody(body): JsonBody<CreateSession>,
