@@ -8,8 +8,9 @@ use utoipa::ToSchema;
 use crate::domain::{Device, Generation, Record, Role, SessionId, Token, UserId};
 use crate::enforcer::Checked;
 use crate::http::App;
-use crate::http::body::{media_type, parse_json, read};
+use crate::http::body::{media_type, read};
 use crate::http::caller::{ApiCaller, Introspect};
+use crate::http::json::parse_json;
 use crate::http::openapi::{BodyRefusals, CallerRefusals};
 use crate::http::problem::Problem;
 

@@ -7,8 +7,8 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use crate::http::App;
-use crate::http::body::{JsonBody, present};
 use crate::http::caller::SessionCaller;
+use crate::http::json::{JsonBody, present};
 use crate::http::model::SessionView;
 use crate::http::openapi::{BodyRefusals, CallerRefusals};
 use crate::http::problem::Problem;
