@@ -26,6 +26,7 @@ mod cookies;
 mod credential;
 mod docs;
 mod health;
+mod json;
 mod model;
 mod openapi;
 mod origin;

@@ -242,6 +242,20 @@ mod tests {
         }
     }
 
+    #[test]
+    fn the_protocol_page_lists_every_word_and_no_other() {
+        let page = include_str!("../../docs/protocol.md");
+        let (_, errors) = page.split_once("## Errors").unwrap();
+        let (errors, _) = errors.split_once("\n## ").unwrap();
+        let listed: std::collections::BTreeSet<_> = errors
+            .lines()
+            .filter_map(|line| line.strip_prefix("| `")?.split_once("` | "))
+            .map(|(word, rest)| format!("{word} {}", &rest[..3]))
+            .collect();
+        let row = |problem: &Problem| format!("{} {}", problem.row().0, problem.row().1.as_u16());
+        assert_eq!(listed, all().iter().map(row).collect());
+    }
+
     #[tokio::test]
     async fn members_stand_at_the_top_level() {
         let end = Tombstone { reason: Reason::Takeover, at: Timestamp::from_millis(0), by: None };

@@ -2,14 +2,13 @@
 //!
 //! axum's own has no time-out for a request's head and no bound on connections. Invariants: nothing that one client
 //! does or leaves undone keeps another from being accepted; a connection counts against the bound until its socket
-//! is closed, also after it became a WebSocket; after shutdown no request is begun, and those in flight are waited
+//! is closed, also after it became a WebSocket; a client that does not read its answer is cut; after shutdown no request is begun, and those in flight are waited
 //! for at most `drain`.
 
 use std::io;
 use std::net::SocketAddr;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
@@ -18,14 +17,16 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
+use self::socket::BoundedSocket;
 use super::client_address::Peer;
+
+mod socket;
 
 /// How long to wait after an accept that failed for want of descriptors: until some connection has closed.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -49,13 +50,13 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, shutdo
     let server = Server {
         router,
         limits,
-        seats: Arc::new(Semaphore::new(limits.max_connections.min(Semaphore::MAX_PERMITS))),
+        permits: Arc::new(Semaphore::new(limits.max_connections.min(Semaphore::MAX_PERMITS))),
         tasks: TaskTracker::new(),
         shutdown: shutdown.clone(),
         cut: CancellationToken::new(),
     };
-    while let Some((socket, peer, seat)) = server.accept(&listener).await {
-        server.tasks.spawn(server.connection(socket, peer, seat));
+    while let Some((socket, peer, permit)) = server.accept(&listener).await {
+        server.tasks.spawn(server.connection(socket, peer, permit));
     }
     drop(listener);
     server.tasks.close();
@@ -69,7 +70,7 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, shutdo
 struct Server {
     router: Router,
     limits: Limits,
-    seats: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
     tasks: TaskTracker,
     shutdown: CancellationToken,
     /// Ends what did not end by itself.
@@ -82,16 +83,16 @@ impl Server {
         loop {
             let next = async {
                 // At the bound clients wait in the system's own queue.
-                let seat = Arc::clone(&self.seats).acquire_owned().await.ok()?;
-                Some((listener.accept().await, seat))
+                let permit = Arc::clone(&self.permits).acquire_owned().await.ok()?;
+                Some((listener.accept().await, permit))
             };
-            let (accepted, seat) = tokio::select! {
+            let (accepted, permit) = tokio::select! {
                 biased;
                 () = self.shutdown.cancelled() => return None,
                 next = next => next?,
             };
             match accepted {
-                Ok((socket, peer)) => return Some((socket, peer, seat)),
+                Ok((socket, peer)) => return Some((socket, peer, permit)),
                 // The client was gone before it was accepted.
                 Err(error) if is_of_the_client(&error) => {}
                 Err(error) => {
@@ -110,7 +111,7 @@ impl Server {
         &self,
         socket: TcpStream,
         peer: SocketAddr,
-        seat: OwnedSemaphorePermit,
+        permit: OwnedSemaphorePermit,
     ) -> impl Future<Output = ()> + use<> {
         let router = self.router.clone();
         let (limits, shutdown, cut) = (self.limits, self.shutdown.clone(), self.cut.clone());
@@ -126,7 +127,7 @@ impl Server {
                 .header_read_timeout(limits.header_timeout)
                 .max_buf_size(MAX_HEAD_BYTES)
                 .serve_connection(
-                    TokioIo::new(Seated { socket, _seat: seat }),
+                    TokioIo::new(BoundedSocket::new(socket, permit)),
                     TowerToHyperService::new(service),
                 )
                 .with_upgrades();
@@ -154,48 +155,6 @@ fn is_of_the_client(error: &io::Error) -> bool {
         error.kind(),
         io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset
     )
-}
-
-/// A socket that holds its place among `max_connections` for as long as it is open, whoever reads it by then.
-struct Seated {
-    socket: TcpStream,
-    _seat: OwnedSemaphorePermit,
-}
-
-impl AsyncRead for Seated {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_read(cx, buf)
-    }
-}
-
-impl AsyncWrite for Seated {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.socket).poll_write(cx, buf)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_shutdown(cx)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.socket).poll_write_vectored(cx, bufs)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.socket.is_write_vectored()
-    }
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ use crate::http::problem::Problem;
     params(("id" = String, Path, description = "The user")),
     responses((status = 200, description = "The sessions that it ended", body = EndedList), CallerRefusals, UserRefusals),
 )]
-pub(crate) async fn disable(
+pub(crate) async fn disable_user(
     State(app): State<App>,
     _: AdminCaller,
     UserPath(user): UserPath,
@@ -36,7 +36,7 @@ pub(crate) async fn disable(
     params(("id" = String, Path, description = "The user")),
     responses((status = 204, description = "Enabled"), CallerRefusals, UserRefusals),
 )]
-pub(crate) async fn enable(
+pub(crate) async fn enable_user(
     State(app): State<App>,
     _: AdminCaller,
     UserPath(user): UserPath,

@@ -8,5 +8,5 @@ use super::App;
 mod disabled;
 
 pub(super) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(disabled::disable, disabled::enable))
+    OpenApiRouter::new().routes(routes!(disabled::disable_user, disabled::enable_user))
 }

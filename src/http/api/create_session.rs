@@ -12,8 +12,8 @@ use utoipa::ToSchema;
 use crate::domain::{DeviceClass, DeviceId, FieldError, UserId};
 use crate::enforcer::NewSession;
 use crate::http::App;
-use crate::http::body::JsonBody;
 use crate::http::caller::{ApiCaller, Sessions};
+use crate::http::json::{JsonBody, object};
 use crate::http::openapi::{BodyRefusals, CallerRefusals, SeatRefusals};
 use crate::http::problem::Problem;
 use crate::http::seating::{self, Seated};
@@ -23,6 +23,7 @@ use crate::http::seating::{self, Seated};
 pub(crate) struct CreateSession {
     #[schema(min_length = 1, max_length = 128)]
     user_id: String,
+    #[serde(default, deserialize_with = "object")]
     device: Option<CreateDevice>,
     /// The client's address; the caller's own is never taken for it.
     ip: Option<String>,
@@ -67,7 +68,7 @@ pub(crate) struct CreateDevice {
         CallerRefusals, BodyRefusals, SeatRefusals,
     ),
 )]
-pub(crate) async fn create(
+pub(crate) async fn create_session(
     State(app): State<App>,
     _: ApiCaller<Sessions>,
     JsonBody(body): JsonBody<CreateSession>,

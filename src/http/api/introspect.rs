@@ -8,8 +8,9 @@ use utoipa::ToSchema;
 use crate::domain::{Device, Generation, Record, Role, SessionId, Token, UserId};
 use crate::enforcer::Checked;
 use crate::http::App;
-use crate::http::body::{media_type, parse_json, read};
+use crate::http::body::{media_type, read};
 use crate::http::caller::{ApiCaller, Introspect};
+use crate::http::json::parse_json;
 use crate::http::openapi::{BodyRefusals, CallerRefusals};
 use crate::http::problem::Problem;
 
@@ -22,17 +23,26 @@ pub(crate) struct Introspection {
     token_type_hint: Option<String>,
 }
 
-/// `{"active": false}` and nothing else, or what a live token stands for.
+/// What a token is worth.
 #[derive(Serialize, ToSchema)]
+#[serde(untagged)]
 #[schema(as = TokenState)]
-pub(crate) struct Answer {
+pub(crate) enum Answer {
+    Active(ActiveToken),
+    Inactive(InactiveToken),
+}
+
+/// Exactly `{"active": false}`: why is its holder's to know.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct InactiveToken {
+    /// False.
     active: bool,
-    #[serde(flatten)]
-    token: Option<ActiveToken>,
 }
 
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ActiveToken {
+    /// True.
+    active: bool,
     /// The user.
     #[schema(value_type = String)]
     sub: UserId,
@@ -49,6 +59,10 @@ pub(crate) struct ActiveToken {
     device: Device,
     #[schema(value_type = u64)]
     generation: Generation,
+}
+
+impl Answer {
+    const INACTIVE: Self = Self::Inactive(InactiveToken { active: false });
 }
 
 /// Introspect a token
@@ -76,8 +90,8 @@ pub(crate) async fn introspect(
         None => Checked::Unknown,
     };
     Ok(Json(match checked {
-        Checked::Live(record) => Answer { active: true, token: Some(record.into()) },
-        Checked::Ended(_) | Checked::Unknown => Answer { active: false, token: None },
+        Checked::Live(record) => Answer::Active(record.into()),
+        Checked::Ended(_) | Checked::Unknown => Answer::INACTIVE,
     }))
 }
 
@@ -100,6 +114,7 @@ impl From<Record> for ActiveToken {
         let exp = record.session.deadline().as_millis() / 1000;
         let session = record.session;
         Self {
+            active: true,
             sub: session.user,
             token_type: "Bearer",
             iat: session.created_at.as_millis() / 1000,
@@ -119,13 +134,13 @@ mod tests {
 
     #[test]
     fn an_inactive_token_says_nothing_else() {
-        let text = serde_json::to_string(&Answer { active: false, token: None }).unwrap();
+        let text = serde_json::to_string(&Answer::INACTIVE).unwrap();
         assert_eq!(text, r#"{"active":false}"#);
     }
 
     #[test]
     fn an_active_token_says_whose_it_is_and_until_when() {
-        let answer = Answer { active: true, token: Some(testing::record("user1").into()) };
+        let answer = Answer::Active(testing::record("user1").into());
         let json = serde_json::to_value(&answer).unwrap();
         assert_eq!((&json["active"], &json["sub"]), (&true.into(), &"user1".into()));
         assert_eq!((&json["iat"], &json["exp"]), (&1_790_000_000_u64.into(), &1_790_086_400_u64.into()));

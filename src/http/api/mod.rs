@@ -12,8 +12,8 @@ mod user_sessions;
 
 pub(super) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
-        .routes(routes!(create_session::create))
-        .routes(routes!(session::read, session::end))
-        .routes(routes!(user_sessions::list, user_sessions::end_all))
+        .routes(routes!(create_session::create_session))
+        .routes(routes!(session::read_session, session::end_session))
+        .routes(routes!(user_sessions::list_user_sessions, user_sessions::end_user_sessions))
         .routes(routes!(introspect::introspect))
 }

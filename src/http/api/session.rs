@@ -21,7 +21,7 @@ use crate::store::Target;
     params(("id" = uuid::Uuid, Path, description = "The session")),
     responses((status = 200, description = "The live session", body = SessionView), CallerRefusals, IdRefusals),
 )]
-pub(crate) async fn read(
+pub(crate) async fn read_session(
     State(app): State<App>,
     _: ApiCaller<Sessions>,
     SessionPath(id): SessionPath,
@@ -41,7 +41,7 @@ pub(crate) async fn read(
     params(("id" = uuid::Uuid, Path, description = "The session")),
     responses((status = 204, description = "Ended"), CallerRefusals, IdRefusals),
 )]
-pub(crate) async fn end(
+pub(crate) async fn end_session(
     State(app): State<App>,
     _: ApiCaller<Sessions>,
     SessionPath(id): SessionPath,

@@ -20,7 +20,7 @@ use crate::store::Target;
     params(("id" = String, Path, description = "The user")),
     responses((status = 200, description = "The live sessions, newest first", body = SessionList), CallerRefusals, UserRefusals),
 )]
-pub(crate) async fn list(
+pub(crate) async fn list_user_sessions(
     State(app): State<App>,
     _: ApiCaller<Sessions>,
     UserPath(user): UserPath,
@@ -36,7 +36,7 @@ pub(crate) async fn list(
     params(("id" = String, Path, description = "The user")),
     responses((status = 200, description = "Those that it ended", body = EndedList), CallerRefusals, UserRefusals),
 )]
-pub(crate) async fn end_all(
+pub(crate) async fn end_user_sessions(
     State(app): State<App>,
     _: ApiCaller<Sessions>,
     UserPath(user): UserPath,

@@ -20,7 +20,7 @@ use crate::store::Target;
     params(("id" = uuid::Uuid, Path, description = "The session")),
     responses((status = 204, description = "Ended"), CallerRefusals, IdRefusals),
 )]
-pub(crate) async fn end(
+pub(crate) async fn end_own_session(
     State(app): State<App>,
     caller: SessionCaller,
     SessionPath(id): SessionPath,

@@ -10,9 +10,9 @@ use utoipa::ToSchema;
 use crate::domain::{DeviceClass, DeviceId, FieldError, SessionId, UserAgent, UserId};
 use crate::enforcer::NewSession;
 use crate::http::App;
-use crate::http::body::JsonBody;
 use crate::http::client_address::ClientAddress;
 use crate::http::cookies::DeviceSecret;
+use crate::http::json::{JsonBody, object};
 use crate::http::openapi::{BodyRefusals, LoginRefusals, StoreRefusals};
 use crate::http::problem::Problem;
 use crate::http::seating::{self, DeviceBody, Seated};
@@ -27,6 +27,7 @@ pub(crate) struct Login {
     username: String,
     #[schema(max_length = 1024, format = Password)]
     password: String,
+    #[serde(default, deserialize_with = "object")]
     device: Option<DeviceBody>,
     /// With `on_full = "choose"`: the sessions to end, of those that a 409 listed.
     #[schema(value_type = Option<Vec<uuid::Uuid>>, max_items = 100)]

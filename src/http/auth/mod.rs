@@ -18,10 +18,10 @@ pub(super) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(login::login))
         .routes(routes!(logout::logout))
-        .routes(routes!(session::read, session::patch))
+        .routes(routes!(session::own_session, session::patch_own_session))
         .routes(routes!(adopt::adopt))
-        .routes(routes!(sessions::list))
-        .routes(routes!(end_session::end))
+        .routes(routes!(sessions::list_own_sessions))
+        .routes(routes!(end_session::end_own_session))
         .routes(routes!(end_others::end_others))
         .routes(routes!(active_sessions::active_sessions))
 }

@@ -7,8 +7,8 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use crate::http::App;
-use crate::http::body::{JsonBody, present};
 use crate::http::caller::SessionCaller;
+use crate::http::json::{JsonBody, present};
 use crate::http::model::SessionView;
 use crate::http::openapi::{BodyRefusals, CallerRefusals};
 use crate::http::problem::Problem;
@@ -29,7 +29,7 @@ pub(crate) struct Patch {
     get, path = "/api/auth/session", tag = "auth", security(("token" = []), ("cookie" = [])),
     responses((status = 200, description = "The session", body = SessionView), CallerRefusals),
 )]
-pub(crate) async fn read(caller: SessionCaller<true>) -> Json<SessionView> {
+pub(crate) async fn own_session(caller: SessionCaller<true>) -> Json<SessionView> {
     Json(caller.record.into())
 }
 
@@ -39,7 +39,7 @@ pub(crate) async fn read(caller: SessionCaller<true>) -> Json<SessionView> {
     request_body = Patch,
     responses((status = 200, description = "The session as it now is", body = SessionView), CallerRefusals, BodyRefusals),
 )]
-pub(crate) async fn patch(
+pub(crate) async fn patch_own_session(
     State(app): State<App>,
     caller: SessionCaller,
     JsonBody(Patch { data }): JsonBody<Patch>,

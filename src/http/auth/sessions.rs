@@ -14,7 +14,7 @@ use crate::http::problem::Problem;
     get, path = "/api/auth/sessions", tag = "auth", security(("token" = []), ("cookie" = [])),
     responses((status = 200, description = "The user's live sessions, newest first", body = SessionList), CallerRefusals),
 )]
-pub(crate) async fn list(
+pub(crate) async fn list_own_sessions(
     State(app): State<App>,
     caller: SessionCaller,
 ) -> Result<Json<SessionList>, Problem> {

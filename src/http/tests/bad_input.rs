@@ -18,6 +18,7 @@ async fn a_wrong_field_is_named_and_nobody_is_seated() {
         ("device.id", json!({"device": {"id": "x".repeat(129)}})),
         ("device.name", json!({"device": {"name": "x".repeat(65)}})),
         ("device.class", json!({"device": {"class": "fridge"}})),
+        ("device", json!({"device": ["laptop-1", "Ada's laptop", "desktop"]})),
         ("device.colour", json!({"device": {"colour": "red"}})),
         ("ip", json!({"ip": "not an address"})),
         ("user_agent", json!({"user_agent": "x".repeat(513)})),

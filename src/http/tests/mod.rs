@@ -147,9 +147,10 @@ fn request(method: Method, path: &str, headers: &[(&str, &str)], body: Option<Va
 }
 
 fn accounts() -> Vec<Account> {
+    let password_hash = crate::password::hash(PASSWORD, &[7; 16]).unwrap();
     let account = |name: &str, roles: &[&str]| Account {
         username: UserId::parse("username", name).unwrap(),
-        password_hash: crate::password::hash(PASSWORD, &[7; 16]).unwrap(),
+        password_hash: password_hash.clone(),
         roles: roles.iter().map(|role| Role::parse(role).unwrap()).collect(),
     };
     vec![account("ann", &[]), account("bob", &["pro"]), account("admin", &["admin"])]
