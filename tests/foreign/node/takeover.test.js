@@ -53,7 +53,8 @@ function connect(token, { how = "header" } = {}) {
 
 before(async () => {
   const deadline = Date.now() + patience;
-  while ((await call("GET", "/readyz").catch(() => ({ status: 0 }))).status !== 200) {
+  const isReady = () => fetch(url + "/readyz").then((response) => response.ok, () => false);
+  while (!(await isReady())) {
     assert.ok(Date.now() < deadline, "the node did not become ready");
     await new Promise((resolve) => setTimeout(resolve, 25));
   }
