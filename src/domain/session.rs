@@ -140,7 +140,8 @@ impl Tombstone {
 pub struct Presence {
     pub node: NodeId,
     pub count: u16,
-    pub sequence: u32,
+    /// Below 2^48.
+    pub sequence: u64,
 }
 
 /// One login on one device, as the store knows it, without its `data`.

@@ -1,5 +1,5 @@
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use dashmap::DashMap;
@@ -35,7 +35,7 @@ pub struct Hub {
     next_id: AtomicU64,
     /// Of [`Presence`]. One for the node and not one a session: a session that comes back must go on where its
     /// last goodbye ended, and nothing is remembered of sessions that are gone.
-    sequence: AtomicU32,
+    sequence: AtomicU64,
 }
 
 /// The connections of one session. Never empty.
@@ -43,7 +43,7 @@ struct Tabs {
     user: UserId,
     mailboxes: Vec<Arc<Mailbox>>,
     /// Of the last change.
-    sequence: u32,
+    sequence: u64,
 }
 
 impl Hub {
@@ -57,7 +57,7 @@ impl Hub {
             wheel,
             connections: AtomicUsize::new(0),
             next_id: AtomicU64::new(0),
-            sequence: AtomicU32::new(0),
+            sequence: AtomicU64::new(0),
         })
     }
 
@@ -144,7 +144,7 @@ impl Hub {
 
     /// Numbers a change. The caller holds the shard's lock, so that a session's counts and sequences agree.
     fn changed(&self, tabs: &mut Tabs) -> Presence {
-        tabs.sequence = self.sequence.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
+        tabs.sequence = self.sequence.fetch_add(1, Ordering::Relaxed) + 1;
         self.presence(tabs)
     }
 

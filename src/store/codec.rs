@@ -20,7 +20,7 @@
 //! | 74 | 2 + n | device id |
 //! | | 2 + n | user |
 //! | | 2 + n | by whom it ended, JSON of [`By`]; empty for null and while live |
-//! | | 2 + 14 n | connections by node: node 8, count 2, sequence 4; the latest connection's node last |
+//! | | 2 + 16 n | connections by node: node 8, count 2, sequence 6; the latest connection's node last |
 //! | | 2 + 17 n | what its login ended: session id 16, code of the reason 1 |
 //! | | … | device name, short user agent (2 + n each), address (1 + 0, 4 or 16), roles (count 1, 2 + n each) |
 //!
@@ -110,11 +110,11 @@ pub(crate) fn by_from_bytes(bytes: &[u8]) -> Result<Option<By>, StoreError> {
     serde_json::from_slice(bytes).map(Some).map_err(|_| corrupt("by whom it ended"))
 }
 
-fn presence_bytes(presence: &Presence) -> [u8; 14] {
-    let mut bytes = [0; 14];
+fn presence_bytes(presence: &Presence) -> [u8; 16] {
+    let mut bytes = [0; 16];
     bytes[..8].copy_from_slice(presence.node.as_bytes());
     bytes[8..10].copy_from_slice(&presence.count.to_be_bytes());
-    bytes[10..].copy_from_slice(&presence.sequence.to_be_bytes());
+    bytes[10..].copy_from_slice(&presence.sequence.to_be_bytes()[2..]);
     bytes
 }
 
@@ -254,12 +254,14 @@ impl<'a> Reader<'a> {
     }
 
     fn presence(&mut self) -> Result<Vec<Presence>, StoreError> {
-        let (entries, []) = self.bytes()?.as_chunks::<14>() else { return Err(self.wrong()) };
+        let (entries, []) = self.bytes()?.as_chunks::<16>() else { return Err(self.wrong()) };
         let presence =
-            entries.iter().map(|&[n0, n1, n2, n3, n4, n5, n6, n7, c0, c1, s0, s1, s2, s3]| Presence {
-                node: NodeId::from_bytes([n0, n1, n2, n3, n4, n5, n6, n7]),
-                count: u16::from_be_bytes([c0, c1]),
-                sequence: u32::from_be_bytes([s0, s1, s2, s3]),
+            entries.iter().map(|&[n0, n1, n2, n3, n4, n5, n6, n7, c0, c1, s0, s1, s2, s3, s4, s5]| {
+                Presence {
+                    node: NodeId::from_bytes([n0, n1, n2, n3, n4, n5, n6, n7]),
+                    count: u16::from_be_bytes([c0, c1]),
+                    sequence: u64::from_be_bytes([0, 0, s0, s1, s2, s3, s4, s5]),
+                }
             });
         Ok(presence.collect())
     }

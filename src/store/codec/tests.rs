@@ -38,7 +38,7 @@ fn tombstone() -> impl Strategy<Value = Tombstone> {
 }
 
 fn presence() -> impl Strategy<Value = Presence> {
-    any::<([u8; 8], u16, u32)>().prop_map(|(node, count, sequence)| Presence {
+    (any::<([u8; 8], u16)>(), 0..1_u64 << 48).prop_map(|((node, count), sequence)| Presence {
         node: NodeId::from_bytes(node),
         count,
         sequence,

@@ -137,7 +137,7 @@ pub(crate) fn node(number: u8) -> NodeId {
     NodeId::from_bytes([number; 8])
 }
 
-pub(crate) fn held(node: NodeId, count: u16, sequence: u32) -> Presence {
+pub(crate) fn held(node: NodeId, count: u16, sequence: u64) -> Presence {
     Presence { node, count, sequence }
 }
 

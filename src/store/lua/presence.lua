@@ -26,7 +26,7 @@ end
 -- Connections of a session on nodes that renew, leaving out one node.
 local function connections(r, stamps, now, ttl, except)
   local sum = 0
-  for i = 1, #r.presence, 14 do
+  for i = 1, #r.presence, 16 do
     local node, count = r.presence:sub(i, i + 7), struct.unpack('>H', r.presence, i + 8)
     if node ~= except and renews(stamps[node], now, ttl) then sum = sum + count end
   end
@@ -38,16 +38,16 @@ end
 -- longer renew, go: their renewal brings them back. A count that rose makes the node the latest.
 local function set_presence(r, node, count, sequence, stamps, now)
   local kept, place, before = {}, nil, 0
-  for i = 1, #r.presence, 14 do
-    local other, held, at = r.presence:sub(i, i + 7), struct.unpack('>HI4', r.presence, i + 8)
+  for i = 1, #r.presence, 16 do
+    local other, held, at = r.presence:sub(i, i + 7), struct.unpack('>HI6', r.presence, i + 8)
     if other == node then
       if at >= sequence then return false end
       place, before = #kept + 1, held
     elseif held > 0 and renews(stamps[other], now) then
-      kept[#kept + 1] = r.presence:sub(i, i + 13)
+      kept[#kept + 1] = r.presence:sub(i, i + 15)
     end
   end
-  local entry = node .. struct.pack('>HI4', count, sequence)
+  local entry = node .. struct.pack('>HI6', count, sequence)
   if place and count <= before then
     table.insert(kept, place, entry)
   else

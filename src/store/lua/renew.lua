@@ -1,6 +1,6 @@
 -- Says that a node renews, and checks sessions that it holds; writes only what changed.
 -- KEYS 7… the records   ARGV 1 node  2 ghost_after ms  3 for each record: ms since it was used 6, connections 2,
---      sequence 4; all bits set where there is nothing to say
+--      sequence 6; all bits set where there is nothing to say
 -- Answers {now, nodes, {sid, bytes, …} of those not live, {sid, …} of those not there}
 local NO_USE, NO_COUNT = 2 ^ 48 - 1, 2 ^ 16 - 1
 local node, ttl = ARGV[1], tonumber(ARGV[2])
@@ -17,7 +17,7 @@ for i = 7, #KEYS do
   elseif r.state ~= LIVE then
     ended[#ended + 1], ended[#ended + 2] = sid, raw
   else
-    local ago, count, sequence = struct.unpack('>I6HI4', ARGV[3], (i - 7) * 12 + 1)
+    local ago, count, sequence = struct.unpack('>I6HI6', ARGV[3], (i - 7) * 14 + 1)
     local before = r.seen
     -- A use counts if the session was not yet over then; what came later was no use of a live session.
     if ago ~= NO_USE and now - ago > r.seen and now - ago < deadline(r) then r.seen = now - ago end

@@ -65,7 +65,7 @@ impl Redis {
         loop {
             let (batch, later) = rest.split_at(rest.len().min(RENEWED_AT_ONCE));
             let mut call = Call::new(&RENEW, self.keys.of_partition(partition));
-            let mut news = Vec::with_capacity(batch.len() * 12);
+            let mut news = Vec::with_capacity(batch.len() * 14);
             for renewal in batch {
                 call = call.key(self.keys.session(renewal.id));
                 news.extend(pack(renewal));
@@ -87,13 +87,13 @@ impl Redis {
     }
 }
 
-fn pack(renewal: &Renewal) -> [u8; 12] {
+fn pack(renewal: &Renewal) -> [u8; 14] {
     let ago = renewal.seen_ago_ms.map_or(NO_USE, |ago| ago.min(NO_USE - 1));
     let (count, sequence) =
         renewal.presence.map_or((NO_COUNT, 0), |held| (held.count.min(NO_COUNT - 1), held.sequence));
-    let mut bytes = [0; 12];
+    let mut bytes = [0; 14];
     bytes[..6].copy_from_slice(&ago.to_be_bytes()[2..]);
     bytes[6..8].copy_from_slice(&count.to_be_bytes());
-    bytes[8..].copy_from_slice(&sequence.to_be_bytes());
+    bytes[8..].copy_from_slice(&sequence.to_be_bytes()[2..]);
     bytes
 }
