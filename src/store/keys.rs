@@ -13,7 +13,7 @@
 //! | `hs:{p}:a` | zset | live sessions: `sid` by generation | as `l` |
 //! | `hs:{p}:g` | string | the last generation | as `l` |
 //! | `hs:{p}:n` | hash | node (8 bytes) → its last renewal and its `ghost_after` (ms, 6 bytes each) | 1 d after the last renewal |
-//! | `hs:{p}:e` | stream | events, about 4,096 and at most 7 d of them: `k` kind, `u` user, `s` sid, `r` reason, `b` by, `e` ended | 7 d after the last event |
+//! | `hs:{p}:e` | stream | events, about 4,096 and at most 7 d of them: `t` time, `k` kind, `u` user, `s` sid, `r` reason, `b` by, `e` ended | 7 d after the last event |
 //! | `hs:{p}:lease` | string | the node that sweeps | 10 s |
 //! | `hs:{p}:b:<user>` | string | `1`: the user is disabled | it is enabled: the one key without expiry |
 //! | `hs:{p}:u:<user>` | channel | messages about a user (`message.rs`) | |

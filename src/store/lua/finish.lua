@@ -20,10 +20,11 @@ local function bury(r, reason, at, by)
   return raw
 end
 
--- One event. All have the same fields, which a stream then stores only once.
-local function log(kind, user, sid, reason, by, ended)
+-- One event. All have the same fields, whose names a stream then stores only once. The time is the step's: the
+-- entry's own may be a millisecond later, and can't be set because it must rise when the clock does not.
+local function log(now, kind, user, sid, reason, by, ended)
   redis.call('XADD', LOG, 'MAXLEN', '~', LOG_LENGTH, '*',
-    'k', kind, 'u', user, 's', sid, 'r', reason, 'b', by, 'e', ended)
+    't', digits(now), 'k', kind, 'u', user, 's', sid, 'r', reason, 'b', by, 'e', ended)
   redis.call('PEXPIRE', LOG, TOMBSTONE_MS)
 end
 
@@ -52,7 +53,7 @@ local function end_lapsed(records, generation, now, now_us)
       unlist(r)
     else
       bury(r, lapsed(r, now), deadline(r), '')
-      log('ended', r.user, r.sid, r.state, '', '')
+      log(now, 'ended', r.user, r.sid, r.state, '', '')
       tell(r.user, generation, now_us, '', { r })
     end
   end
@@ -67,7 +68,7 @@ local function end_all(user, records, reason, by, generation, now, now_us)
   end
   for _, r in ipairs(ended) do
     answer[#answer + 1], answer[#answer + 2] = r.sid, bury(r, reason, now, by)
-    log('ended', user, r.sid, reason, by, '')
+    log(now, 'ended', user, r.sid, reason, by, '')
   end
   tell(user, generation, now_us, by, ended)
   end_lapsed(over, generation, now, now_us)

@@ -71,7 +71,7 @@ local ended = {}
 for i, r in ipairs(victims) do
   ended[3 * i - 2], ended[3 * i - 1], ended[3 * i] = r.sid, bury(r, r.why, now, by), r.data
 end
-log('login', new.user, sid, 0, '', new.replaced)
+log(now, 'login', new.user, sid, 0, '', new.replaced)
 tell(new.user, generation, now_us, by, victims, ARGV[12] == '1')
 end_lapsed(over, generation, now, now_us)
 return { 'seated', now, nodes, raw, data ~= '' and data, ended }

@@ -9,5 +9,5 @@ local was = redis.call('EXISTS', KEYS[7]) == 1
 local records = disable and seats_of(user) or {}
 
 if disable then redis.call('SET', KEYS[7], '1') else redis.call('DEL', KEYS[7]) end
-if was ~= disable then log(disable and 'disabled' or 'enabled', user, '', 0, '', '') end
+if was ~= disable then log(now, disable and 'disabled' or 'enabled', user, '', 0, '', '') end
 return { now, nodes, end_all(user, records, tonumber(ARGV[3]), '', last, now, now_us) }

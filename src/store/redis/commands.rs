@@ -12,7 +12,7 @@ use std::time::Duration;
 use redis::aio::MultiplexedConnection;
 use redis::{Cmd, ErrorKind, Pipeline, RedisError, ServerErrorKind, Value};
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use super::connector::RESPONSE_TIMEOUT;
 use super::script::Call;
@@ -20,6 +20,8 @@ use crate::store::StoreError;
 
 /// A restart of Redis with little data, or a lost connection, is over within this; longer and nobody waits.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// A command without an answer for this long has the supervisor look whether the connection is still there.
+const DOUBT: Duration = Duration::from_secs(1);
 
 /// What the supervisor says about the connection.
 #[derive(Clone)]
@@ -53,16 +55,22 @@ pub(super) struct Commands {
     suspicions: mpsc::Sender<Suspicion>,
     /// The latest epoch that was found broken: not to be used again, although the supervisor may not know yet.
     broken: AtomicU64,
+    /// How many answers there were: a connection on which they come is busy, not dead.
+    answered: Arc<AtomicU64>,
 }
 
 impl Commands {
-    pub(super) fn new(link: watch::Receiver<Link>, suspicions: mpsc::Sender<Suspicion>) -> Self {
-        Self { link, suspicions, broken: AtomicU64::new(0) }
+    pub(super) fn new(
+        link: watch::Receiver<Link>,
+        suspicions: mpsc::Sender<Suspicion>,
+        answered: Arc<AtomicU64>,
+    ) -> Self {
+        Self { link, suspicions, broken: AtomicU64::new(0), answered }
     }
 
     /// Runs a script, once.
     pub(super) async fn run(&self, call: &Call) -> Result<Value, StoreError> {
-        self.run_within(call, RESPONSE_TIMEOUT).await
+        self.run_until(call, Instant::now() + RESPONSE_TIMEOUT).await
     }
 
     /// Runs a script that may run twice without harm, a second time if the first answer was lost.
@@ -73,14 +81,14 @@ impl Commands {
         }
     }
 
-    /// Runs a script, once, and waits at most `limit` for its answer.
-    pub(super) async fn run_within(&self, call: &Call, limit: Duration) -> Result<Value, StoreError> {
-        let (mut connection, epoch) = self.connection().await?;
-        let answer =
-            self.judge(epoch, timeout(limit, connection.send_packed_command(&call.by_hash())).await)?;
+    /// Runs a script, once, and waits for its answer until `deadline`.
+    pub(super) async fn run_until(&self, call: &Call, deadline: Instant) -> Result<Value, StoreError> {
+        let (mut connection, epoch) = self.connection(deadline).await?;
+        let by_hash = call.by_hash();
+        let answer = self.answer(epoch, deadline, connection.send_packed_command(&by_hash)).await?;
         let answer = if is_no_script(&answer) {
-            let again = timeout(limit, connection.send_packed_command(&call.by_source())).await;
-            self.judge(epoch, again)?
+            let by_source = call.by_source();
+            self.answer(epoch, deadline, connection.send_packed_command(&by_source)).await?
         } else {
             answer
         };
@@ -124,14 +132,14 @@ impl Commands {
 
     /// The answers, errors of Redis among them, and the epoch of the connection that they came by.
     async fn send_unchecked(&self, pipeline: &Pipeline) -> Result<(Vec<Value>, u64), StoreError> {
-        let (mut connection, epoch) = self.connection().await?;
+        let deadline = Instant::now() + RESPONSE_TIMEOUT;
+        let (mut connection, epoch) = self.connection(deadline).await?;
         let sent = connection.send_packed_commands(pipeline, 0, pipeline.len());
-        let answers = timeout(RESPONSE_TIMEOUT, sent).await;
-        Ok((self.judge(epoch, answers)?, epoch))
+        Ok((self.answer(epoch, deadline, sent).await?, epoch))
     }
 
-    /// The connection, waited for if it has only just been lost.
-    async fn connection(&self) -> Result<(MultiplexedConnection, u64), StoreError> {
+    /// The connection, waited for if it has only just been lost, with its time-out set to the deadline.
+    async fn connection(&self, deadline: Instant) -> Result<(MultiplexedConnection, u64), StoreError> {
         let mut link = self.link.clone();
         let usable = |link: &Link| match link {
             Link::Up { epoch, .. } => *epoch > self.broken.load(Ordering::Relaxed),
@@ -143,11 +151,15 @@ impl Commands {
             _ => Instant::now(),
         };
         // The borrow that `wait_for` answers must not be held across an await: cloned at once.
-        let found = tokio::time::timeout_at(lost + PATIENCE, link.wait_for(usable))
+        let found = timeout_at(deadline.min(lost + PATIENCE), link.wait_for(usable))
             .await
             .map(|found| found.map(|link| link.clone()));
         match found {
-            Ok(Ok(Link::Up { connection, epoch })) => Ok((connection, epoch)),
+            Ok(Ok(Link::Up { mut connection, epoch })) => {
+                // Of this clone only. A little later than ours, which is the one that tells why.
+                connection.set_response_timeout(deadline.duration_since(Instant::now()) + DOUBT);
+                Ok((connection, epoch))
+            }
             Ok(Ok(Link::Refused { why })) => Err(StoreError::Corrupt(why.to_string())),
             Err(_) => match &*self.link.borrow() {
                 Link::Down { why, .. } => Err(StoreError::Unavailable(why.to_string())),
@@ -157,21 +169,31 @@ impl Commands {
         }
     }
 
-    /// What it means that a command came back with `result`, and whom to tell.
-    fn judge<T>(
+    /// Waits for the answer to what was sent: until the deadline, and no longer than there is hope for one.
+    async fn answer<T>(
         &self,
         epoch: u64,
-        result: Result<Result<T, RedisError>, tokio::time::error::Elapsed>,
+        deadline: Instant,
+        sent: impl Future<Output = Result<T, RedisError>>,
     ) -> Result<T, StoreError> {
-        let slow = || {
+        let silence = async {
+            sleep(DOUBT).await;
             self.suspect(Suspicion::Slow(epoch));
-            Err(StoreError::OutcomeUnknown("no answer in time".to_owned()))
+            let is_other = |link: &Link| !matches!(link, Link::Up { epoch: now, .. } if *now == epoch);
+            // An error means that the engine is being closed, which is no hope either.
+            let _ = self.link.clone().wait_for(is_other).await;
         };
-        match result {
-            Ok(Ok(value)) => Ok(value),
-            Err(_) => slow(),
-            Ok(Err(error)) if error.is_timeout() => slow(),
-            Ok(Err(error)) => Err(self.failure(epoch, &error)),
+        let unknown = |why: &str| Err(StoreError::OutcomeUnknown(why.to_owned()));
+        tokio::select! {
+            answer = sent => match answer {
+                Ok(answer) => {
+                    self.answered.fetch_add(1, Ordering::Relaxed);
+                    Ok(answer)
+                }
+                Err(error) => Err(self.failure(epoch, &error)),
+            },
+            () = silence => unknown("the connection fell silent"),
+            () = sleep_until(deadline) => unknown("no answer in time"),
         }
     }
 

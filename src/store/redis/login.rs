@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use redis::Value;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep};
 
 use super::Redis;
 use super::reply::Reply;
@@ -14,20 +14,18 @@ use crate::store::{Login, LoginOutcome, StoreError};
 
 /// How long a login may take before its outcome is given up as unknown.
 const BOUND: Duration = Duration::from_secs(3);
-/// How long one try may: short enough for a second one, on a new connection, within the bound.
-const TRY: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_millis(50);
 
 impl Redis {
     /// Sends the same login, by its id, until its answer arrives or the bound is reached: whichever try was
-    /// carried out first decides, all others are answered the same.
+    /// carried out first decides, all others are answered the same. A connection on which answers still come is
+    /// waited for; only one that is lost or silent has the login sent again, so that a busy Redis gets no more to do.
     pub(super) async fn decide_login(&self, login: &Login) -> Result<LoginOutcome, StoreError> {
         let call = self.login_call(login);
         let deadline = Instant::now() + BOUND;
         let mut unknown = None;
         loop {
-            let answer = timeout_at(deadline, self.commands.run_within(&call, TRY)).await;
-            match answer.unwrap_or_else(|_| Err(StoreError::OutcomeUnknown("no answer in time".to_owned()))) {
+            match self.commands.run_until(&call, deadline).await {
                 Ok(answer) => return outcome(login, answer),
                 Err(StoreError::OutcomeUnknown(why)) => unknown = Some(why),
                 // Once a try may have been carried out, "not carried out" is only true of the later ones.

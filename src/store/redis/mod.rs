@@ -90,12 +90,14 @@ impl Redis {
         let (link_sender, link) =
             watch::channel(Link::Down { since: Instant::now(), why: "not connected yet".into() });
         let (suspicions, suspicions_receiver) = mpsc::channel(SUSPICIONS);
+        let answered = Arc::default();
         let supervisor = Supervisor::new(
             Arc::clone(&connector),
             keys.meta(),
             Backoff::new(Arc::clone(&chance)),
             link_sender,
             suspicions_receiver,
+            Arc::clone(&answered),
         );
         tasks.spawn(supervisor.run(stop.clone()));
 
@@ -107,7 +109,7 @@ impl Redis {
 
         let redis = Self {
             keys,
-            commands: Commands::new(link, suspicions),
+            commands: Commands::new(link, suspicions, answered),
             subscriptions,
             chance,
             tasks,

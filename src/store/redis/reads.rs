@@ -79,7 +79,7 @@ impl Redis {
             while !entries.is_empty() {
                 let mut entry = entries.list()?;
                 let id = String::from_utf8_lossy(&entry.bytes()?).into_owned();
-                if let Some(event) = event(&id, entry.list()?, user)? {
+                if let Some(event) = event(entry.list()?, user)? {
                     events.push(event);
                 }
                 end = format!("({id}");
@@ -101,11 +101,12 @@ impl Redis {
 }
 
 /// The event of an entry of the log, if it is one of `user` and of a kind that this version knows.
-fn event(id: &str, mut fields: Reply, user: &UserId) -> Result<Option<Event>, StoreError> {
-    let [mut kind, mut of, mut session, mut reason, mut by, mut ended] = [const { Vec::new() }; 6];
+fn event(mut fields: Reply, user: &UserId) -> Result<Option<Event>, StoreError> {
+    let [mut at, mut kind, mut of, mut session, mut reason, mut by, mut ended] = [const { Vec::new() }; 7];
     while !fields.is_empty() {
         let (name, value) = (fields.bytes()?, fields.bytes()?);
         match name.as_slice() {
+            b"t" => at = value,
             b"k" => kind = value,
             b"u" => of = value,
             b"s" => session = value,
@@ -125,11 +126,9 @@ fn event(id: &str, mut fields: Reply, user: &UserId) -> Result<Option<Event>, St
         b"enabled" => EventKind::Enabled,
         _ => return Ok(None),
     };
-    let millis = id.split('-').next().and_then(|millis| millis.parse().ok());
-    let at = millis.ok_or_else(|| StoreError::Corrupt("an event has no time".to_owned()))?;
     let reason = int(Value::BulkString(reason))?;
     Ok(Some(Event {
-        at: Timestamp::from_millis(at),
+        at: Timestamp::from_millis(int(Value::BulkString(at))?),
         kind,
         user: user.clone(),
         session: session.as_slice().try_into().ok().and_then(SessionId::from_bytes),

@@ -23,9 +23,9 @@ use crate::store::StoreError;
 const HEARTBEAT: Duration = Duration::from_secs(5);
 /// Channels in one SUBSCRIBE. Redis needs about a microsecond each, so nobody else waits for long.
 const BATCH: usize = 500;
-/// How long a subscription may take in all, a connection that has just been lost included.
+/// How long a subscription may take on a connection that is there.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// After that time without a connection, nobody is kept waiting.
+/// A connection is waited for until this long after it went; then nobody is kept waiting.
 const HOPE: Duration = Duration::from_secs(1);
 
 /// Whether there is a connection, or since when not.
@@ -69,17 +69,24 @@ impl Subscriptions {
 
     /// Returns when messages arrive.
     pub(super) async fn subscribe(&self, channel: Vec<u8>) -> Result<(), StoreError> {
-        let limit = match *self.health.borrow() {
-            Health::Up => Instant::now() + PATIENCE,
-            Health::Down { since } => since + HOPE,
-            Health::Closed => return Err(StoreError::Unavailable("the store is closed".to_owned())),
+        let unavailable = |why: &str| Err(StoreError::Unavailable(why.to_owned()));
+        let mut health = self.health.clone();
+        let since = match *health.borrow() {
+            Health::Up | Health::Closed => Instant::now(),
+            Health::Down { since } => since,
         };
+        let there = health.wait_for(|health| !matches!(health, Health::Down { .. }));
+        match timeout_at(since + HOPE, there).await.map(|there| there.map(|there| *there)) {
+            Ok(Ok(Health::Up)) => {}
+            Ok(_) => return unavailable("the store is closed"),
+            Err(_) => return unavailable("there is no connection for messages"),
+        }
         let Some(waiter) = self.shared.wanted().want(channel) else { return Ok(()) };
         self.shared.changed.notify_one();
-        match timeout_at(limit, waiter).await {
+        match timeout_at(Instant::now() + PATIENCE, waiter).await {
             Ok(Ok(())) => Ok(()),
             // The waiter is dropped here; the subscriber finds it closed and drops the wish.
-            _ => Err(StoreError::Unavailable("messages can't be subscribed to".to_owned())),
+            _ => unavailable("a subscription was not confirmed in time"),
         }
     }
 

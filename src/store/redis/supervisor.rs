@@ -5,10 +5,11 @@
 //! became a replica, and a database that was emptied, none of which a PING would.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::{PushKind, RedisError, Value};
+use redis::{ErrorKind, PushKind, RedisError, Value};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -20,8 +21,8 @@ use super::inspect::version_fault;
 use crate::domain::Partition;
 
 const HEARTBEAT: Duration = Duration::from_secs(5);
-/// How long a connection under suspicion has to answer. A login waits three seconds in all; it has to be able to
-/// find a silent connection, have it replaced and be sent again in that time.
+/// How long a connection under suspicion has to answer anything. A login waits three seconds in all; it has to be
+/// able to find a silent connection, have it replaced and be sent again in that time.
 const PROBE_TIMEOUT: Duration = Duration::from_millis(500);
 /// Longer than any session and its tombstone: 365 d + 7 d, and a month to come back from holidays.
 const META_KEPT_MS: u64 = 400 * 24 * 60 * 60 * 1000;
@@ -34,6 +35,8 @@ pub(super) struct Supervisor {
     backoff: Backoff,
     link: watch::Sender<Link>,
     suspicions: mpsc::Receiver<Suspicion>,
+    /// Rises with every answer to a command.
+    answered: Arc<AtomicU64>,
 }
 
 /// Why a first contact came to nothing.
@@ -44,7 +47,13 @@ enum NoContact {
 
 impl From<RedisError> for NoContact {
     fn from(error: RedisError) -> Self {
-        Self::Failed(error.to_string())
+        match error.kind() {
+            // Redis 5 and older do not know the greeting.
+            ErrorKind::RESP3NotSupported => {
+                Self::Refused("is too old; Redis 7.0 or newer is needed".to_owned())
+            }
+            _ => Self::Failed(error.to_string()),
+        }
     }
 }
 
@@ -55,8 +64,9 @@ impl Supervisor {
         backoff: Backoff,
         link: watch::Sender<Link>,
         suspicions: mpsc::Receiver<Suspicion>,
+        answered: Arc<AtomicU64>,
     ) -> Self {
-        Self { connector, meta_key, backoff, link, suspicions }
+        Self { connector, meta_key, backoff, link, suspicions, answered }
     }
 
     /// Runs until `stop`.
@@ -157,6 +167,8 @@ impl Supervisor {
         epoch: u64,
         lost: &CancellationToken,
     ) -> String {
+        // The probe has its own limits; the connection's must not come first.
+        connection.set_response_timeout(2 * RESPONSE_TIMEOUT);
         let mut heartbeat = interval(HEARTBEAT);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         heartbeat.reset();
@@ -180,11 +192,14 @@ impl Supervisor {
     async fn probe(&self, connection: &mut MultiplexedConnection, limit: Duration) -> Result<(), String> {
         let mut touch = redis::cmd("PEXPIRE");
         touch.arg(&self.meta_key).arg(META_KEPT_MS);
+        let answered = self.answered.load(Ordering::Relaxed);
         let answer = timeout(limit, connection.send_packed_command(&touch)).await;
         match answer.map(|answer| answer.and_then(Value::extract_error)) {
             Ok(Ok(Value::Int(1))) => Ok(()),
             Ok(Ok(_)) => Err("the database was emptied".to_owned()),
             Ok(Err(error)) => Err(error.to_string()),
+            // The line is long, but it moves: a new connection would only make it longer.
+            Err(_) if self.answered.load(Ordering::Relaxed) != answered => Ok(()),
             Err(_) => Err("it does not answer".to_owned()),
         }
     }

@@ -47,8 +47,9 @@ impl Wanted {
 
     /// Wants a channel no longer.
     pub(super) fn forget(&mut self, channel: Vec<u8>) {
-        self.channels.remove(&channel);
-        self.marked.insert(channel);
+        if self.channels.remove(&channel).is_some() {
+            self.marked.insert(channel);
+        }
     }
 
     /// At most `most` of the channels to look at, sorted by what is to be done. A channel that nobody waits for

@@ -169,6 +169,20 @@ async fn a_frozen_redis_is_found_by_the_heartbeat() {
 }
 
 #[tokio::test]
+async fn a_login_outlasts_a_redis_that_was_held_up() {
+    let server =
+        RedisServer::start_with(&["--save", "", "--appendonly", "no", "--enable-debug-command", "yes"]).await;
+    let (store, _notices) = connect(&server.url());
+    let request = login(&user("user1"));
+    recovers(&store).await;
+    // Longer than it takes to doubt the connection and to replace it.
+    let (held_up, outcome) = tokio::join!(server.command("DEBUG SLEEP 2"), store.login(&request));
+    assert_eq!(held_up.trim(), "+OK");
+    let (session, _) = seated(outcome.unwrap());
+    assert_eq!(store.sessions_of(&request.user, 60_000).await.unwrap(), [session]);
+}
+
+#[tokio::test]
 async fn a_redis_that_forgot_its_scripts_is_taught_them_again() {
     let server = RedisServer::start().await;
     let (store, _notices) = connect(&server.url());
