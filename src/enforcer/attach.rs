@@ -6,10 +6,6 @@ use crate::hub::{Connection, ConnectionId};
 use crate::store::{Attach, StoreError};
 
 /// What became of a WebSocket that presented a token.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "the large one is the usual one; a box would be an allocation each"
-)]
 pub enum Attached {
     /// It is registered: run it, then hand it to [`Enforcer::detach`]. The record has its data.
     Live {

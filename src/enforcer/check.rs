@@ -6,10 +6,6 @@ use crate::store::StoreError;
 
 /// What a token is worth.
 #[derive(Debug, Clone)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "the large one is the usual one; a box would be an allocation each"
-)]
 pub enum Checked {
     Live(Record),
     Ended(Tombstone),

@@ -55,10 +55,6 @@ pub enum Takeover {
 
 /// What a login is told.
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "the large one is the usual one; a box would be an allocation each"
-)]
 pub enum LoginAnswer {
     Seated {
         token: Token,

@@ -80,10 +80,6 @@ pub struct Login {
 
 /// How a login was decided.
 #[derive(Debug, Clone)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "the large one is the usual one; a box would be an allocation each"
-)]
 pub enum LoginOutcome {
     /// Seated. `replaced` are the sessions that it ended, lowest generation first, with their data.
     Seated { session: Record, replaced: Vec<Record> },
