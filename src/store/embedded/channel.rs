@@ -59,6 +59,12 @@ impl Channel {
         }
     }
 
+    /// Messages of a batch whose outcome nobody knows were not sent; what they would have told may have happened.
+    pub(super) fn lose(&self) {
+        self.lock().gap = Gap::Lost;
+        self.mend();
+    }
+
     /// Tells the node of a gap as soon as its queue has room again. Called with every message and every second.
     pub(super) fn mend(&self) {
         self.tell_gap(&mut self.lock());

@@ -39,7 +39,8 @@ impl Disk {
 
     /// Everything that is live, in one scan.
     pub(super) fn load(&self, epoch: u64) -> Result<State, EmbeddedError> {
-        let mut state = State::new(epoch);
+        let live: u32 = self.connection.query_row("SELECT count(*) FROM live", [], |row| row.get(0))?;
+        let mut state = State::new(epoch, live as usize);
         let mut data = self.live_data()?;
         let mut query = self.connection.prepare("SELECT id, record FROM live")?;
         let mut rows = query.query([])?;

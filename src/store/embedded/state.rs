@@ -93,11 +93,12 @@ pub(super) struct State {
 }
 
 impl State {
-    pub(super) fn new(epoch: u64) -> Self {
+    /// An empty state with room for `sessions`, so that reading them does not hash any of them twice.
+    pub(super) fn new(epoch: u64, sessions: usize) -> Self {
         Self {
             epoch,
-            entries: HashMap::new(),
-            users: HashMap::new(),
+            entries: HashMap::with_capacity(sessions),
+            users: HashMap::with_capacity(sessions),
             newest: BTreeSet::new(),
             disabled: HashSet::new(),
             parts: Partition::all().map(|_| Part::default()).collect(),

@@ -6,7 +6,8 @@
 //!
 //! When a commit fails its operations are answered with `OutcomeUnknown` and the memory is read from the disk
 //! again. Until that succeeds everything is `Unavailable`; it is tried at most once a second, for as long as the
-//! engine lives, by the tick that also writes what may wait.
+//! engine lives, by the tick that also writes what may wait. The node is then told of a gap: should the commit have
+//! reached the disk after all, the sockets of those that it ended are found by the check that follows.
 
 use std::fs::File;
 use std::path::PathBuf;
@@ -22,7 +23,7 @@ use super::state::State;
 use super::step::{Changes, Step};
 use crate::store::StoreError;
 
-/// Operations in one commit: about 1 ms of work, so that the last of them does not wait long for the first.
+/// Operations in one commit: a few milliseconds of work, so that the first of them does not wait long for the last.
 const MAX_BATCH: usize = 256;
 
 /// An operation: carried out on the step, or told why it is not. Its answer waits for the commit.
@@ -195,6 +196,7 @@ impl Writer {
                 self.disk = Some(disk);
                 let progress = Progress { epoch, committed: self.batch, health: Health::Running };
                 self.shared.progress.send_replace(progress);
+                self.shared.channel.lose();
                 tracing::info!("the store was read from the disk again");
             }
             Err(error) => tracing::warn!(%error, "the store can't be read from the disk yet"),

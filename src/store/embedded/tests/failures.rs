@@ -8,7 +8,7 @@ use super::super::EmbeddedError;
 use super::{Embedded, SystemClock, count, database, open_in};
 use crate::domain::Reason;
 use crate::store::conformance::support::{held, ids, login, node, seated, user};
-use crate::store::{Store, StoreError, Target};
+use crate::store::{Notice, Store, StoreError, Target};
 
 #[tokio::test]
 async fn a_second_node_on_the_same_directory_is_refused() {
@@ -108,6 +108,8 @@ async fn after_a_failed_commit_the_disk_is_right() {
     assert!(record.is_live(), "the takeover never happened");
     assert_eq!((record.connections, record.node()), (2, Some(node(1))), "connections outlive the failure");
     assert!(store.get(lost.id, false).await.unwrap().is_none());
+    assert!(matches!(notices.recv().await, Some(Notice::Gap { connected: false })));
+    assert!(matches!(notices.recv().await, Some(Notice::Gap { connected: true })));
     assert!(notices.try_recv().is_err(), "nobody is told of what did not happen");
     assert_eq!((count(dir.path(), "live"), count(dir.path(), "event")), (1, 1));
 
