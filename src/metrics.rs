@@ -65,6 +65,8 @@ pub struct Metrics {
     pub reconcile_seconds: Histogram,
     pub unconfirmed: Counter,
     pub brakes: Counter,
+    /// 1 while connections are kept out because the store is away.
+    pub fenced: Gauge,
     /// Seconds since the store last answered a renewal.
     pub store_silence_seconds: Gauge<f64, AtomicU64>,
 }
@@ -95,6 +97,7 @@ impl Metrics {
             reconcile_seconds: seconds(),
             unconfirmed: Counter::default(),
             brakes: Counter::default(),
+            fenced: Gauge::default(),
             store_silence_seconds: Gauge::default(),
         };
         metrics.register();
@@ -146,6 +149,11 @@ impl Metrics {
             self.unconfirmed.clone(),
         );
         registry.register("brakes", "Logins refused for too many failures", self.brakes.clone());
+        registry.register(
+            "fenced",
+            "1 while connections are kept out because the store is away",
+            self.fenced.clone(),
+        );
         registry.register_with_unit(
             "store_silence",
             "Since the store last answered",

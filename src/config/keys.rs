@@ -116,7 +116,7 @@ const ON_FULL: [(&str, OnFull); 3] =
 const VICTIMS: [(&str, Victim); 2] = [("oldest", Victim::Oldest), ("idle", Victim::Idle)];
 const NOTICE_IP: [(&str, NoticeIp); 3] =
     [("masked", NoticeIp::Masked), ("full", NoticeIp::Full), ("none", NoticeIp::None)];
-const ON_STORE_LOSS: [(&str, OnStoreLoss); 1] = [("hold", OnStoreLoss::Hold)];
+const ON_STORE_LOSS: [(&str, OnStoreLoss); 2] = [("hold", OnStoreLoss::Hold), ("fence", OnStoreLoss::Fence)];
 
 /// All keys, in the order of the example file.
 pub(super) const KEYS: &[Key] = &[
@@ -178,7 +178,7 @@ pub(super) const KEYS: &[Key] = &[
         put(&mut config.node.check_cache, parse::or_off(text, |text| parse::duration(text, &CHECK_CACHE)))
     }),
     Key::text("on_store_loss", "\"hold\"", |config, text| {
-        put(&mut config.node.on_store_loss, parse::one_of(text, &ON_STORE_LOSS, &["fence"]))
+        put(&mut config.node.on_store_loss, parse::one_of(text, &ON_STORE_LOSS, &[]))
     }),
     Key::text("fence_after", "\"60s\"", |config, text| {
         put(&mut config.node.fence_after, parse::duration(text, &FENCE_AFTER))

@@ -184,7 +184,7 @@ fn a_wrong_value_is_refused_by_name_with_what_would_be_right() {
             "on_full = \"ask_old\"",
             "on_full must be one of kick_old, deny_new, choose: ask_old comes in a later version",
         ),
-        ("on_store_loss = \"fence\"", "on_store_loss must be one of hold: fence comes in a later version"),
+        ("on_store_loss = \"wait\"", "on_store_loss must be one of hold, fence"),
         (
             "store = \"redis+cluster://a:1\"",
             "store must be embedded:DIR or redis://…: redis+cluster:// comes in a later",

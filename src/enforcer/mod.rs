@@ -11,6 +11,7 @@ mod cache;
 mod check;
 mod clock;
 mod confirmations;
+mod fence;
 mod login;
 mod notices;
 mod renewal;
@@ -78,6 +79,7 @@ pub struct Enforcer {
     /// Messages arrive. While they do not, what this node ends is put out here directly.
     channel_whole: AtomicBool,
     draining: AtomicBool,
+    fenced: AtomicBool,
     silence: Silence,
 }
 
@@ -113,6 +115,7 @@ impl Enforcer {
             generation: AtomicU64::new(0),
             channel_whole: AtomicBool::new(true),
             draining: AtomicBool::new(false),
+            fenced: AtomicBool::new(false),
             silence: Silence::default(),
         })
     }

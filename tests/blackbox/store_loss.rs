@@ -83,6 +83,31 @@ async fn sockets_stay_while_redis_hangs() {
     sockets_stay_while_it_is_away(async |rig| rig.server().freeze(), async |rig| rig.server().thaw()).await;
 }
 
+/// Cut off from the truth for `fence_after`, a fencing node puts everybody out, and lets them in again afterwards.
+#[tokio::test]
+async fn a_fencing_node_closes_its_sockets_when_the_store_is_away_too_long() {
+    let mut rig = Rig::redis().await;
+    let mut node = rig.node_with(&[("on_store_loss", "fence"), ("fence_after", "2s")]).await;
+    let login = sign_in(&node, "anna").await;
+    let mut socket = Socket::live(&node, &login.token).await;
+
+    let cut = Instant::now();
+    rig.server().freeze();
+    socket.expect_closed(1013).await;
+    assert!(cut.elapsed() < Duration::from_secs(4), "fenced after {:?}", cut.elapsed());
+    let metrics = Client::stranger(&node).get("/metrics").await;
+    assert!(metrics.text.contains("hotseat_fenced 1"), "{}", metrics.text);
+
+    rig.server().thaw();
+    node.wait_until_ready().await;
+    eventually("the fence is lifted", async || {
+        Client::stranger(&node).get("/metrics").await.text.contains("hotseat_fenced 0").then_some(())
+    })
+    .await;
+    // The session was never ended: the same token is good again.
+    Socket::live(&node, &login.token).await.assert_served().await;
+}
+
 /// Redis decided and its answer was lost: asked again it must answer as the first time, not seat a second session.
 #[tokio::test]
 async fn a_login_whose_reply_was_lost_is_not_counted_twice() {
