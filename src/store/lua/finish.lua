@@ -1,6 +1,7 @@
 -- Prelude of the scripts that end sessions: tombstone, indexes, log and message go together.
 local DATA_KEPT_MS = 60 * 1000
 local LOG_LENGTH = 4096
+local log_kept = false
 local REASONS = { 'takeover', 'replaced', 'kicked', 'disabled', 'expired', 'idle', 'logout' }
 -- The one place to switch when channels are sharded, as on a Cluster.
 local PUBLISH = 'PUBLISH'
@@ -25,12 +26,13 @@ end
 local function log(now, kind, user, sid, reason, by, ended)
   redis.call('XADD', LOG, 'MAXLEN', '~', LOG_LENGTH, '*',
     't', digits(now), 'k', kind, 'u', user, 's', sid, 'r', reason, 'b', by, 'e', ended)
-  redis.call('PEXPIRE', LOG, TOMBSTONE_MS)
+  if not log_kept then redis.call('PEXPIRE', LOG, TOMBSTONE_MS) end
+  log_kept = true
 end
 
 local function uuid(sid)
-  local hex = sid:gsub('.', function(byte) return string.format('%02x', byte:byte()) end)
-  return table.concat({ hex:sub(1, 8), hex:sub(9, 12), hex:sub(13, 16), hex:sub(17, 20), hex:sub(21) }, '-')
+  local a, b, c, d, e, f = struct.unpack('>I4HHHHI4', sid)
+  return string.format('%08x-%04x-%04x-%04x-%04x%08x', a, b, c, d, e, f)
 end
 
 -- The message of store/message.rs about sessions of one user that ended.

@@ -1,7 +1,7 @@
 -- Ends what is past its deadline, a bounded batch of it, and trims what grew old.
 -- KEYS 7 the lease   ARGV 1 who sweeps, '' for without a lease  2 most to end  3 lease ms
 -- Answers {ended, moved, 1 if there is more | 0} | false while another holds the lease
-local LOOKED_AT = 100
+local LOOKED_AT = 50
 local who, most = ARGV[1], tonumber(ARGV[2])
 local now, now_us = clock()
 local holder = redis.call('GET', KEYS[7])
@@ -10,6 +10,10 @@ local last = tonumber(redis.call('GET', LAST) or 0)
 local due = redis.call('ZRANGEBYSCORE', DUE, '-inf', now, 'LIMIT', 0, LOOKED_AT)
 local over, later, lost, more = {}, {}, {}, #due == LOOKED_AT
 for _, entry in ipairs(due) do
+  if #over == most then
+    more = true
+    break
+  end
   local user, sid = entry:sub(1, -18), entry:sub(-16)
   local raw = redis.call('GET', PREFIX .. 's:' .. sid)
   local r = raw and decode(sid, raw)
@@ -17,10 +21,8 @@ for _, entry in ipairs(due) do
     lost[#lost + 1] = { sid = sid, user = user }
   elseif not lapsed(r, now) then
     later[#later + 1] = r
-  elseif #over < most then
-    over[#over + 1] = r
   else
-    more = true
+    over[#over + 1] = r
   end
 end
 local gone = {}
