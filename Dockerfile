@@ -11,6 +11,8 @@ RUN apt-get update \
  && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY Cargo.toml Cargo.lock ./
+# Named in Cargo.toml, so Cargo wants to see them.
+COPY benches benches
 COPY src src
 COPY web web
 # What is compiled stays between builds; only the binary is taken out.
