@@ -231,6 +231,8 @@ impl Enforcer {
             return Err("the node is going away".to_owned());
         }
         match tokio::time::timeout(READY_TIMEOUT, self.read_clock()).await {
+            // Nobody can connect before messages arrive.
+            Ok(Ok(())) if !self.store.is_hearing() => Err("the store's messages do not arrive".to_owned()),
             Ok(outcome) => outcome.map_err(|error| error.to_string()),
             Err(_) => Err("the store does not answer".to_owned()),
         }

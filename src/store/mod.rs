@@ -268,6 +268,9 @@ pub trait Store: Send + Sync + 'static {
     /// `subscribe` that follows is never undone by it.
     fn unsubscribe(&self, user: &UserId);
 
+    /// Whether messages arrive just now. While they do not, `subscribe` fails and ends are found by renewal alone.
+    fn is_hearing(&self) -> bool;
+
     /// Tells the nodes subscribed to `user` that `node` has put out all its connections of the sessions ended by
     /// the login of `generation`.
     async fn acknowledge(

@@ -127,6 +127,10 @@ impl Store for Embedded {
         self.shared.channel.unsubscribe(user);
     }
 
+    fn is_hearing(&self) -> bool {
+        true
+    }
+
     async fn acknowledge(
         &self,
         user: &UserId,

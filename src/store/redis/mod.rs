@@ -199,6 +199,10 @@ impl Store for Redis {
         self.subscriptions.unsubscribe(self.keys.channel(user));
     }
 
+    fn is_hearing(&self) -> bool {
+        self.subscriptions.is_up()
+    }
+
     async fn acknowledge(
         &self,
         user: &UserId,

@@ -67,6 +67,10 @@ impl Subscriptions {
         (Self { shared, health }, subscriber)
     }
 
+    pub(super) fn is_up(&self) -> bool {
+        matches!(*self.health.borrow(), Health::Up)
+    }
+
     /// Returns when messages arrive.
     pub(super) async fn subscribe(&self, channel: Vec<u8>) -> Result<(), StoreError> {
         let unavailable = |why: &str| Err(StoreError::Unavailable(why.to_owned()));
