@@ -7,6 +7,7 @@
 # Pinned, so that a run of today and one of next year judge alike.
 nextest_version=0.9.143
 deny_version=0.20.2
+node_version=22.23.3
 
 # A command and the Debian package that has it.
 debian_tools=(
@@ -65,6 +66,17 @@ install_cargo_tools() {
   cargo fetch --quiet --locked
 }
 
+# Debian 12 has Node 18, and the browser tests need 20: the npm registry has the program itself. scripts/test looks
+# in target/test-node/bin first.
+install_node() {
+  local major arch
+  major=$(node --print 'process.versions.node.split(".")[0]')
+  ((major < 20)) || return 0
+  arch=$(node --print process.arch)
+  npm install --prefix target/test-node --silent --no-audit --no-fund --no-save "node-linux-$arch@$node_version"
+  ln -sfn "node_modules/node-linux-$arch/bin" target/test-node/bin
+}
+
 # The Python clients and the YAML check, in an environment of their own.
 install_venv() {
   local venv=$1 wanted=tests/foreign/python/requirements.txt
@@ -86,6 +98,7 @@ if [[ ${BASH_SOURCE[0]} == "$0" ]]; then
   set -euo pipefail
   install_packages
   install_cargo_tools
+  install_node
   install_venv "$1"
   install_node_packages tests/foreign/node
 fi
