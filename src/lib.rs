@@ -1,18 +1,19 @@
 //! Hotseat: the realtime enforcer of "one account, N seats".
 //!
 //! One direction: `http → enforcer → {domain, store, hub}`. See ARCHITECTURE.md.
+//! Public is what the program and the benches use. The rest is not, so that the compiler finds what nobody uses.
 
-pub mod accounts;
+mod accounts;
 pub mod chance;
 pub mod config;
 pub mod domain;
-pub mod enforcer;
-pub mod http;
-pub mod hub;
+mod enforcer;
+mod http;
+mod hub;
 pub mod logging;
-pub mod metrics;
+mod metrics;
 pub mod node;
 pub mod password;
-pub mod protocol;
+mod protocol;
 pub mod store;
-pub mod sweeper;
+mod sweeper;

@@ -40,7 +40,7 @@ impl Enforcer {
             Checked::Unknown => return Ok(Attached::Unknown),
         };
         let hold = self.subscriptions.hold(&user).await?;
-        let registered = self.hub.register(id, &user);
+        let registered = self.hub.register(id);
         let connection = registered.connection;
         self.holds.insert(connection.id, hold);
         let mut pending = Pending { enforcer: Arc::clone(self), id, connection: Some(connection.id) };

@@ -35,7 +35,7 @@ use crate::domain::{
 };
 use crate::hub::{Eviction, Hub};
 use crate::metrics::Metrics;
-use crate::store::{Inspection, Store, StoreError, Target};
+use crate::store::{Store, StoreError, Target};
 
 pub use attach::Attached;
 pub use check::Checked;
@@ -205,10 +205,6 @@ impl Enforcer {
         self.clock.now()
     }
 
-    pub fn node(&self) -> NodeId {
-        self.node
-    }
-
     pub fn heartbeat(&self) -> Duration {
         self.config.heartbeat
     }
@@ -236,14 +232,6 @@ impl Enforcer {
             Ok(outcome) => outcome.map_err(|error| error.to_string()),
             Err(_) => Err("the store does not answer".to_owned()),
         }
-    }
-
-    /// What the store is and what is wrong with it.
-    ///
-    /// # Errors
-    /// The store's.
-    pub async fn inspect(&self) -> Result<Inspection, StoreError> {
-        self.store.inspect().await
     }
 
     /// Asks the store for its time.

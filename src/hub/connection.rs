@@ -11,7 +11,7 @@ use super::client::{Pulse, Quota};
 use super::mailbox::Mailbox;
 use super::socket::{self, Gone, Plain, Socket};
 use super::{Command, ConnectionId, Eviction, Refusal};
-use crate::domain::{SessionId, UserId};
+use crate::domain::SessionId;
 use crate::protocol::{ClientMessage, CloseCode};
 
 /// What a connection reports to whoever runs it.
@@ -30,7 +30,6 @@ pub enum Fact {
 pub struct Connection {
     pub id: ConnectionId,
     pub session: SessionId,
-    pub user: UserId,
     mailbox: Arc<Mailbox>,
     quota: Quota,
     pulse: Pulse,
@@ -69,11 +68,10 @@ enum Leave {
 }
 
 impl Connection {
-    pub(super) fn new(session: SessionId, user: UserId, mailbox: Arc<Mailbox>) -> Self {
+    pub(super) fn new(session: SessionId, mailbox: Arc<Mailbox>) -> Self {
         Self {
             id: mailbox.id,
             session,
-            user,
             mailbox,
             quota: Quota::new(Instant::now()),
             pulse: Pulse::default(),

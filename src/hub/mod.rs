@@ -19,7 +19,7 @@ mod wheel;
 
 pub use connection::{Connection, Fact, Postbox};
 pub use refusal::Refusal;
-pub use registry::{ConnectionId, Hub, Registered, Removed};
+pub use registry::{ConnectionId, Hub};
 
 use std::fmt;
 use std::sync::Arc;
@@ -61,6 +61,7 @@ pub enum Command {
     /// The session ended: tell why, close, cut.
     Evict(Arc<Eviction>),
     /// A message for people.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the administrators' calls will send them"))]
     Notice { level: Arc<str>, text: Arc<str> },
     /// The node goes away: say so at once, close with 1012 after `close_in`.
     Restart { retry_after: Duration, close_in: Duration },

@@ -8,7 +8,7 @@ use dashmap::mapref::entry::Entry;
 use super::mailbox::Mailbox;
 use super::wheel::{self, Wheel};
 use super::{Command, Connection, Eviction};
-use crate::domain::{NodeId, Presence, SessionId, UserId};
+use crate::domain::{NodeId, Presence, SessionId};
 
 /// One WebSocket of this node; never used again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -40,7 +40,6 @@ pub struct Hub {
 
 /// The connections of one session. Never empty.
 struct Tabs {
-    user: UserId,
     mailboxes: Vec<Arc<Mailbox>>,
     /// Of the last change.
     sequence: u64,
@@ -62,12 +61,11 @@ impl Hub {
     }
 
     /// Adds a connection of `session`.
-    pub fn register(self: &Arc<Self>, session: SessionId, user: &UserId) -> Registered {
+    pub fn register(&self, session: SessionId) -> Registered {
         let id = ConnectionId(self.next_id.fetch_add(1, Ordering::Relaxed));
         let mailbox = Arc::new(Mailbox::new(id));
         let presence = {
             let mut tabs = self.sessions.entry(session).or_insert_with(|| Tabs {
-                user: user.clone(),
                 // Most sessions have one connection; the default growth would reserve for four.
                 mailboxes: Vec::with_capacity(1),
                 sequence: 0,
@@ -77,7 +75,7 @@ impl Hub {
         };
         self.connections.fetch_add(1, Ordering::Relaxed);
         self.wheel.add(&mailbox);
-        Registered { connection: Connection::new(session, user.clone(), mailbox), presence }
+        Registered { connection: Connection::new(session, mailbox), presence }
     }
 
     /// Removes this connection and no other; `None` if it is gone already.
@@ -128,11 +126,6 @@ impl Hub {
         self.sessions.iter().map(|tabs| (*tabs.key(), self.presence(&tabs))).collect()
     }
 
-    /// The user of a session that has a connection here.
-    pub fn user_of(&self, session: SessionId) -> Option<UserId> {
-        self.sessions.get(&session).map(|tabs| tabs.user.clone())
-    }
-
     /// How many connections there are.
     pub fn len(&self) -> usize {
         self.connections.load(Ordering::Relaxed)
@@ -156,14 +149,14 @@ impl Hub {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{NODE, notice, session, user};
+    use super::super::testing::{NODE, notice, session};
     use super::*;
 
     #[tokio::test]
     async fn a_late_goodbye_does_not_remove_the_successor() {
         let hub = Hub::new(NODE, Duration::from_secs(30));
-        let old = hub.register(session(1), &user("user1"));
-        let new = hub.register(session(1), &user("user1"));
+        let old = hub.register(session(1));
+        let new = hub.register(session(1));
         assert_eq!((old.presence.count, new.presence.count), (1, 2));
         let left = hub.remove(session(1), old.connection.id).unwrap();
         assert_eq!(left.presence.count, 1);
@@ -177,24 +170,22 @@ mod tests {
     #[tokio::test]
     async fn presence_is_numbered_upwards_even_when_a_session_comes_back() {
         let hub = Hub::new(NODE, Duration::from_secs(30));
-        let first = hub.register(session(1), &user("user1"));
+        let first = hub.register(session(1));
         let last = hub.remove(session(1), first.connection.id).unwrap();
-        let again = hub.register(session(1), &user("user1"));
+        let again = hub.register(session(1));
         assert!(first.presence.sequence < last.presence.sequence);
         assert!(last.presence.sequence < again.presence.sequence);
         assert_eq!(hub.sessions(), [(session(1), again.presence)]);
-        assert_eq!(hub.user_of(session(1)), Some(user("user1")));
     }
 
     #[tokio::test]
     async fn a_command_for_one_session_leaves_the_others_alone() {
         let hub = Hub::new(NODE, Duration::from_secs(30));
-        let _first = hub.register(session(1), &user("user1"));
-        let _tab = hub.register(session(1), &user("user1"));
-        let _other = hub.register(session(2), &user("user2"));
+        let _first = hub.register(session(1));
+        let _tab = hub.register(session(1));
+        let _other = hub.register(session(2));
         assert_eq!(hub.send(session(1), &notice("for two")), 2);
         assert_eq!(hub.send(session(3), &notice("for nobody")), 0);
-        assert_eq!(hub.user_of(session(3)), None);
         let mut made = 0;
         hub.send_all(|| {
             made += 1;

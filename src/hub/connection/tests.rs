@@ -7,7 +7,7 @@ use tokio::io::AsyncReadExt;
 use tokio::task::JoinHandle;
 use tokio_tungstenite::tungstenite::Message as WsMessage;
 
-use super::super::testing::{ClientEnd, NODE, Told, eviction, eviction_for, notice, pipe, session, user};
+use super::super::testing::{ClientEnd, NODE, Told, eviction, eviction_for, notice, pipe, session};
 use super::super::{CLOSE_TIMEOUT, Command, Hub};
 use super::*;
 use crate::domain::Reason;
@@ -21,7 +21,7 @@ const ROOMY: usize = 64 * 1024;
 fn run(hub: &Arc<Hub>, capacity: usize) -> (ClientEnd, JoinHandle<Vec<Fact>>) {
     let (mut socket, client) = pipe(capacity);
     let hub = Arc::clone(hub);
-    let mut connection = hub.register(session(1), &user("user1")).connection;
+    let mut connection = hub.register(session(1)).connection;
     let task = tokio::spawn(async move {
         let mut facts = Vec::new();
         while facts.last() != Some(&Fact::Closed) {
@@ -304,7 +304,7 @@ async fn a_fenced_node_closes_with_the_code_it_is_given() {
 async fn an_eviction_between_registration_and_the_first_turn_is_kept() {
     let (hub, told) = (hub(), Told::default());
     let (mut socket, mut client) = pipe(ROOMY);
-    let mut connection = hub.register(session(1), &user("user1")).connection;
+    let mut connection = hub.register(session(1)).connection;
     hub.evict(session(1), &eviction(&told));
     // As the handler does: the welcome is under way when the eviction comes.
     socket::say(&mut socket, Message::text("welcome")).await.unwrap();
@@ -318,7 +318,7 @@ async fn an_eviction_between_registration_and_the_first_turn_is_kept() {
 #[tokio::test(start_paused = true)]
 async fn a_connection_dropped_half_way_lets_go_of_its_eviction() {
     let (hub, told) = (hub(), Told::default());
-    let registered = hub.register(session(1), &user("user1"));
+    let registered = hub.register(session(1));
     hub.evict(session(1), &eviction(&told));
     assert_eq!(told.delivered(), 0);
     // As when the task that runs it panics.
