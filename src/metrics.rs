@@ -48,8 +48,8 @@ fn seconds() -> Histogram {
 pub struct Metrics {
     registry: Registry,
     pub connections: Gauge,
-    /// Live sessions in the whole store, as last counted for the active-session view or the sweeper.
-    pub sessions: Gauge<i64, std::sync::atomic::AtomicI64>,
+    /// Live sessions in the whole store, as last counted for the active-session view or by the sweeper.
+    sessions: Gauge<i64, std::sync::atomic::AtomicI64>,
     logins: Family<ResultLabel, Counter>,
     ended: Family<ReasonLabel, Counter>,
     /// From the store's decision to the end of the write to the older device's socket.
@@ -160,6 +160,11 @@ impl Metrics {
             Unit::Seconds,
             self.store_silence_seconds.clone(),
         );
+    }
+
+    /// So many sessions are live in the whole store.
+    pub fn counted(&self, sessions: u64) {
+        self.sessions.set(i64::try_from(sessions).unwrap_or(i64::MAX));
     }
 
     pub fn login(&self, result: &'static str) {

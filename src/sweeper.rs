@@ -1,7 +1,8 @@
 //! Ends what nobody touches: sessions past their deadline.
 //!
 //! Owns the rounds over the partitions. The store does the work in bounded batches under a lease a partition,
-//! so several nodes may sweep at once; the lease only saves work. Cost grows with what is due.
+//! so several nodes may sweep at once; the lease only saves work. Cost grows with what is due. After each round
+//! what is left is counted for the metrics, which else nobody might do.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,8 +29,9 @@ pub struct Sweeper {
 impl Sweeper {
     /// Sweeps all partitions once each interval, jittered by a tenth so that nodes drift apart.
     pub async fn run(self, shutdown: CancellationToken) {
+        // The first soon after the start: sessions may have ended while no node ran.
+        let mut pause = self.chance.up_to(self.interval / 10);
         loop {
-            let pause = self.interval.mul_f64(0.9) + self.chance.up_to(self.interval / 5);
             if shutdown.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
                 return;
             }
@@ -40,13 +42,14 @@ impl Sweeper {
                     Err(error) => tracing::debug!(%error, "the sweep goes on in the next round"),
                 }
             }
+            pause = self.interval.mul_f64(0.9) + self.chance.up_to(self.interval / 5);
         }
     }
 
     /// One round; answers how many sessions it ended.
     ///
     /// # Errors
-    /// The store's, at the first partition that could not be swept.
+    /// The store's, at the first partition that could not be swept, or counted.
     pub async fn round(&self) -> Result<u64, StoreError> {
         let start = Instant::now();
         let mut ended = 0;
@@ -60,6 +63,8 @@ impl Sweeper {
                 }
             }
         }
+        let counting = self.store.census(0, 0);
+        self.metrics.counted(self.metrics.store_call("census", counting).await?.count);
         self.metrics.sweeps.inc();
         self.metrics.swept.inc_by(ended);
         tracing::debug!(ended, took_ms = start.elapsed().as_millis(), "swept");

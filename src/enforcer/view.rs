@@ -30,7 +30,7 @@ impl Enforcer {
         let began = Instant::now();
         let counting = self.store.census(NEWEST, self.ghost_after_ms());
         let census = Arc::new(self.metrics.store_call("census", counting).await?);
-        self.metrics.sessions.set(i64::try_from(census.count).unwrap_or(i64::MAX));
+        self.metrics.counted(census.count);
         *view = Some((began, Arc::clone(&census)));
         Ok(census)
     }

@@ -5,14 +5,17 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
+use crate::observed::{metrics, total};
 use crate::support::rig::{sign_in, sign_in_with, whoami};
-use crate::support::{Client, Engine, Rig, Socket, eventually};
+use crate::support::{Client, Engine, Node, Rig, Socket, eventually};
 
 crate::on_both_stores!(
     an_unused_session_ends_though_its_socket_is_open,
     activity_keeps_a_session_and_heartbeats_do_not,
     a_session_ends_at_its_absolute_end_whatever_it_does,
     logging_out_over_the_socket_ends_every_tab,
+    the_sweeper_puts_out_whom_nothing_else_finds,
+    a_node_that_starts_sweeps_what_ended_while_none_ran,
 );
 
 async fn an_unused_session_ends_though_its_socket_is_open(engine: Engine) {
@@ -72,16 +75,43 @@ async fn logging_out_over_the_socket_ends_every_tab(engine: Engine) {
     }
 }
 
-#[tokio::test]
-async fn a_node_that_starts_sweeps_what_ended_while_none_ran() {
-    let rig = Rig::redis().await;
-    let mut node = rig.node().await;
-    let login = sign_in_with(&node, "anna", json!({"ttl_s": 1})).await;
-    node.kill().await;
-    let node = rig.node().await;
-    eventually("it is over", async || {
-        let answer = whoami(&node, &login.token).await;
-        (answer.status == 401).then(|| assert_eq!(answer.expect(401)["reason"], "expired"))
+/// Nobody asks for these sessions, no message of another node comes, and no renewal in time: what ends them, and
+/// counts those that are left, is the sweeper.
+const ONLY_THE_SWEEPER: [(&str, &str); 2] = [("renew_interval", "10m"), ("ghost_after", "2h")];
+
+/// What an operator reads of `sessions`: those that are live, as last counted.
+async fn until_counted(node: &Node, live: f64) {
+    eventually("the sessions that are left are counted", async || {
+        let samples = metrics(node).await;
+        (samples.get("hotseat_sessions") == Some(&live)).then_some(())
     })
     .await;
+}
+
+async fn the_sweeper_puts_out_whom_nothing_else_finds(engine: Engine) {
+    let rig = Rig::new(engine).await;
+    let node = rig.node_with(&ONLY_THE_SWEEPER).await;
+    sign_in(&node, "berta").await;
+    let login = sign_in_with(&node, "anna", json!({"ttl_s": 1})).await;
+    let mut socket = Socket::live(&node, &login.token).await;
+    let told = socket.expect_out("expired", 4410).await;
+    assert_eq!(told["at"], login.body["session"]["expires_at"]);
+    until_counted(&node, 1.0).await;
+    let samples = metrics(&node).await;
+    assert_eq!(total(&samples, "hotseat_found_by_renewal_total", &[]), 0.0, "{samples:#?}");
+}
+
+async fn a_node_that_starts_sweeps_what_ended_while_none_ran(engine: Engine) {
+    let rig = Rig::new(engine).await;
+    let mut node = rig.node_with(&ONLY_THE_SWEEPER).await;
+    sign_in(&node, "berta").await;
+    let login = sign_in_with(&node, "anna", json!({"ttl_s": 1})).await;
+    node.kill().await;
+    let node = node.start_again().await;
+    until_counted(&node, 1.0).await;
+    let problem = whoami(&node, &login.token).await.expect_problem(401, "session-ended");
+    assert_eq!(
+        (&problem["reason"], &problem["at"]),
+        (&json!("expired"), &login.body["session"]["expires_at"])
+    );
 }

@@ -40,7 +40,7 @@ fn samples(text: &str) -> BTreeMap<String, f64> {
     samples
 }
 
-async fn metrics(node: &Node) -> BTreeMap<String, f64> {
+pub(crate) async fn metrics(node: &Node) -> BTreeMap<String, f64> {
     let answer = Client::stranger(node).get("/metrics").await;
     answer.expect_text(200);
     let kind = answer.header("content-type").expect("a type").to_owned();
@@ -49,7 +49,7 @@ async fn metrics(node: &Node) -> BTreeMap<String, f64> {
 }
 
 /// The sum over all labels of the samples whose name has this start and these parts.
-fn total(samples: &BTreeMap<String, f64>, start: &str, parts: &[&str]) -> f64 {
+pub(crate) fn total(samples: &BTreeMap<String, f64>, start: &str, parts: &[&str]) -> f64 {
     let fits = |name: &&String| name.starts_with(start) && parts.iter().all(|part| name.contains(part));
     samples.keys().filter(fits).map(|name| samples[name]).sum()
 }

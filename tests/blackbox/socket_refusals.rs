@@ -1,9 +1,12 @@
 //! Bad input over WebSocket: each a named refusal or a close code, the session unharmed, nobody else touched.
 
 use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::support::client::Client;
+use crate::support::patience::soon;
 use crate::support::rig::{sign_in, whoami};
 use crate::support::socket::with_header;
 use crate::support::{Engine, Heard, Login, Node, Rig, Socket};
@@ -240,4 +243,46 @@ async fn a_plain_request_to_the_socket_is_told_to_upgrade() {
     let node = rig.node().await;
     let answer = Client::stranger(&node).get("/ws").await;
     assert!(matches!(answer.status, 400 | 426), "{} {}", answer.status, answer.text);
+}
+
+/// What a server says first to these bytes; empty where it hangs up without a word.
+async fn answer_to(node: &Node, head: &str) -> String {
+    let mut stream = TcpStream::connect(node.address).await.expect("a connection");
+    stream.write_all(head.as_bytes()).await.expect("sent");
+    let mut start = [0; "HTTP/1.1 101".len()];
+    match soon("an answer or an end", stream.read_exact(&mut start)).await {
+        Ok(_) => String::from_utf8_lossy(&start).into_owned(),
+        Err(_) => String::new(),
+    }
+}
+
+/// A handshake that is not whole is refused, one that is not finished is cut off, and nobody else waits for it.
+#[tokio::test]
+async fn half_a_handshake_is_refused_or_cut_off() {
+    let rig = Rig::new(Engine::Embedded).await;
+    let node = rig.node_with(&[("header_timeout", "300ms")]).await;
+    let login = sign_in(&node, "anna").await;
+    let mut bystander = Socket::live(&node, &login.token).await;
+    let lines = [
+        "connection: upgrade\r\n",
+        "upgrade: websocket\r\n",
+        "sec-websocket-version: 13\r\n",
+        "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n",
+    ];
+    let start = format!("GET /ws HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\n", login.token);
+    let without = |missing: usize| -> String {
+        let kept = lines.iter().enumerate().filter(|(at, _)| *at != missing).map(|(_, line)| *line);
+        format!("{start}{}\r\n", kept.collect::<String>())
+    };
+    let whole = without(lines.len());
+    assert_eq!(answer_to(&node, &whole).await, "HTTP/1.1 101");
+    for (missing, line) in lines.iter().enumerate() {
+        let answer = answer_to(&node, &without(missing)).await;
+        assert!(answer.starts_with("HTTP/1.1 4"), "without {line}: {answer}");
+    }
+    for length in [3, start.len(), whole.len() - 2] {
+        let answer = answer_to(&node, &whole[..length]).await;
+        assert!(answer.is_empty() || answer == "HTTP/1.1 408", "after {length} bytes: {answer}");
+    }
+    bystander.assert_served().await;
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::support::rig::{sign_in, sign_in_with, whoami};
-use crate::support::{Client, Engine, Rig, Socket, within};
+use crate::support::{Client, Engine, Heard, Rig, Socket, within};
 
 crate::on_both_stores!(
     a_newer_login_puts_the_older_device_out_and_says_by_whom,
@@ -107,6 +107,40 @@ async fn ending_on_one_node_reaches_a_device_on_another() {
     let mut left = Socket::live(&there, &login.token).await;
     Client::bearer(&here, &login.token).post("/api/auth/logout", &json!({})).await.expect(204);
     left.expect_out("logout", 4440).await;
+}
+
+/// However a connection and the login that takes its seat cross, nothing falls between: the channel is subscribed
+/// before the session is checked again. No renewal comes to the rescue.
+#[tokio::test]
+async fn a_device_that_connects_while_its_seat_is_taken_is_out() {
+    let rig = Rig::redis().await;
+    let keys = [("renew_interval", "10m"), ("ghost_after", "2h")];
+    let (here, there) = tokio::join!(rig.node_with(&keys), rig.node_with(&keys));
+    let mut welcomed = 0;
+    for turn in 0..60 {
+        let user = format!("user-{turn}");
+        let old = sign_in(&there, &user).await;
+        let taking = async {
+            // Another moment of the handshake each time.
+            tokio::time::sleep(Duration::from_micros(250) * (turn % 20)).await;
+            sign_in(&here, &user).await
+        };
+        let (mut socket, new) = tokio::join!(Socket::with_token(&there, &old.token), taking);
+        let told = match socket.next().await {
+            Heard::Message(message) if message["type"] == "welcome" => {
+                welcomed += 1;
+                socket.expect("force_logout").await
+            }
+            Heard::Message(message) => message,
+            other => panic!("turn {turn}: {other:?}"),
+        };
+        assert_eq!((&told["reason"], &told["by"]["session_id"]), (&json!("takeover"), &json!(new.id)));
+        socket.expect_closed(4409).await;
+    }
+    assert!(
+        (1..60).contains(&welcomed),
+        "they crossed in one way only: {welcomed} of 60 were welcomed first"
+    );
 }
 
 /// The hundredth takeover is as good as the first: nothing is left behind by those before.

@@ -4,7 +4,7 @@ use redis::aio::MultiplexedConnection;
 
 use super::redis_server::RedisServer;
 use super::{connect, login, seated, user};
-use crate::domain::{NodeId, Partition, Presence, Reason, Tombstone};
+use crate::domain::{NodeId, Partition, Presence, Reason, SeatLimits, Tombstone};
 use crate::store::redis::script::{Call, Script};
 use crate::store::{Login, Store as _, StoreError, Target};
 
@@ -43,8 +43,37 @@ async fn every_key_expires_by_itself_but_a_disabled_users_mark() {
             );
         }
     }
-    let ended: i64 = redis::cmd("PTTL").arg(store.keys.data(request.id)).query_async(&mut raw).await.unwrap();
-    assert!((1..=60_000).contains(&ended), "data of an ended session: {ended}");
+    let mut left = async |key: Vec<u8>| -> u64 {
+        let left: i64 = redis::cmd("PTTL").arg(key).query_async(&mut raw).await.unwrap();
+        left.cast_unsigned()
+    };
+    // Everything above took less than a minute.
+    let about = |wanted: u64| wanted - 60_000..=wanted;
+    assert!(about(Tombstone::KEPT_MS).contains(&left(store.keys.session(request.id)).await));
+    let live = request.idle_ttl_ms + Tombstone::KEPT_MS;
+    assert!(about(live).contains(&left(store.keys.session(other.id)).await));
+    assert!((1..=60_000).contains(&left(store.keys.data(request.id)).await), "data of an ended session");
+}
+
+/// However many it ends and tells of, and whatever it looks at: the script is sent once.
+#[tokio::test]
+async fn a_login_is_one_command() {
+    let server = RedisServer::start().await;
+    let (store, _notices) = connect(&server.url());
+    let user1 = user("user1");
+    let sent = async || -> u64 {
+        let stats = server.command("INFO commandstats").await;
+        let calls = stats.lines().filter_map(|line| line.strip_prefix("cmdstat_evalsha:calls="));
+        calls.filter_map(|rest| rest.split(',').next()?.parse::<u64>().ok()).sum()
+    };
+    // The first of these teaches Redis the script.
+    for _ in 0..3 {
+        let limits = SeatLimits { of_class: None, in_all: Some(3) };
+        store.login(&Login { limits, ..login(&user1) }).await.unwrap();
+    }
+    let before = sent().await;
+    let (_, replaced) = seated(store.login(&login(&user1)).await.unwrap());
+    assert_eq!((replaced.len(), sent().await - before), (3, 1));
 }
 
 #[tokio::test]
