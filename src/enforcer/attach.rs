@@ -70,7 +70,7 @@ impl Enforcer {
         let uncounting = self.store.detach(session, removed.presence);
         match self.metrics.store_call("detach", uncounting).await {
             // A newer goodbye of the same session may stand there by now.
-            Ok(()) => drop(self.departed.remove_if(&session, |_, left| *left == removed.presence)),
+            Ok(()) => self.departed.remove_if(session, |left| *left == removed.presence),
             Err(error) => tracing::debug!(%session, %error, "the goodbye is repeated by the next renewal"),
         }
     }

@@ -7,6 +7,7 @@
 
 mod attach;
 mod by;
+mod by_partition;
 mod cache;
 mod check;
 mod clock;
@@ -26,6 +27,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use dashmap::DashMap;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::chance::Chance;
@@ -41,6 +43,7 @@ pub use attach::Attached;
 pub use check::Checked;
 pub use login::{LoginAnswer, NewSession, Takeover};
 
+use by_partition::ByPartition;
 use cache::CheckCache;
 use clock::StoreClock;
 use confirmations::Confirmations;
@@ -71,13 +74,15 @@ pub struct Enforcer {
     cache: Option<CheckCache>,
     view: ActiveView,
     /// Sessions used since the last renewal.
-    touched: DashMap<SessionId, Instant>,
+    touched: ByPartition<Instant>,
     /// Goodbyes that the store has not heard; the renewal repeats them.
-    departed: DashMap<SessionId, Presence>,
+    departed: ByPartition<Presence>,
     /// The highest generation seen.
     generation: AtomicU64,
     /// Messages arrive. While they do not, what this node ends is put out here directly.
     channel_whole: AtomicBool,
+    /// Messages arrive again after a gap: every session is to be checked.
+    regained: Notify,
     draining: AtomicBool,
     fenced: AtomicBool,
     silence: Silence,
@@ -110,10 +115,11 @@ impl Enforcer {
             holds: DashMap::new(),
             confirmations: Confirmations::default(),
             view: ActiveView::default(),
-            touched: DashMap::new(),
-            departed: DashMap::new(),
+            touched: ByPartition::default(),
+            departed: ByPartition::default(),
             generation: AtomicU64::new(0),
             channel_whole: AtomicBool::new(true),
+            regained: Notify::new(),
             draining: AtomicBool::new(false),
             fenced: AtomicBool::new(false),
             silence: Silence::default(),
@@ -267,7 +273,7 @@ impl Enforcer {
 
     /// Drops what this node remembers of an ended session.
     fn forget(&self, id: SessionId) {
-        self.touched.remove(&id);
+        self.touched.remove_if(id, |_| true);
         if let Some(cache) = &self.cache {
             cache.ended(id);
         }

@@ -68,8 +68,7 @@ impl Enforcer {
         self.metrics.pubsub_connected.set(i64::from(connected));
         if connected {
             tracing::info!("messages arrive again; checking every session of this node");
-            let enforcer = Arc::clone(self);
-            tokio::spawn(async move { enforcer.reconcile().await });
+            self.regained.notify_one();
         } else {
             self.metrics.pubsub_gaps.inc();
             tracing::warn!("messages may be lost until the store's channel is back");

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{Enforcer, millis};
-use crate::domain::{Partition, SessionId};
+use crate::domain::{Partition, Presence, SessionId};
 use crate::hub::Command;
 use crate::protocol::CloseCode;
 use crate::store::Renewal;
@@ -24,7 +24,7 @@ const CONCURRENT: usize = 8;
 /// Over how long the check of all sessions after a gap is spread.
 const RECONCILE_OVER: Duration = Duration::from_secs(1);
 
-type Batches = BTreeMap<Partition, Vec<Renewal>>;
+type Batches = Vec<(Partition, Vec<Renewal>)>;
 
 impl Enforcer {
     /// Renews until `shutdown`: every partition once each interval, each in its own slot, so that a lost
@@ -50,8 +50,17 @@ impl Enforcer {
         }
     }
 
-    /// Checks every session of this node now: after a gap, when messages may have been lost.
-    pub(super) async fn reconcile(&self) {
+    /// Checks every session after each gap, until `shutdown`. Gaps that end while it is at it are one more round.
+    pub async fn run_reconciliation(self: Arc<Self>, shutdown: CancellationToken) {
+        while shutdown.run_until_cancelled(self.regained.notified()).await.is_some() {
+            if shutdown.run_until_cancelled(self.reconcile()).await.is_none() {
+                return;
+            }
+        }
+    }
+
+    /// Checks every session of this node now: messages may have been lost.
+    async fn reconcile(&self) {
         let start = Instant::now();
         let slots = slots_of(RECONCILE_OVER);
         // A shift of a random slot, so that the nodes of a cluster do not walk in step.
@@ -74,25 +83,32 @@ impl Enforcer {
 
     /// What there is to renew in the partitions that `wanted` takes.
     fn collect(&self, wanted: impl Fn(Partition) -> bool) -> Batches {
+        let mut connected: HashMap<Partition, Vec<(SessionId, Presence)>> = HashMap::new();
+        for (id, presence) in self.hub.sessions() {
+            if wanted(id.partition()) {
+                self.departed.remove_if(id, |left| left.sequence <= presence.sequence);
+                connected.entry(id.partition()).or_default().push((id, presence));
+            }
+        }
         let mut batches = Batches::new();
-        let mut add = |id: SessionId, presence| {
-            let seen = self.touched.remove(&id).map(|(_, at)| millis(at.elapsed()));
-            let renewal = Renewal { id, seen_ago_ms: seen, presence };
-            batches.entry(id.partition()).or_default().push(renewal);
-        };
-        let mut connected = self.hub.sessions();
-        connected.retain(|(id, _)| wanted(id.partition()));
-        for (id, presence) in &connected {
-            self.departed.remove_if(id, |_, left| left.sequence <= presence.sequence);
-            add(*id, Some(*presence));
-        }
-        let departed: Vec<_> = self.departed.iter().map(|entry| (*entry.key(), *entry.value())).collect();
-        for (id, presence) in departed.into_iter().filter(|(id, _)| wanted(id.partition())) {
-            add(id, Some(presence));
-        }
-        let touched: Vec<_> = self.touched.iter().map(|entry| *entry.key()).collect();
-        for id in touched.into_iter().filter(|id| wanted(id.partition())) {
-            add(id, None);
+        for partition in Partition::all().filter(|partition| wanted(*partition)) {
+            let mut used = self.touched.take(partition);
+            let mut seen_ago_ms = |id| used.remove(&id).map(|at: Instant| millis(at.elapsed()));
+            let here = connected.remove(&partition).unwrap_or_default();
+            let held = here.into_iter().chain(self.departed.copy(partition)).map(|(id, presence)| Renewal {
+                id,
+                seen_ago_ms: seen_ago_ms(id),
+                presence: Some(presence),
+            });
+            let mut batch: Vec<Renewal> = held.collect();
+            batch.extend(used.into_iter().map(|(id, at)| Renewal {
+                id,
+                seen_ago_ms: Some(millis(at.elapsed())),
+                presence: None,
+            }));
+            if !batch.is_empty() {
+                batches.push((partition, batch));
+            }
         }
         batches
     }
@@ -114,7 +130,7 @@ impl Enforcer {
                 self.metrics.renewal("ok");
                 for renewal in batch {
                     if let Some(presence) = renewal.presence {
-                        self.departed.remove_if(&renewal.id, |_, left| *left == presence);
+                        self.departed.remove_if(renewal.id, |left| *left == presence);
                     }
                 }
                 for record in renewed.ended {
@@ -141,7 +157,7 @@ impl Enforcer {
         for renewal in batch {
             let Some(ago) = renewal.seen_ago_ms else { continue };
             if let Some(at) = Instant::now().checked_sub(Duration::from_millis(ago)) {
-                self.touched.entry(renewal.id).or_insert(at);
+                self.touched.insert_if_absent(renewal.id, at);
             }
         }
     }

@@ -1,0 +1,90 @@
+use std::collections::HashMap;
+use std::mem;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::domain::{Partition, SessionId};
+
+/// Something by session, cut by partition, so that a renewal's slot looks at its own partitions only.
+pub(super) struct ByPartition<T> {
+    parts: Box<[Mutex<HashMap<SessionId, T>>]>,
+    len: AtomicUsize,
+}
+
+impl<T> Default for ByPartition<T> {
+    fn default() -> Self {
+        Self { parts: Partition::all().map(|_| Mutex::default()).collect(), len: AtomicUsize::new(0) }
+    }
+}
+
+impl<T> ByPartition<T> {
+    /// How many sessions there are; while others change it, about.
+    pub fn len(&self) -> usize {
+        self.len.load(Ordering::Relaxed)
+    }
+
+    pub fn insert(&self, id: SessionId, value: T) {
+        if self.part(id.partition()).insert(id, value).is_none() {
+            self.len.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Inserts only where there is nothing.
+    pub fn insert_if_absent(&self, id: SessionId, value: T) {
+        self.part(id.partition()).entry(id).or_insert_with(|| {
+            self.len.fetch_add(1, Ordering::Relaxed);
+            value
+        });
+    }
+
+    /// Removes a session's value if it is `unwanted`.
+    pub fn remove_if(&self, id: SessionId, unwanted: impl FnOnce(&T) -> bool) {
+        let mut part = self.part(id.partition());
+        if part.get(&id).is_some_and(unwanted) {
+            part.remove(&id);
+            self.len.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Takes all that a partition has.
+    pub fn take(&self, partition: Partition) -> HashMap<SessionId, T> {
+        let taken = mem::take(&mut *self.part(partition));
+        self.len.fetch_sub(taken.len(), Ordering::Relaxed);
+        taken
+    }
+
+    /// A copy of what a partition has.
+    pub fn copy(&self, partition: Partition) -> Vec<(SessionId, T)>
+    where
+        T: Copy,
+    {
+        self.part(partition).iter().map(|(id, value)| (*id, *value)).collect()
+    }
+
+    fn part(&self, partition: Partition) -> MutexGuard<'_, HashMap<SessionId, T>> {
+        self.parts[usize::from(partition.index())].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Timestamp, UserId};
+
+    #[test]
+    fn what_is_taken_or_unwanted_is_gone_and_counted_off() {
+        let partition = Partition::of(&UserId::parse("user", "ada").unwrap());
+        let id = |number: u8| SessionId::new(partition, Timestamp::from_millis(1), [number; 8]);
+        let things = ByPartition::default();
+        things.insert(id(1), 1);
+        things.insert(id(1), 2);
+        things.insert_if_absent(id(1), 3);
+        things.insert_if_absent(id(2), 4);
+        assert_eq!(things.len(), 2);
+        things.remove_if(id(2), |value| *value == 5);
+        things.remove_if(id(2), |value| *value == 4);
+        assert_eq!(things.copy(partition), [(id(1), 2)]);
+        assert_eq!(things.take(partition), HashMap::from([(id(1), 2)]));
+        assert_eq!((things.len(), things.take(partition).len()), (0, 0));
+    }
+}
