@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{Enforcer, millis};
-use crate::domain::{Partition, SessionId};
+use crate::domain::{Partition, Presence, SessionId};
 use crate::hub::Command;
 use crate::protocol::CloseCode;
 use crate::store::Renewal;
@@ -72,13 +72,24 @@ impl Enforcer {
         self.renew(self.collect(|_| true)).await;
     }
 
-    /// What there is to renew in the partitions that `wanted` takes.
-    fn collect(&self, wanted: impl Fn(Partition) -> bool) -> Batches {
-        let mut batches = Batches::new();
-        let mut add = |id: SessionId, presence| {
-            let seen = self.touched.remove(&id).map(|(_, at)| millis(at.elapsed()));
-            let renewal = Renewal { id, seen_ago_ms: seen, presence };
-            batches.entry(id.partition()).or_default().push(renewal);
+    /// Writes the use of one session, if a renewal has not taken it along by now.
+    pub(super) async fn renew_use(&self, id: SessionId) {
+        let Some((_, at)) = self.touched.remove(&id) else { return };
+        let used = Renewal { id, seen_ago_ms: Some(millis(at.elapsed())), presence: None };
+        self.renew_batch(id.partition(), &[used]).await;
+    }
+
+    /// What there is to renew in the partitions that `wanted` takes. Each session once, although one may leave or
+    /// be used while this looks around: of two entries in one store call the second would undo the first.
+    pub(super) fn collect(&self, wanted: impl Fn(Partition) -> bool) -> Batches {
+        let mut found = BTreeMap::new();
+        let mut add = |id: SessionId, presence: Option<Presence>| {
+            let renewal = found.entry(id).or_insert(Renewal { id, seen_ago_ms: None, presence: None });
+            if let Some((_, at)) = self.touched.remove(&id) {
+                renewal.seen_ago_ms = Some(millis(at.elapsed()));
+            }
+            let words = [renewal.presence, presence].into_iter().flatten();
+            renewal.presence = words.max_by_key(|held| held.sequence);
         };
         let mut connected = self.hub.sessions();
         connected.retain(|(id, _)| wanted(id.partition()));
@@ -93,6 +104,10 @@ impl Enforcer {
         let touched: Vec<_> = self.touched.iter().map(|entry| *entry.key()).collect();
         for id in touched.into_iter().filter(|id| wanted(id.partition())) {
             add(id, None);
+        }
+        let mut batches = Batches::new();
+        for renewal in found.into_values() {
+            batches.entry(renewal.id.partition()).or_default().push(renewal);
         }
         batches
     }
@@ -114,7 +129,7 @@ impl Enforcer {
                 self.metrics.renewal("ok");
                 for renewal in batch {
                     if let Some(presence) = renewal.presence {
-                        self.departed.remove_if(&renewal.id, |_, left| *left == presence);
+                        self.departed.remove_if(&renewal.id, |_, left| left.sequence <= presence.sequence);
                     }
                 }
                 for record in renewed.ended {
