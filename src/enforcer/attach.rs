@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use super::{Checked, Enforcer};
-use crate::domain::{Record, SessionId, Token, Tombstone};
+use crate::domain::{Presence, Record, SessionId, Token, Tombstone};
 use crate::hub::{Connection, ConnectionId};
 use crate::store::{Attach, StoreError};
 
@@ -65,7 +65,7 @@ impl Enforcer {
     pub async fn detach(&self, session: SessionId, connection: ConnectionId) {
         let Some(removed) = self.hub.remove(session, connection) else { return };
         self.metrics.connections.dec();
-        self.departed.insert(session, removed.presence);
+        self.note_departure(session, removed.presence);
         self.holds.remove(&connection);
         let uncounting = self.store.detach(session, removed.presence);
         match self.metrics.store_call("detach", uncounting).await {
@@ -73,6 +73,11 @@ impl Enforcer {
             Ok(()) => self.departed.remove_if(session, |left| *left == removed.presence),
             Err(error) => tracing::debug!(%session, %error, "the goodbye is repeated by the next renewal"),
         }
+    }
+
+    /// Keeps a goodbye until the store has heard it. Of two that cross, the later one says how things are.
+    pub(super) fn note_departure(&self, session: SessionId, left: Presence) {
+        self.departed.insert(session, left, |noted| noted.sequence < left.sequence);
     }
 }
 

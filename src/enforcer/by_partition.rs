@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::mem;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -23,18 +24,26 @@ impl<T> ByPartition<T> {
         self.len.load(Ordering::Relaxed)
     }
 
-    pub fn insert(&self, id: SessionId, value: T) {
-        if self.part(id.partition()).insert(id, value).is_none() {
-            self.len.fetch_add(1, Ordering::Relaxed);
+    /// Sets a session's value, unless there is one that it does not `replace`.
+    pub fn insert(&self, id: SessionId, value: T, replace: impl FnOnce(&T) -> bool) {
+        match self.part(id.partition()).entry(id) {
+            Entry::Occupied(mut old) => {
+                if replace(old.get()) {
+                    old.insert(value);
+                }
+            }
+            Entry::Vacant(place) => {
+                place.insert(value);
+                self.len.fetch_add(1, Ordering::Relaxed);
+            }
         }
     }
 
-    /// Inserts only where there is nothing.
-    pub fn insert_if_absent(&self, id: SessionId, value: T) {
-        self.part(id.partition()).entry(id).or_insert_with(|| {
-            self.len.fetch_add(1, Ordering::Relaxed);
-            value
-        });
+    /// Removes and answers a session's value.
+    pub fn remove(&self, id: SessionId) -> Option<T> {
+        let removed = self.part(id.partition()).remove(&id)?;
+        self.len.fetch_sub(1, Ordering::Relaxed);
+        Some(removed)
     }
 
     /// Removes a session's value if it is `unwanted`.
@@ -76,14 +85,15 @@ mod tests {
         let partition = Partition::of(&UserId::parse("user", "ada").unwrap());
         let id = |number: u8| SessionId::new(partition, Timestamp::from_millis(1), [number; 8]);
         let things = ByPartition::default();
-        things.insert(id(1), 1);
-        things.insert(id(1), 2);
-        things.insert_if_absent(id(1), 3);
-        things.insert_if_absent(id(2), 4);
+        things.insert(id(1), 1, |_| true);
+        things.insert(id(1), 2, |old| *old == 1);
+        things.insert(id(1), 3, |_| false);
+        things.insert(id(2), 4, |_| false);
         assert_eq!(things.len(), 2);
         things.remove_if(id(2), |value| *value == 5);
         things.remove_if(id(2), |value| *value == 4);
         assert_eq!(things.copy(partition), [(id(1), 2)]);
+        assert_eq!((things.remove(id(2)), things.len()), (None, 1));
         assert_eq!(things.take(partition), HashMap::from([(id(1), 2)]));
         assert_eq!((things.len(), things.take(partition).len()), (0, 0));
     }

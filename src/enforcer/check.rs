@@ -1,7 +1,7 @@
 use tokio::time::Instant;
 
-use super::Enforcer;
-use crate::domain::{Record, Token, Tombstone};
+use super::{Enforcer, millis};
+use crate::domain::{Record, Session, Token, Tombstone};
 use crate::store::StoreError;
 
 /// What a token is worth.
@@ -37,18 +37,29 @@ impl Enforcer {
         let cache = self.cache.as_ref().filter(|_| !with_data);
         let remembered = cache.and_then(|cache| cache.get(id, self.clock.now()));
         if let Some(record) = remembered.filter(|record| record.session.token_hash == token.hash()) {
-            self.touch(id);
+            self.note_use(&record.session).await;
             return Ok(Checked::Live(record));
         }
         let ticket = cache.map(|cache| (cache, cache.begin(), Instant::now()));
         let found = self.metrics.store_call("get", self.store.get(id, with_data)).await?;
         let checked = Checked::judge(token, found);
         if let Checked::Live(record) = &checked {
-            self.touch(id);
+            self.note_use(&record.session).await;
             if let Some((cache, ticket, read_at)) = ticket {
                 cache.put(&ticket, read_at, record);
             }
         }
         Ok(checked)
+    }
+
+    /// A session was used. The next renewal writes it, or, where that could come after the session's idle end,
+    /// this does: who uses a session in time must not find it idle.
+    async fn note_use(&self, session: &Session) {
+        self.touch(session.id);
+        let next_renewal = 2 * millis(self.config.renew_every(self.seats.ghost_after));
+        let idle_end = session.seen_at.plus_millis(session.idle_ttl_ms);
+        if idle_end <= self.clock.now().plus_millis(next_renewal) && idle_end < session.absolute_at {
+            self.renew_use(session.id).await;
+        }
     }
 }

@@ -202,7 +202,7 @@ impl Enforcer {
     /// A person did something, or the session was used: written with the next renewal.
     pub fn touch(&self, id: SessionId) {
         if self.touched.len() < MAX_TOUCHED {
-            self.touched.insert(id, Instant::now());
+            self.touched.insert(id, Instant::now(), |_| true);
         }
     }
 
@@ -273,7 +273,7 @@ impl Enforcer {
 
     /// Drops what this node remembers of an ended session.
     fn forget(&self, id: SessionId) {
-        self.touched.remove_if(id, |_| true);
+        self.touched.remove(id);
         if let Some(cache) = &self.cache {
             cache.ended(id);
         }

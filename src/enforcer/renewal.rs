@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,7 +24,33 @@ const CONCURRENT: usize = 8;
 /// Over how long the check of all sessions after a gap is spread.
 const RECONCILE_OVER: Duration = Duration::from_secs(1);
 
-type Batches = Vec<(Partition, Vec<Renewal>)>;
+type Batches = BTreeMap<Partition, Vec<Renewal>>;
+
+/// What a look around has found, each session once.
+#[derive(Default)]
+struct Found(HashMap<SessionId, Renewal>);
+
+impl Found {
+    fn renewal(&mut self, id: SessionId) -> &mut Renewal {
+        self.0.entry(id).or_insert(Renewal { id, seen_ago_ms: None, presence: None })
+    }
+
+    /// Of two words about a session's connections the later one counts.
+    fn held(&mut self, id: SessionId, presence: Presence) {
+        let known = &mut self.renewal(id).presence;
+        if known.is_none_or(|known| known.sequence < presence.sequence) {
+            *known = Some(presence);
+        }
+    }
+
+    fn into_batches(self) -> Batches {
+        let mut batches = Batches::new();
+        for renewal in self.0.into_values() {
+            batches.entry(renewal.id.partition()).or_default().push(renewal);
+        }
+        batches
+    }
+}
 
 impl Enforcer {
     /// Renews until `shutdown`: every partition once each interval, each in its own slot, so that a lost
@@ -81,36 +107,32 @@ impl Enforcer {
         self.renew(self.collect(|_| true)).await;
     }
 
-    /// What there is to renew in the partitions that `wanted` takes.
-    fn collect(&self, wanted: impl Fn(Partition) -> bool) -> Batches {
-        let mut connected: HashMap<Partition, Vec<(SessionId, Presence)>> = HashMap::new();
+    /// Writes the use of one session, if a renewal has not taken it along by now.
+    pub(super) async fn renew_use(&self, id: SessionId) {
+        let Some(at) = self.touched.remove(id) else { return };
+        let used = Renewal { id, seen_ago_ms: Some(millis(at.elapsed())), presence: None };
+        self.renew_batch(id.partition(), &[used]).await;
+    }
+
+    /// What there is to renew in the partitions that `wanted` takes. Each session once, although one may leave or
+    /// be used while this looks around: of two entries in one store call the second would undo the first.
+    pub(super) fn collect(&self, wanted: impl Fn(Partition) -> bool) -> Batches {
+        let mut found = Found::default();
         for (id, presence) in self.hub.sessions() {
             if wanted(id.partition()) {
                 self.departed.remove_if(id, |left| left.sequence <= presence.sequence);
-                connected.entry(id.partition()).or_default().push((id, presence));
+                found.held(id, presence);
             }
         }
-        let mut batches = Batches::new();
         for partition in Partition::all().filter(|partition| wanted(*partition)) {
-            let mut used = self.touched.take(partition);
-            let mut seen_ago_ms = |id| used.remove(&id).map(|at: Instant| millis(at.elapsed()));
-            let here = connected.remove(&partition).unwrap_or_default();
-            let held = here.into_iter().chain(self.departed.copy(partition)).map(|(id, presence)| Renewal {
-                id,
-                seen_ago_ms: seen_ago_ms(id),
-                presence: Some(presence),
-            });
-            let mut batch: Vec<Renewal> = held.collect();
-            batch.extend(used.into_iter().map(|(id, at)| Renewal {
-                id,
-                seen_ago_ms: Some(millis(at.elapsed())),
-                presence: None,
-            }));
-            if !batch.is_empty() {
-                batches.push((partition, batch));
+            for (id, presence) in self.departed.copy(partition) {
+                found.held(id, presence);
+            }
+            for (id, at) in self.touched.take(partition) {
+                found.renewal(id).seen_ago_ms = Some(millis(at.elapsed()));
             }
         }
-        batches
+        found.into_batches()
     }
 
     async fn renew(&self, batches: Batches) {
@@ -130,7 +152,7 @@ impl Enforcer {
                 self.metrics.renewal("ok");
                 for renewal in batch {
                     if let Some(presence) = renewal.presence {
-                        self.departed.remove_if(renewal.id, |left| *left == presence);
+                        self.departed.remove_if(renewal.id, |left| left.sequence <= presence.sequence);
                     }
                 }
                 for record in renewed.ended {
@@ -157,7 +179,7 @@ impl Enforcer {
         for renewal in batch {
             let Some(ago) = renewal.seen_ago_ms else { continue };
             if let Some(at) = Instant::now().checked_sub(Duration::from_millis(ago)) {
-                self.touched.insert_if_absent(renewal.id, at);
+                self.touched.insert(renewal.id, at, |_| false);
             }
         }
     }

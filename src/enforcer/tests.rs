@@ -1,6 +1,7 @@
 //! The enforcer over the embedded store and sockets in memory, with messages that can be lost.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -11,11 +12,11 @@ use tokio_util::sync::CancellationToken;
 use super::{Attached, Checked, Enforcer, LoginAnswer, NewSession, Parts, Takeover};
 use crate::chance::Chance;
 use crate::config::{NodeConfig, SeatConfig};
-use crate::domain::{NodeId, Reason, Record, Token, UserId};
+use crate::domain::{NodeId, Presence, Reason, Record, Token, UserId};
 use crate::hub::testing::{ClientEnd, pipe};
 use crate::hub::{Fact, Hub};
 use crate::metrics::Metrics;
-use crate::store::embedded::{Embedded, SystemClock};
+use crate::store::embedded::{Clock, Embedded, SystemClock};
 use crate::store::{Notice, Store, Target};
 
 /// Everything that is waited for comes within this or never.
@@ -30,10 +31,24 @@ struct Rig {
     _dir: tempfile::TempDir,
 }
 
+/// The store's time, moved by hand.
+#[derive(Clone)]
+struct HandClock(Arc<AtomicU64>);
+
+impl Clock for HandClock {
+    fn now_us(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
 impl Rig {
     fn new(check_cache: Option<Duration>) -> Self {
+        Self::at(SystemClock, check_cache)
+    }
+
+    fn at(clock: impl Clock, check_cache: Option<Duration>) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let (store, notices) = Embedded::open(dir.path(), SystemClock).unwrap();
+        let (store, notices) = Embedded::open(dir.path(), clock).unwrap();
         let node = NodeId::from_bytes([1; 8]);
         let hub = Hub::new(node, Duration::from_secs(30));
         let defaults = crate::config::Config::default();
@@ -243,11 +258,58 @@ async fn a_use_over_http_is_written_with_the_renewal() {
 }
 
 #[tokio::test]
+async fn a_use_just_before_the_idle_end_does_not_wait_for_the_renewal() {
+    let clock = HandClock(Arc::new(AtomicU64::new(1_790_000_000_000_000)));
+    let rig = Rig::at(clock.clone(), None);
+    let (token, record, _) = rig.login("phone", false).await;
+    let idle_end_us = record.session.deadline().as_millis() * 1000;
+    clock.0.store(idle_end_us - 50_000, Ordering::Relaxed);
+    rig.enforcer.ready().await.unwrap();
+    assert!(matches!(rig.enforcer.check(&token, false).await.unwrap(), Checked::Live(_)));
+    // There was no renewal since, and whoever looks now must not find it idle.
+    clock.0.store(idle_end_us + 50_000, Ordering::Relaxed);
+    assert!(rig.store.get(record.session.id, false).await.unwrap().unwrap().is_live());
+}
+
+#[tokio::test]
+async fn a_renewal_names_each_session_once_with_all_that_there_is_to_say() {
+    let rig = Rig::new(None);
+    let (token, record, _) = rig.login("phone", false).await;
+    let id = record.session.id;
+    let held = |count, sequence| Presence { node: rig.enforcer.node, count, sequence };
+    // A connection that left while the renewal looked around, and a use that came in between.
+    let Attached::Live { connection, .. } = rig.enforcer.attach(&token).await.unwrap() else {
+        panic!("not live")
+    };
+    rig.enforcer.note_departure(id, held(0, 9));
+    rig.enforcer.touch(id);
+    let batches = rig.enforcer.collect(|_| true);
+    let [renewal] = batches[&id.partition()].as_slice() else { panic!("{batches:?}") };
+    assert_eq!(renewal.presence, Some(held(0, 9)), "the later word");
+    assert!(renewal.seen_ago_ms.is_some());
+    drop(connection);
+}
+
+#[tokio::test]
+async fn the_later_of_two_goodbyes_is_the_one_that_is_repeated() {
+    let rig = Rig::new(None);
+    let (_, record, _) = rig.login("phone", false).await;
+    let id = record.session.id;
+    let held = |count, sequence| Presence { node: rig.enforcer.node, count, sequence };
+    // Two tabs closed at once, and the store away: the second goodbye was noted first.
+    rig.enforcer.note_departure(id, held(0, 4));
+    rig.enforcer.note_departure(id, held(1, 3));
+    assert_eq!(rig.enforcer.departed.copy(id.partition()), [(id, held(0, 4))]);
+    rig.enforcer.note_departure(id, held(1, 5));
+    assert_eq!(rig.enforcer.departed.copy(id.partition()), [(id, held(1, 5))]);
+}
+
+#[tokio::test]
 async fn what_the_node_ends_while_messages_are_lost_is_put_out_directly() {
     let rig = Rig::new(None);
     let (token, record, _) = rig.login("phone", false).await;
     let (mut client, _running) = rig.connect(&token).await;
-    rig.enforcer.channel_whole.store(false, std::sync::atomic::Ordering::Release);
+    rig.enforcer.channel_whole.store(false, Ordering::Release);
     let ended = rig.enforcer.end(Target::Session(record.session.id), Reason::Kicked, None).await.unwrap();
     assert_eq!(ended.len(), 1);
     assert_eq!(within(client.read_to_end()).await.last().unwrap(), "<close 4403>");

@@ -59,7 +59,9 @@ pub(crate) async fn refuse(socket: &mut impl Socket, refusal: Refusal) {
 /// peer. `told` runs as soon as the message has left; it does not if the peer is gone or never reads.
 pub(crate) async fn tell_ended(socket: &mut impl Socket, end: &Tombstone, told: impl FnOnce() + Send) {
     bounded(async {
-        if socket.send(text(&ServerMessage::force_logout(end))).await.is_ok() {
+        // What the library still owes, the answer to a ping, would else go out after the message.
+        if socket.flush().await.is_ok() && socket.send(text(&ServerMessage::force_logout(end))).await.is_ok()
+        {
             told();
             close(socket, CloseCode::of(end.reason), end.reason.as_str()).await;
         }

@@ -83,6 +83,7 @@ macro_rules! with_cases {
             ends:
                 ending_one_session_leaves_the_others
                 ending_all_of_a_user_or_all_but_one
+                a_session_that_has_ended_ends_no_others
                 only_live_sessions_are_ended_and_only_once
                 ending_a_lapsed_session_leaves_it_lapsed
                 an_idle_session_is_over_at_its_deadline

@@ -125,7 +125,8 @@ pub enum Target {
     Session(SessionId),
     /// All of a user's.
     User(UserId),
-    /// All of a user's but this one.
+    /// All of a user's but this one, which asks for it: none if it has ended itself, lest one that was taken over
+    /// put out who took it over.
     Others(UserId, SessionId),
 }
 
@@ -216,7 +217,7 @@ pub trait Store: Send + Sync + 'static {
     /// Sets a lower count, down to 0, and marks the session as seen. Of an ended or unknown session: nothing.
     async fn detach(&self, id: SessionId, presence: Presence) -> Result<(), StoreError>;
 
-    /// Stamps the node as renewing in `partition` and checks the sessions, all of that partition: extends those
+    /// Stamps the node as renewing in `partition` and checks the sessions, all of that partition and each named once: extends those
     /// that were used, corrects their presence, ends those past their deadline, reports what is not live.
     async fn renew(
         &self,

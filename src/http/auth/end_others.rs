@@ -5,7 +5,7 @@ use axum::extract::State;
 
 use crate::domain::Reason;
 use crate::http::App;
-use crate::http::caller::SessionCaller;
+use crate::http::caller::{SessionCaller, live};
 use crate::http::model::{EndedList, views};
 use crate::http::openapi::CallerRefusals;
 use crate::http::problem::Problem;
@@ -22,6 +22,11 @@ pub(crate) async fn end_others(
 ) -> Result<Json<EndedList>, Problem> {
     let by = app.enforcer.by(&caller.record);
     let session = caller.record.session;
-    let ended = app.enforcer.end(Target::Others(session.user, session.id), Reason::Logout, Some(by)).await?;
+    let target = Target::Others(session.user, session.id);
+    let ended = app.enforcer.end(target, Reason::Logout, Some(by)).await?;
+    if ended.is_empty() {
+        // There were none, or the caller was itself ended in between, which it has to hear.
+        live(&app, &caller.token, false).await?;
+    }
     Ok(Json(EndedList { ended: views(ended) }))
 }

@@ -56,6 +56,18 @@ async fn an_evicted_connection_is_told_why_and_then_only_closed() {
     }
 }
 
+/// The library answers a ping when it writes next, after what it is given to write.
+#[tokio::test(start_paused = true)]
+async fn the_answer_to_a_ping_does_not_come_between_the_reason_and_the_close() {
+    let (mut socket, mut client) = pipe(ROOMY);
+    client.send_frame(WsMessage::Ping(Vec::new().into())).await;
+    assert!(matches!(socket.next().await, Some(Ok(Message::Ping(_)))));
+    evict(&mut socket, eviction(&Told::default())).await;
+    drop(socket);
+    let seen = client.read_to_end().await;
+    assert_eq!((seen[0].as_str(), seen[2].as_str()), ("<pong>", "<close 4409>"), "{seen:?}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn two_evictions_are_told_once() {
     let (hub, first, second) = (hub(), Told::default(), Told::default());

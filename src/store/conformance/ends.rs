@@ -43,6 +43,16 @@ pub(crate) async fn ending_all_of_a_user_or_all_but_one(bench: &mut Bench) {
     assert!(bench.get(bystander).await.is_live());
 }
 
+/// It was live when its token was checked; then it was taken over, and only then came its wish to the store.
+pub(crate) async fn a_session_that_has_ended_ends_no_others(bench: &mut Bench) {
+    let user = user("user1");
+    let old = bench.seat(&login(&user)).await.session.session.id;
+    let new = bench.seat(&login(&user)).await.session.session.id;
+    assert!(end(bench, Target::Others(user.clone(), old)).await.is_empty());
+    assert!(end(bench, Target::Others(user.clone(), fresh_id(&user))).await.is_empty());
+    assert!(bench.get(new).await.is_live());
+}
+
 pub(crate) async fn only_live_sessions_are_ended_and_only_once(bench: &mut Bench) {
     let user = user("user1");
     let id = bench.seat(&login(&user)).await.session.session.id;

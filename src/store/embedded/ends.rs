@@ -18,7 +18,11 @@ pub(super) fn end(step: &mut Step<'_>, target: &Target, reason: Reason, by: Opti
             Some(entry) => entry.session.user.clone(),
             None => return Vec::new(),
         },
-        Target::User(user) | Target::Others(user, _) => user.clone(),
+        Target::User(user) => user.clone(),
+        Target::Others(user, asking) => match step.state.entry(*asking) {
+            Some(entry) if entry.end.is_none() && entry.session.lapsed(step.now()).is_none() => user.clone(),
+            _ => return Vec::new(),
+        },
     };
     let wanted = |id: &SessionId| match target {
         Target::Session(only) => id == only,

@@ -13,8 +13,14 @@ if target == 'session' then
     user = records[1].user
   end
 else
+  local may = target == 'user'
   for _, r in ipairs(seats_of(user)) do
-    if target == 'user' or r.sid ~= sid then records[#records + 1] = r end
+    if target == 'others' and r.sid == sid then
+      may = r.state == LIVE and not lapsed(r, now)
+    else
+      records[#records + 1] = r
+    end
   end
+  if not may then records = {} end
 end
 return { now, nodes, end_all(user, records, tonumber(ARGV[4]), ARGV[5], last, now, now_us) }
