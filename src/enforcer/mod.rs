@@ -32,7 +32,7 @@ use crate::config::{NodeConfig, Rate, SeatConfig};
 use crate::domain::{
     By, Generation, NodeId, Presence, Reason, Record, SessionId, Timestamp, Tombstone, UserId,
 };
-use crate::hub::{Eviction, Hub};
+use crate::hub::{ConnectionId, Eviction, Hub};
 use crate::metrics::Metrics;
 use crate::store::{Store, StoreError, Target};
 
@@ -64,8 +64,8 @@ pub struct Enforcer {
     metrics: Arc<Metrics>,
     clock: StoreClock,
     subscriptions: Arc<Subscriptions>,
-    /// The right of each connection to its user's channel, by session and connection.
-    holds: DashMap<crate::hub::ConnectionId, Hold>,
+    /// The right of each connection to its user's channel.
+    holds: DashMap<ConnectionId, Hold>,
     confirmations: Confirmations,
     cache: Option<CheckCache>,
     view: ActiveView,

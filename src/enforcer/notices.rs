@@ -76,7 +76,7 @@ impl Enforcer {
         }
     }
 
-    /// What this node remembers of a session that a renewal found ended.
+    /// A renewal found a session ended: puts its sockets out, as its message would have done.
     pub(super) fn on_found_ended(&self, id: SessionId, end: Tombstone) {
         self.forget(id);
         if self.evict(id, end, None) > 0 {
