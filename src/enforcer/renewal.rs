@@ -80,18 +80,19 @@ impl Enforcer {
             let renewal = Renewal { id, seen_ago_ms: seen, presence };
             batches.entry(id.partition()).or_default().push(renewal);
         };
-        let mut connected = self.hub.sessions();
-        connected.retain(|(id, _)| wanted(id.partition()));
-        for (id, presence) in &connected {
-            self.departed.remove_if(id, |_, left| left.sequence <= presence.sequence);
-            add(*id, Some(*presence));
-        }
-        let departed: Vec<_> = self.departed.iter().map(|entry| (*entry.key(), *entry.value())).collect();
-        for (id, presence) in departed.into_iter().filter(|(id, _)| wanted(id.partition())) {
+        for (id, presence) in self.hub.sessions(|id| wanted(id.partition())) {
+            self.departed.remove_if(&id, |_, left| left.sequence <= presence.sequence);
             add(id, Some(presence));
         }
-        let touched: Vec<_> = self.touched.iter().map(|entry| *entry.key()).collect();
-        for id in touched.into_iter().filter(|id| wanted(id.partition())) {
+        let departed = self.departed.iter().filter(|entry| wanted(entry.key().partition()));
+        let departed: Vec<_> = departed.map(|entry| (*entry.key(), *entry.value())).collect();
+        for (id, presence) in departed {
+            add(id, Some(presence));
+        }
+        // Those of the sessions above are taken out by now.
+        let touched = self.touched.iter().map(|entry| *entry.key());
+        let touched: Vec<_> = touched.filter(|id| wanted(id.partition())).collect();
+        for id in touched {
             add(id, None);
         }
         batches
