@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use super::{Checked, Enforcer};
-use crate::domain::{Record, SessionId, Token, Tombstone};
+use crate::domain::{Presence, Record, SessionId, Token, Tombstone};
 use crate::hub::{Connection, ConnectionId};
 use crate::store::{Attach, StoreError};
 
@@ -62,13 +62,22 @@ impl Enforcer {
     pub async fn detach(&self, session: SessionId, connection: ConnectionId) {
         let Some(removed) = self.hub.remove(session, connection) else { return };
         self.metrics.connections.dec();
-        self.departed.insert(session, removed.presence);
+        self.keep_goodbye(session, removed.presence);
         self.holds.remove(&connection);
         let uncounting = self.store.detach(session, removed.presence);
         match self.metrics.store_call("detach", uncounting).await {
             // A newer goodbye of the same session may stand there by now.
             Ok(()) => drop(self.departed.remove_if(&session, |_, left| *left == removed.presence)),
             Err(error) => tracing::debug!(%session, %error, "the goodbye is repeated by the next renewal"),
+        }
+    }
+
+    /// Keeps a goodbye until the store has heard it. Two tabs that go at once may come here in either order: the
+    /// later word stays, or a renewal could only repeat what the store knows to be old.
+    pub(super) fn keep_goodbye(&self, session: SessionId, presence: Presence) {
+        let mut kept = self.departed.entry(session).or_insert(presence);
+        if kept.sequence < presence.sequence {
+            *kept = presence;
         }
     }
 }

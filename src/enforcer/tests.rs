@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Attached, Checked, Enforcer, LoginAnswer, NewSession, Parts, Takeover};
 use crate::chance::Chance;
 use crate::config::{NodeConfig, SeatConfig};
-use crate::domain::{NodeId, Reason, Record, Token, UserId};
+use crate::domain::{NodeId, Presence, Reason, Record, Token, UserId};
 use crate::hub::testing::{ClientEnd, pipe};
 use crate::hub::{Fact, Hub};
 use crate::metrics::Metrics;
@@ -204,6 +204,19 @@ async fn an_attach_that_is_given_up_leaves_nothing_behind() {
     .await;
     let stored = rig.store.get(record.session.id, false).await.unwrap().unwrap();
     assert_eq!(stored.connections, 0);
+}
+
+/// Two tabs were closed at once, the later goodbye was kept first and was lost on the way. The earlier one took its
+/// place and was heard, and the tab that the later one had uncounted counted for as long as the node lived.
+#[tokio::test]
+async fn a_goodbye_that_comes_late_does_not_take_the_place_of_the_later_one() {
+    let rig = Rig::new(None);
+    let (token, ..) = rig.login("phone", false).await;
+    let goodbye = |count, sequence| Presence { node: NodeId::from_bytes([1; 8]), count, sequence };
+    for (kept, wanted) in [(goodbye(0, 6), 6), (goodbye(1, 5), 6), (goodbye(0, 7), 7)] {
+        rig.enforcer.keep_goodbye(token.session(), kept);
+        assert_eq!(rig.enforcer.departed.get(&token.session()).unwrap().sequence, wanted);
+    }
 }
 
 #[tokio::test]
