@@ -192,8 +192,14 @@ impl Enforcer {
 
     /// A person did something, or the session was used: written with the next renewal.
     pub fn touch(&self, id: SessionId) {
+        let now = Instant::now();
+        if let Some(mut at) = self.touched.get_mut(&id) {
+            *at = now;
+            return;
+        }
+        // Counting looks into every shard, so only the first use of an interval pays for it.
         if self.touched.len() < MAX_TOUCHED {
-            self.touched.insert(id, Instant::now());
+            self.touched.insert(id, now);
         }
     }
 
