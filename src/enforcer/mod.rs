@@ -25,6 +25,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use dashmap::DashMap;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::chance::Chance;
@@ -77,6 +78,8 @@ pub struct Enforcer {
     generation: AtomicU64,
     /// Messages arrive. While they do not, what this node ends is put out here directly.
     channel_whole: AtomicBool,
+    /// Wakes the check of all sessions; holds one call that comes while it runs.
+    gap_is_over: Notify,
     draining: AtomicBool,
     silence: Silence,
 }
@@ -112,6 +115,7 @@ impl Enforcer {
             departed: DashMap::new(),
             generation: AtomicU64::new(0),
             channel_whole: AtomicBool::new(true),
+            gap_is_over: Notify::new(),
             draining: AtomicBool::new(false),
             silence: Silence::default(),
         })

@@ -17,6 +17,9 @@ impl Enforcer {
         shutdown: CancellationToken,
     ) {
         self.metrics.pubsub_connected.set(1);
+        let stop = shutdown.child_token();
+        let _stop_on_return = stop.clone().drop_guard();
+        tokio::spawn(Arc::clone(&self).reconcile_after_gaps(stop));
         while let Some(Some(notice)) = shutdown.run_until_cancelled(notices.recv()).await {
             match notice {
                 Notice::Message(Message::Ended(ended)) => self.on_ended(&ended),
@@ -63,13 +66,22 @@ impl Enforcer {
         self.confirmations.heard(&user, generation, node);
     }
 
-    fn on_gap(self: &Arc<Self>, connected: bool) {
+    /// Checks every session after each gap, one check at a time. However often the channel comes and goes meanwhile,
+    /// one more check follows, begun after the last of the gaps: a store that is in trouble is not asked by more and
+    /// more of them at once.
+    async fn reconcile_after_gaps(self: Arc<Self>, stop: CancellationToken) {
+        while stop.run_until_cancelled(self.gap_is_over.notified()).await.is_some() {
+            // Not broken off half-way: that would lose the uses that it has taken along.
+            self.reconcile().await;
+        }
+    }
+
+    fn on_gap(&self, connected: bool) {
         self.channel_whole.store(connected, Ordering::Release);
         self.metrics.pubsub_connected.set(i64::from(connected));
         if connected {
             tracing::info!("messages arrive again; checking every session of this node");
-            let enforcer = Arc::clone(self);
-            tokio::spawn(async move { enforcer.reconcile().await });
+            self.gap_is_over.notify_one();
         } else {
             self.metrics.pubsub_gaps.inc();
             tracing::warn!("messages may be lost until the store's channel is back");

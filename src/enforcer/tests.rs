@@ -280,3 +280,28 @@ async fn after_a_gap_every_session_is_checked_at_once() {
     assert_eq!(within(client.read_to_end()).await.last().unwrap(), "<close 4409>");
     assert!(rig.enforcer.metrics.encode().contains("hotseat_pubsub_gaps_total 1"));
 }
+
+#[tokio::test]
+async fn a_channel_that_comes_and_goes_does_not_make_checks_pile_up() {
+    let mut rig = Rig::new(None);
+    let (token, ..) = rig.login("phone", false).await;
+    // With a connection there is something to check, which takes a moment.
+    let (_client, _running) = rig.connect(&token).await;
+    let (sender, receiver) = mpsc::channel(64);
+    rig.notices = Some(receiver);
+    let rig = rig.hear();
+    let gaps_heard = async |count: u32| {
+        let line = format!("hotseat_pubsub_gaps_total {count}\n");
+        while !rig.enforcer.metrics.encode().contains(&line) {
+            tokio::task::yield_now().await;
+        }
+    };
+    let mut holders = Vec::new();
+    for count in 1..=20 {
+        sender.send(Notice::Gap { connected: false }).await.unwrap();
+        sender.send(Notice::Gap { connected: true }).await.unwrap();
+        within(gaps_heard(count)).await;
+        holders.push(Arc::strong_count(&rig.enforcer));
+    }
+    assert_eq!(holders[0], holders[19], "a task each: {holders:?}");
+}
