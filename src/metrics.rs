@@ -13,23 +13,23 @@ use crate::domain::Reason;
 use crate::store::StoreError;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub struct ResultLabel {
+struct ResultLabel {
     result: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub struct ReasonLabel {
+struct ReasonLabel {
     reason: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub struct CallLabel {
+struct CallLabel {
     call: &'static str,
     result: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub struct CallNameLabel {
+struct CallNameLabel {
     call: &'static str,
 }
 
@@ -54,7 +54,7 @@ pub struct Metrics {
     ended: Family<ReasonLabel, Counter>,
     /// From the store's decision to the end of the write to the older device's socket.
     pub takeover_seconds: Histogram,
-    pub renewals: Family<ResultLabel, Counter>,
+    renewals: Family<ResultLabel, Counter>,
     pub found_by_renewal: Counter,
     pub sweeps: Counter,
     pub swept: Counter,
@@ -67,7 +67,7 @@ pub struct Metrics {
     pub brakes: Counter,
     /// 1 while connections are kept out because the store is away.
     pub fenced: Gauge,
-    /// Seconds since the store last answered a renewal.
+    /// Since the store was first found silent, as looked at once a renewal interval; 0 while it answers.
     pub store_silence_seconds: Gauge<f64, AtomicU64>,
 }
 
@@ -156,7 +156,7 @@ impl Metrics {
         );
         registry.register_with_unit(
             "store_silence",
-            "Since the store last answered",
+            "Since the store was found silent, 0 while it answers",
             Unit::Seconds,
             self.store_silence_seconds.clone(),
         );

@@ -143,24 +143,4 @@ pub const fn explain(reason: Reason) -> &'static str {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_ended_session_is_told_why_and_not_to_come_back() {
-        let end = Tombstone { reason: Reason::Takeover, at: Timestamp::from_millis(0), by: None };
-        let json: serde_json::Value =
-            serde_json::from_str(&ServerMessage::force_logout(&end).to_text()).unwrap();
-        assert_eq!(
-            json,
-            serde_json::json!({"type": "force_logout", "reason": "takeover", "at": "1970-01-01T00:00:00.000Z",
-                "by": null, "message": "Another device signed in and took this seat.", "reconnect": false})
-        );
-    }
-
-    #[test]
-    fn every_reason_has_the_close_code_of_the_contract() {
-        let codes = Reason::ALL.map(|reason| CloseCode::of(reason).0);
-        assert_eq!(codes, [4409, 4412, 4403, 4403, 4410, 4410, 4440]);
-    }
-}
+mod tests;

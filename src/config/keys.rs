@@ -111,9 +111,13 @@ const PROFILES: [(&str, Profile); 3] = [
     ("kubernetes", Profile::Kubernetes),
 ];
 const LOG_FORMATS: [(&str, LogFormat); 2] = [("text", LogFormat::Text), ("json", LogFormat::Json)];
-const ON_FULL: [(&str, OnFull); 3] =
-    [("kick_old", OnFull::KickOld), ("deny_new", OnFull::DenyNew), ("choose", OnFull::Choose)];
-const VICTIMS: [(&str, Victim); 2] = [("oldest", Victim::Oldest), ("idle", Victim::Idle)];
+const ON_FULL: [(&str, OnFull); 3] = [
+    (OnFull::KickOld.as_str(), OnFull::KickOld),
+    (OnFull::DenyNew.as_str(), OnFull::DenyNew),
+    (OnFull::Choose.as_str(), OnFull::Choose),
+];
+const VICTIMS: [(&str, Victim); 2] =
+    [(Victim::Oldest.as_str(), Victim::Oldest), (Victim::Idle.as_str(), Victim::Idle)];
 const NOTICE_IP: [(&str, NoticeIp); 3] =
     [("masked", NoticeIp::Masked), ("full", NoticeIp::Full), ("none", NoticeIp::None)];
 const ON_STORE_LOSS: [(&str, OnStoreLoss); 2] = [("hold", OnStoreLoss::Hold), ("fence", OnStoreLoss::Fence)];

@@ -47,6 +47,11 @@ impl DeviceClass {
             Self::Other => "other",
         }
     }
+
+    /// All of them, for a sentence.
+    pub(super) fn words() -> String {
+        Self::ALL.map(Self::as_str).join(", ")
+    }
 }
 
 impl fmt::Display for DeviceClass {
@@ -59,9 +64,8 @@ impl FromStr for DeviceClass {
     type Err = FieldError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL.into_iter().find(|class| class.as_str() == text).ok_or_else(|| {
-            FieldError::new("device.class", "must be one of desktop, mobile, tablet, tv, console, api, other")
-        })
+        let found = Self::ALL.into_iter().find(|class| class.as_str() == text);
+        found.ok_or_else(|| FieldError::new("device.class", format!("must be one of {}", Self::words())))
     }
 }
 

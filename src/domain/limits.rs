@@ -33,10 +33,7 @@ impl LimitRule {
         if self.class != "*" && self.class.parse::<DeviceClass>().is_err() {
             return Err(FieldError::new(
                 "limits.class",
-                format!(
-                    "must be * or one of desktop, mobile, tablet, tv, console, api, other, not {:?}",
-                    self.class
-                ),
+                format!("must be * or one of {}, not {:?}", DeviceClass::words(), self.class),
             ));
         }
         if self.role != "*" {

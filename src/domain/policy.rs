@@ -1,10 +1,7 @@
-use serde::{Deserialize, Serialize};
-
 use super::{DeviceClass, Generation, Reason, SeatLimits, SessionId, Timestamp};
 
 /// What happens to a login that finds all seats taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnFull {
     /// Older sessions go.
     KickOld,
@@ -14,14 +11,34 @@ pub enum OnFull {
     Choose,
 }
 
+impl OnFull {
+    /// The word of the configuration, and of `store/lua/seats.lua`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::KickOld => "kick_old",
+            Self::DenyNew => "deny_new",
+            Self::Choose => "choose",
+        }
+    }
+}
+
 /// Who goes first under [`OnFull::KickOld`], and among ghosts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Victim {
     /// The lowest generation.
     Oldest,
     /// The longest unseen; of equals the lowest generation.
     Idle,
+}
+
+impl Victim {
+    /// The word of the configuration, and of `store/lua/seats.lua`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Oldest => "oldest",
+            Self::Idle => "idle",
+        }
+    }
 }
 
 /// A live session of the user, as far as the rule needs it. Sessions past their deadline are not holders.

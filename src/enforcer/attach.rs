@@ -65,7 +65,7 @@ impl Enforcer {
     pub async fn detach(&self, session: SessionId, connection: ConnectionId) {
         let Some(removed) = self.hub.remove(session, connection) else { return };
         self.metrics.connections.dec();
-        self.note_departure(session, removed.presence);
+        self.keep_goodbye(session, removed.presence);
         self.holds.remove(&connection);
         let uncounting = self.store.detach(session, removed.presence);
         match self.metrics.store_call("detach", uncounting).await {
@@ -75,9 +75,10 @@ impl Enforcer {
         }
     }
 
-    /// Keeps a goodbye until the store has heard it. Of two that cross, the later one says how things are.
-    pub(super) fn note_departure(&self, session: SessionId, left: Presence) {
-        self.departed.insert(session, left, |noted| noted.sequence < left.sequence);
+    /// Keeps a goodbye until the store has heard it. Two tabs that go at once may come here in either order: the
+    /// later word stays, or a renewal could only repeat what the store knows to be old.
+    pub(super) fn keep_goodbye(&self, session: SessionId, presence: Presence) {
+        self.departed.insert(session, presence, |kept| kept.sequence < presence.sequence);
     }
 }
 

@@ -35,7 +35,7 @@ use crate::config::{NodeConfig, Rate, SeatConfig};
 use crate::domain::{
     By, Generation, NodeId, Presence, Reason, Record, SessionId, Timestamp, Tombstone, UserId,
 };
-use crate::hub::{Eviction, Hub};
+use crate::hub::{ConnectionId, Eviction, Hub};
 use crate::metrics::Metrics;
 use crate::store::{Store, StoreError, Target};
 
@@ -68,8 +68,8 @@ pub struct Enforcer {
     metrics: Arc<Metrics>,
     clock: StoreClock,
     subscriptions: Arc<Subscriptions>,
-    /// The right of each connection to its user's channel, by session and connection.
-    holds: DashMap<crate::hub::ConnectionId, Hold>,
+    /// The right of each connection to its user's channel.
+    holds: DashMap<ConnectionId, Hold>,
     confirmations: Confirmations,
     cache: Option<CheckCache>,
     view: ActiveView,
@@ -81,8 +81,8 @@ pub struct Enforcer {
     generation: AtomicU64,
     /// Messages arrive. While they do not, what this node ends is put out here directly.
     channel_whole: AtomicBool,
-    /// Messages arrive again after a gap: every session is to be checked.
-    regained: Notify,
+    /// Wakes the check of all sessions; holds one call that comes while it runs.
+    gap_is_over: Notify,
     draining: AtomicBool,
     fenced: AtomicBool,
     silence: Silence,
@@ -119,7 +119,7 @@ impl Enforcer {
             departed: ByPartition::default(),
             generation: AtomicU64::new(0),
             channel_whole: AtomicBool::new(true),
-            regained: Notify::new(),
+            gap_is_over: Notify::new(),
             draining: AtomicBool::new(false),
             fenced: AtomicBool::new(false),
             silence: Silence::default(),

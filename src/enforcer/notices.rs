@@ -63,19 +63,19 @@ impl Enforcer {
         self.confirmations.heard(&user, generation, node);
     }
 
-    fn on_gap(self: &Arc<Self>, connected: bool) {
+    fn on_gap(&self, connected: bool) {
         self.channel_whole.store(connected, Ordering::Release);
         self.metrics.pubsub_connected.set(i64::from(connected));
         if connected {
             tracing::info!("messages arrive again; checking every session of this node");
-            self.regained.notify_one();
+            self.gap_is_over.notify_one();
         } else {
             self.metrics.pubsub_gaps.inc();
             tracing::warn!("messages may be lost until the store's channel is back");
         }
     }
 
-    /// What this node remembers of a session that a renewal found ended.
+    /// A renewal found a session ended: puts its sockets out, as its message would have done.
     pub(super) fn on_found_ended(&self, id: SessionId, end: Tombstone) {
         self.forget(id);
         if self.evict(id, end, None) > 0 {

@@ -76,12 +76,13 @@ impl Enforcer {
         }
     }
 
-    /// Checks every session after each gap, until `shutdown`. Gaps that end while it is at it are one more round.
+    /// Checks every session after each gap until `shutdown`, one check at a time. However often the channel comes and
+    /// goes meanwhile, one more check follows, begun after the last of the gaps: a store that is in trouble is not
+    /// asked by more and more of them at once.
     pub async fn run_reconciliation(self: Arc<Self>, shutdown: CancellationToken) {
-        while shutdown.run_until_cancelled(self.regained.notified()).await.is_some() {
-            if shutdown.run_until_cancelled(self.reconcile()).await.is_none() {
-                return;
-            }
+        while shutdown.run_until_cancelled(self.gap_is_over.notified()).await.is_some() {
+            // Not broken off half-way: that would lose the uses that it has taken along.
+            self.reconcile().await;
         }
     }
 
@@ -118,11 +119,9 @@ impl Enforcer {
     /// be used while this looks around: of two entries in one store call the second would undo the first.
     pub(super) fn collect(&self, wanted: impl Fn(Partition) -> bool) -> Batches {
         let mut found = Found::default();
-        for (id, presence) in self.hub.sessions() {
-            if wanted(id.partition()) {
-                self.departed.remove_if(id, |left| left.sequence <= presence.sequence);
-                found.held(id, presence);
-            }
+        for (id, presence) in self.hub.sessions(|id| wanted(id.partition())) {
+            self.departed.remove_if(id, |left| left.sequence <= presence.sequence);
+            found.held(id, presence);
         }
         for partition in Partition::all().filter(|partition| wanted(*partition)) {
             for (id, presence) in self.departed.copy(partition) {

@@ -222,6 +222,20 @@ async fn an_attach_that_is_given_up_leaves_nothing_behind() {
     assert_eq!(stored.connections, 0);
 }
 
+/// Two tabs were closed at once, the later goodbye was kept first and was lost on the way. The earlier one took its
+/// place and was heard, and the tab that the later one had uncounted counted for as long as the node lived.
+#[tokio::test]
+async fn a_goodbye_that_comes_late_does_not_take_the_place_of_the_later_one() {
+    let rig = Rig::new(None);
+    let (token, ..) = rig.login("phone", false).await;
+    let goodbye = |count, sequence| Presence { node: NodeId::from_bytes([1; 8]), count, sequence };
+    for (kept, wanted) in [(goodbye(0, 6), 6), (goodbye(1, 5), 6), (goodbye(0, 7), 7)] {
+        rig.enforcer.keep_goodbye(token.session(), kept);
+        let [(_, left)] = rig.enforcer.departed.copy(token.session().partition())[..] else { panic!() };
+        assert_eq!(left.sequence, wanted);
+    }
+}
+
 #[tokio::test]
 async fn a_cached_check_ends_with_the_message() {
     let rig = Rig::new(Some(Duration::from_secs(3600))).hear();
@@ -281,27 +295,13 @@ async fn a_renewal_names_each_session_once_with_all_that_there_is_to_say() {
     let Attached::Live { connection, .. } = rig.enforcer.attach(&token).await.unwrap() else {
         panic!("not live")
     };
-    rig.enforcer.note_departure(id, held(0, 9));
+    rig.enforcer.keep_goodbye(id, held(0, 9));
     rig.enforcer.touch(id);
     let batches = rig.enforcer.collect(|_| true);
     let [renewal] = batches[&id.partition()].as_slice() else { panic!("{batches:?}") };
     assert_eq!(renewal.presence, Some(held(0, 9)), "the later word");
     assert!(renewal.seen_ago_ms.is_some());
     drop(connection);
-}
-
-#[tokio::test]
-async fn the_later_of_two_goodbyes_is_the_one_that_is_repeated() {
-    let rig = Rig::new(None);
-    let (_, record, _) = rig.login("phone", false).await;
-    let id = record.session.id;
-    let held = |count, sequence| Presence { node: rig.enforcer.node, count, sequence };
-    // Two tabs closed at once, and the store away: the second goodbye was noted first.
-    rig.enforcer.note_departure(id, held(0, 4));
-    rig.enforcer.note_departure(id, held(1, 3));
-    assert_eq!(rig.enforcer.departed.copy(id.partition()), [(id, held(0, 4))]);
-    rig.enforcer.note_departure(id, held(1, 5));
-    assert_eq!(rig.enforcer.departed.copy(id.partition()), [(id, held(1, 5))]);
 }
 
 #[tokio::test]
@@ -329,4 +329,29 @@ async fn after_a_gap_every_session_is_checked_at_once() {
     sender.send(Notice::Gap { connected: true }).await.unwrap();
     assert_eq!(within(client.read_to_end()).await.last().unwrap(), "<close 4409>");
     assert!(rig.enforcer.metrics.encode().contains("hotseat_pubsub_gaps_total 1"));
+}
+
+#[tokio::test]
+async fn a_channel_that_comes_and_goes_does_not_make_checks_pile_up() {
+    let mut rig = Rig::new(None);
+    let (token, ..) = rig.login("phone", false).await;
+    // With a connection there is something to check, which takes a moment.
+    let (_client, _running) = rig.connect(&token).await;
+    let (sender, receiver) = mpsc::channel(64);
+    rig.notices = Some(receiver);
+    let rig = rig.hear();
+    let gaps_heard = async |count: u32| {
+        let line = format!("hotseat_pubsub_gaps_total {count}\n");
+        while !rig.enforcer.metrics.encode().contains(&line) {
+            tokio::task::yield_now().await;
+        }
+    };
+    let mut holders = Vec::new();
+    for count in 1..=20 {
+        sender.send(Notice::Gap { connected: false }).await.unwrap();
+        sender.send(Notice::Gap { connected: true }).await.unwrap();
+        within(gaps_heard(count)).await;
+        holders.push(Arc::strong_count(&rig.enforcer));
+    }
+    assert_eq!(holders[0], holders[19], "a task each: {holders:?}");
 }

@@ -120,10 +120,11 @@ impl Hub {
         }
     }
 
-    /// The sessions with connections here, with what the node holds of each. A snapshot; its sequences are those
-    /// of the last changes, so that who has heard of a change already finds nothing new.
-    pub fn sessions(&self) -> Vec<(SessionId, Presence)> {
-        self.sessions.iter().map(|tabs| (*tabs.key(), self.presence(&tabs))).collect()
+    /// The sessions with connections here that `wanted` takes, with what the node holds of each. A snapshot; its
+    /// sequences are those of the last changes, so that who has heard of a change already finds nothing new.
+    pub fn sessions(&self, wanted: impl Fn(SessionId) -> bool) -> Vec<(SessionId, Presence)> {
+        let here = self.sessions.iter().filter(|tabs| wanted(*tabs.key()));
+        here.map(|tabs| (*tabs.key(), self.presence(&tabs))).collect()
     }
 
     /// How many connections there are.
@@ -164,7 +165,7 @@ mod tests {
         assert_eq!(hub.len(), 1);
         assert_eq!(hub.send(session(1), &notice("you are there")), 1);
         assert_eq!(hub.remove(session(1), new.connection.id).unwrap().presence.count, 0);
-        assert!(hub.sessions().is_empty());
+        assert!(hub.sessions(|_| true).is_empty());
     }
 
     #[tokio::test]
@@ -175,7 +176,8 @@ mod tests {
         let again = hub.register(session(1));
         assert!(first.presence.sequence < last.presence.sequence);
         assert!(last.presence.sequence < again.presence.sequence);
-        assert_eq!(hub.sessions(), [(session(1), again.presence)]);
+        assert_eq!(hub.sessions(|_| true), [(session(1), again.presence)]);
+        assert!(hub.sessions(|id| id != session(1)).is_empty());
     }
 
     #[tokio::test]

@@ -5,7 +5,7 @@
 //! of sockets, HTTP or other nodes' memory, and never calls upwards: what nodes must hear of comes as a
 //! [`Notice`] on the bounded channel that was handed out when the store was opened.
 //!
-//! Invariants that each engine keeps (DESIGN in ARCHITECTURE.md):
+//! Invariants that each engine keeps (ARCHITECTURE.md has them all):
 //! 1. a session's record is the only truth; every index changes in the same atomic step;
 //! 2. after a login, live sessions ≤ max for every limit that it was decided by;
 //! 3. ended never becomes live;
@@ -25,9 +25,9 @@ mod conformance;
 pub mod embedded;
 mod keys;
 mod message;
+mod open;
 pub mod redis;
 
-mod open;
 pub use message::{Ended, EndedSession, Message};
 pub use open::{OpenError, open};
 
@@ -49,7 +49,7 @@ pub enum StoreError {
     Corrupt(String),
 }
 
-/// Everything that decides one login. `session` is minted by the node; sending the same login again answers as
+/// Everything that decides one login. `id` is minted by the node; sending the same login again answers as
 /// the first time did.
 #[derive(Debug, Clone)]
 pub struct Login {

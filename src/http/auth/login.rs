@@ -16,9 +16,7 @@ use crate::http::json::{JsonBody, object};
 use crate::http::openapi::{BodyRefusals, LoginRefusals, StoreRefusals};
 use crate::http::problem::Problem;
 use crate::http::seating::{self, DeviceBody, Seated};
-
-/// Longer ones are no passwords, and hashing them costs.
-const MAX_PASSWORD_BYTES: usize = 1024;
+use crate::password;
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -100,8 +98,8 @@ pub(crate) async fn login(
 /// Everything that can be refused without looking at the account.
 fn validate(app: &App, body: Login) -> Result<Request, FieldError> {
     let username = UserId::parse("username", &body.username)?;
-    if body.password.len() > MAX_PASSWORD_BYTES {
-        return Err(FieldError::new("password", "must have at most 1024 bytes"));
+    if body.password.len() > password::MAX_BYTES {
+        return Err(FieldError::new("password", format!("must have at most {} bytes", password::MAX_BYTES)));
     }
     let device = body.device.unwrap_or_default();
     Ok(Request {

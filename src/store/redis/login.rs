@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep};
 use super::Redis;
 use super::reply::Reply;
 use super::script::{Call, LOGIN};
-use crate::domain::{Generation, OnFull, Partition, Session, SessionId, Timestamp, Victim};
+use crate::domain::{Generation, Partition, Session, SessionId, Timestamp};
 use crate::store::codec::{self, Stored};
 use crate::store::{Login, LoginOutcome, StoreError};
 
@@ -51,15 +51,8 @@ impl Redis {
             .arg(login.ttl_ms)
             .arg(limit(login.limits.of_class))
             .arg(limit(login.limits.in_all))
-            .arg(match login.on_full {
-                OnFull::KickOld => "kick_old",
-                OnFull::DenyNew => "deny_new",
-                OnFull::Choose => "choose",
-            })
-            .arg(match login.victim {
-                Victim::Oldest => "oldest",
-                Victim::Idle => "idle",
-            })
+            .arg(login.on_full.as_str())
+            .arg(login.victim.as_str())
             .arg(replace)
             .arg(login.ghost_after_ms)
             .arg(login.generation_floor.0)
