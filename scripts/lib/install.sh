@@ -16,6 +16,7 @@ debian_tools=(
   "redis-sentinel redis-sentinel"
   "chromium chromium"
   "nginx nginx"
+  "curl curl"
   "node nodejs"
   "npm npm"
   "python3 python3"

@@ -254,6 +254,22 @@ async fn a_cached_check_ends_with_the_message() {
 }
 
 #[tokio::test]
+async fn the_active_sessions_are_read_once_in_five_seconds() {
+    let rig = Rig::new(None);
+    rig.login("phone", false).await;
+    let first = rig.enforcer.active_sessions().await.unwrap();
+    rig.login("laptop", false).await;
+    let again = rig.enforcer.active_sessions().await.unwrap();
+    assert!(Arc::ptr_eq(&first, &again), "from memory");
+
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(5)).await;
+    tokio::time::resume();
+    let later = rig.enforcer.active_sessions().await.unwrap();
+    assert_eq!((later.count, later.newest[0].session.device.name.as_str()), (1, "laptop"));
+}
+
+#[tokio::test]
 async fn a_use_over_http_is_written_with_the_renewal() {
     let rig = Rig::new(None);
     let (token, record, _) = rig.login("phone", false).await;
