@@ -8,7 +8,7 @@ use utoipa::openapi::{ContentBuilder, OpenApi, Ref, RefOr, Response, ResponseBui
 use utoipa::{IntoResponses, Modify, OpenApi as _, ToSchema};
 
 /// A refusal (RFC 9457). Further members stand at the top level: `reason`, `at`, `by` of `session-ended`,
-/// `sessions` of `seats-full`, `field` of `invalid-request`, `ended` of `not-found`.
+/// `sessions` and `on_full` of `seats-full`, `field` of `invalid-request`, `ended` of `not-found`.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Problem)]
 #[allow(dead_code, reason = "documents what Problem::into_response writes")]
@@ -95,10 +95,10 @@ refusals! {
     LoginRefusals:
         401 "`invalid-credentials`",
         403 "`user-disabled`, `origin-not-allowed`",
-        409 "`seats-full` with `sessions`",
+        409 "`seats-full` with `sessions` and `on_full`",
         429 "`rate-limited` with Retry-After";
     /// Of a login of an API key.
-    SeatRefusals: 409 "`seats-full` with `sessions`";
+    SeatRefusals: 409 "`seats-full` with `sessions` and `on_full`";
     /// Of a call for a session, an API key or an administrator.
     CallerRefusals:
         401 "`credentials-required`, `invalid-token`, `session-ended` with `reason`, `at`, `by`",

@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
 use super::model::SeatView;
-use crate::domain::{FieldError, Record, Tombstone};
+use crate::domain::{FieldError, OnFull, Record, Tombstone};
 use crate::store::StoreError;
 
 /// What `type` begins with. Relative (RFC 9457, 3.1.1), since every node has its own name; the word decides.
@@ -30,8 +30,12 @@ pub(crate) enum Problem {
     SessionEnded(Tombstone),
     InvalidCredentials,
     UserDisabled,
-    /// These hold the seats, newest first.
-    SeatsFull(Vec<Record>),
+    SeatsFull {
+        /// Whether the login may name some of them to replace.
+        on_full: OnFull,
+        /// These hold the seats, newest first.
+        sessions: Vec<Record>,
+    },
     RateLimited {
         retry_after: Duration,
     },
@@ -78,7 +82,7 @@ impl Problem {
             Self::UserDisabled => ("user-disabled", S::FORBIDDEN, "This account is disabled."),
             Self::Forbidden(_) => ("forbidden", S::FORBIDDEN, "This is not allowed."),
             Self::OriginNotAllowed(_) => ("origin-not-allowed", S::FORBIDDEN, "This page may not speak for the browser."),
-            Self::SeatsFull(_) => ("seats-full", S::CONFLICT, "All seats of this account are taken."),
+            Self::SeatsFull { .. } => ("seats-full", S::CONFLICT, "All seats of this account are taken."),
             Self::RateLimited { .. } => ("rate-limited", S::TOO_MANY_REQUESTS, "Too many attempts; wait."),
             Self::StoreUnavailable => ("store-unavailable", S::SERVICE_UNAVAILABLE, "The session store can't be asked now."),
             Self::Overloaded => ("overloaded", S::SERVICE_UNAVAILABLE, "This node has too much to do now."),
@@ -113,8 +117,9 @@ impl Problem {
         let members = match self {
             Self::SessionEnded(end) => json!({"reason": end.reason, "at": end.at, "by": end.by}),
             Self::SessionGone(end) => json!({"ended": end}),
-            Self::SeatsFull(sessions) => {
-                json!({"sessions": sessions.into_iter().map(SeatView::from).collect::<Vec<_>>()})
+            Self::SeatsFull { on_full, sessions } => {
+                let sessions: Vec<_> = sessions.into_iter().map(SeatView::from).collect();
+                json!({"on_full": on_full.as_str(), "sessions": sessions})
             }
             Self::InvalidRequest { field, .. } => json!({"field": field}),
             _ => Value::Null,
@@ -208,7 +213,7 @@ mod tests {
             Problem::SessionEnded(end()),
             Problem::InvalidCredentials,
             Problem::UserDisabled,
-            Problem::SeatsFull(Vec::new()),
+            Problem::SeatsFull { on_full: OnFull::DenyNew, sessions: Vec::new() },
             Problem::RateLimited { retry_after: Duration::from_millis(1_001) },
             Problem::StoreUnavailable,
             Problem::Overloaded,

@@ -40,7 +40,9 @@ pub(crate) async fn seat(app: &App, new: NewSession) -> Result<(Seated, Token, R
             let view = SessionView::from(session.clone());
             Ok((Seated { session: view, replaced: views(replaced), takeover, token: None }, token, session))
         }
-        LoginAnswer::Full { sessions } => Err(Problem::SeatsFull(sessions)),
+        LoginAnswer::Full { sessions } => {
+            Err(Problem::SeatsFull { on_full: app.config.seats.on_full, sessions })
+        }
         LoginAnswer::Disabled => Err(Problem::UserDisabled),
     }
 }

@@ -26,7 +26,7 @@ async fn under_deny_new_the_holder_stays_and_the_newcomer_is_told_who_holds(engi
 
     let problem = try_sign_in(&node, "anna", json!({})).await.expect_problem(409, "seats-full");
     let sessions = problem["sessions"].as_array().expect("those who hold the seats");
-    assert_eq!(sessions.len(), 1);
+    assert_eq!((sessions.len(), &problem["on_full"]), (1, &json!("deny_new")));
     assert_eq!((&sessions[0]["id"], &sessions[0]["device"]["name"]), (&json!(holder.id), &json!("Desk")));
     for hidden in ["data", "roles", "token"] {
         assert!(sessions[0].get(hidden).is_none(), "{hidden} is not the newcomer's to see: {problem}");

@@ -79,7 +79,7 @@ function lackingIn(form, replace) {
  */
 function explain(form, error) {
   const [, passwordField] = fieldsOf(form);
-  if (error.type === "seats-full" && error.sessions.length > 0) return offerChoice(form, error.sessions);
+  if (error.onFull === "choose" && error.sessions.length > 0) return offerChoice(form, error.sessions);
   closeChoice(form);
   refuse(form, sentenceFor(error), passwordField);
   if (error.type === "invalid-credentials") {

@@ -66,6 +66,11 @@ export function placeOf(session, nowMs) {
   return [kindOf(session.device), session.ip, seen].filter(Boolean).join(" · ");
 }
 
+/** @param {Session[]} sessions */
+function holdersOf(sessions) {
+  return sessions.map(({ device }) => nameOf(device)).join(", ");
+}
+
 /** @param {number} seconds */
 export function waitOf(seconds) {
   if (seconds < 90) return seconds === 1 ? "1 second" : `${seconds} seconds`;
@@ -90,10 +95,10 @@ export function sentenceFor(error) {
       return `Signing in is not possible for a moment. Please try again${wait ? ` in ${waitOf(wait)}` : ""}.`;
     case "network":
       return "The server did not answer. Is this device online?";
+    case "seats-full":
+      return `All seats of this account are taken (${holdersOf(error.sessions)}). Sign out there first.`;
     default:
-      return error.field === "replace"
-        ? "All seats are taken, and the devices on them stay. Sign out on one of them first."
-        : `That did not work (${error.message}).`;
+      return `That did not work (${error.message}).`;
   }
 }
 

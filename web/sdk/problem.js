@@ -40,6 +40,14 @@ export class HotseatError extends Error {
   }
 
   /**
+   * Whether the user may choose which of `sessions` to replace (`seats-full`): with `choose` yes, with `deny_new` no.
+   * @returns {"choose" | "deny_new" | null}
+   */
+  get onFull() {
+    return this.problem.on_full ?? null;
+  }
+
+  /**
    * Why the session ended (`session-ended`).
    * @returns {EndReason | null}
    */

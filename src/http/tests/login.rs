@@ -134,6 +134,7 @@ async fn a_full_house_lists_the_holders_and_choose_takes_one() {
     let older = node.token("ann").await;
     let full = node.post("/api/auth/login", &[], credentials(PASSWORD)).await;
     assert_eq!((full.word(), full.status), ("seats-full", StatusCode::CONFLICT));
+    assert_eq!(full.body["on_full"], "choose");
     let holder = &full.body["sessions"][0];
     assert_eq!((holder.get("data"), holder.get("roles")), (None, None));
     assert!(full.cookie("hotseat").is_none());

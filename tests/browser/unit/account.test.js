@@ -26,12 +26,12 @@ test("a login sends what was asked for, with cookies", async () => {
 });
 
 test("a refusal is a HotseatError by the last word of its type", async () => {
-  const body = { type: "https://hotseat.dev/problems/seats-full", status: 409, title: "t", detail: "d", sessions: [SESSION] };
+  const body = { type: "https://hotseat.dev/problems/seats-full", status: 409, title: "t", detail: "d", sessions: [SESSION], on_full: "choose" };
   const { hotseat } = openTab(answering(409, body));
   await assert.rejects(hotseat.login("user1", "password1"), (error) => {
     assert.ok(error instanceof HotseatError);
     assert.deepEqual([error.type, error.status, error.message], ["seats-full", 409, "d"]);
-    assert.deepEqual(error.sessions, [SESSION]);
+    assert.deepEqual([error.sessions, error.onFull], [[SESSION], "choose"]);
     return true;
   });
   assert.equal(hotseat.state, "idle");

@@ -32,6 +32,11 @@ export declare class HotseatError extends Error {
      */
     get sessions(): Session[];
     /**
+     * Whether the user may choose which of `sessions` to replace (`seats-full`): with `choose` yes, with `deny_new` no.
+     * @returns {"choose" | "deny_new" | null}
+     */
+    get onFull(): "choose" | "deny_new" | null;
+    /**
      * Why the session ended (`session-ended`).
      * @returns {EndReason | null}
      */
