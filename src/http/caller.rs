@@ -11,7 +11,7 @@ use super::credential::{Credential, Source, credential};
 use super::origin::{Origin, changes_state};
 use super::problem::Problem;
 use crate::config::{ApiKey, Scope};
-use crate::domain::{Record, Token};
+use crate::domain::{Record, Role, Token};
 use crate::enforcer::Checked;
 
 /// The role that makes a session an administrator's.
@@ -26,6 +26,8 @@ pub(crate) struct SessionCaller<const WITH_DATA: bool = false> {
 
 /// An API key with the scope `S`.
 pub(crate) struct ApiCaller<S: Scoped> {
+    /// Whether the key has the scope `admin` as well.
+    admin: bool,
     scope: PhantomData<S>,
 }
 
@@ -46,6 +48,21 @@ impl Scoped for Sessions {
 
 impl Scoped for Introspect {
     const SCOPE: Scope = Scope::Introspect;
+}
+
+impl<S: Scoped> ApiCaller<S> {
+    /// Whether a key may give a session these roles: one without the scope `admin` must not get at it by way of a
+    /// session that it made an administrator's.
+    pub(crate) fn may_give(&self, roles: &[Role]) -> Result<(), Problem> {
+        if self.admin || !is_admin(roles) {
+            return Ok(());
+        }
+        Err(Problem::Forbidden("giving the role admin takes an API key with the scope admin"))
+    }
+}
+
+fn is_admin(roles: &[Role]) -> bool {
+    roles.iter().any(|role| role.as_str() == ADMIN_ROLE)
 }
 
 impl<const WITH_DATA: bool> SessionCaller<WITH_DATA> {
@@ -79,7 +96,7 @@ impl<S: Scoped> FromRequestParts<App> for ApiCaller<S> {
         match credential(app, &parts.headers)? {
             Credential::Key(key) => {
                 admit_key(app, key, S::SCOPE).await?;
-                Ok(Self { scope: PhantomData })
+                Ok(Self { admin: key.scopes.contains(&Scope::Admin), scope: PhantomData })
             }
             // A cookie goes along by itself; where none is looked for, none was shown.
             Credential::Token(_, Source::Cookie) => Err(Problem::CredentialsRequired),
@@ -100,7 +117,7 @@ impl FromRequestParts<App> for AdminCaller {
             Credential::Token(token, source) => {
                 demand_origin(app, parts, source)?;
                 let record = live(app, &token, false).await?;
-                if !record.session.roles.iter().any(|role| role.as_str() == ADMIN_ROLE) {
+                if !is_admin(&record.session.roles) {
                     return Err(Problem::Forbidden("this call needs the role admin"));
                 }
             }

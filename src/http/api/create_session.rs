@@ -30,6 +30,7 @@ pub(crate) struct CreateSession {
     /// The client's User-Agent header; at most 512 bytes, kept in short form.
     #[schema(max_length = 512)]
     user_agent: Option<String>,
+    /// The role `admin`, which may use the administration, takes a key with the scope `admin`.
     #[schema(max_items = 16)]
     roles: Option<Vec<String>>,
     /// Any JSON of at most 4 KiB.
@@ -70,10 +71,12 @@ pub(crate) struct CreateDevice {
 )]
 pub(crate) async fn create_session(
     State(app): State<App>,
-    _: ApiCaller<Sessions>,
+    caller: ApiCaller<Sessions>,
     JsonBody(body): JsonBody<CreateSession>,
 ) -> Result<(StatusCode, Json<Seated>), Problem> {
-    let (seated, token, _) = seating::seat(&app, validate(&app, body)?).await?;
+    let new = validate(&app, body)?;
+    caller.may_give(&new.roles)?;
+    let (seated, token, _) = seating::seat(&app, new).await?;
     Ok((StatusCode::CREATED, Json(seated.with_token(&token))))
 }
 

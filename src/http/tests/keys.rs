@@ -80,6 +80,24 @@ async fn a_key_does_what_its_scopes_say() {
 }
 
 #[tokio::test]
+async fn a_key_without_the_scope_admin_makes_nobody_an_administrator() {
+    let node = Node::with(|config| config.api_keys[0].scopes = vec![Scope::Sessions]).await;
+    let key = key();
+    let credential = ("authorization", key.as_str());
+    let body = json!({"user_id": "eve", "roles": ["pro", "admin"]});
+    assert_eq!(node.post("/api/sessions", &[credential], body).await.word(), "forbidden");
+    let others = json!({"user_id": "eve", "roles": ["pro", "administrator"]});
+    assert_eq!(node.post("/api/sessions", &[credential], others).await.status, StatusCode::CREATED);
+
+    let node = Node::start().await;
+    let body = json!({"user_id": "eve", "roles": ["admin"]});
+    let admin = node.post("/api/sessions", &[credential], body).await;
+    let token = bearer(admin.body["token"].as_str().unwrap());
+    let count = node.get("/api/auth/active-sessions", &[("authorization", &token)]).await;
+    assert_eq!(count.body["count"], 1);
+}
+
+#[tokio::test]
 async fn calls_of_a_key_are_limited_where_configured() {
     let rate = Rate { burst: 1, period: Duration::from_secs(3600) };
     let node = Node::with(|config| config.rate.api_key = Some(rate)).await;
