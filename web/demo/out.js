@@ -8,7 +8,7 @@
 /** @import {End} from "../sdk/model.js" */
 
 import { putForm } from "./form.js";
-import { announce, say, show, showFacts, slot } from "./view.js";
+import { announce, say, show, showFacts, showTitle, slot } from "./view.js";
 import { labelOf, momentOf, wordsForEnd } from "./words.js";
 
 /**
@@ -20,6 +20,7 @@ export function showOut(hotseat, end, signInAsOther) {
   const view = show("out");
   const { title, lead, advice } = wordsForEnd(end, hotseat.username);
   say(slot(view, "title"), title);
+  showTitle(title);
   say(slot(view, "lead"), lead);
   say(slot(view, "advice"), advice);
   showFacts(slot(view, "facts"), [

@@ -46,8 +46,15 @@ export function slot(root, name) {
 export function show(name, { focus = true } = {}) {
   const view = copyOf(`view-${name}`);
   byId("main").replaceChildren(view);
-  if (focus) view.querySelector("h1")?.focus();
+  const title = view.querySelector("h1");
+  showTitle(title?.textContent ?? "");
+  if (focus) title?.focus();
   return view;
+}
+
+/** @param {string} title for the tab too, which may be all that is seen of the page */
+export function showTitle(title) {
+  document.title = `${title} · Hotseat`;
 }
 
 /**

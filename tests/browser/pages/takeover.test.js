@@ -14,7 +14,9 @@ test("a newer login puts the older browser out, and its page says by whom, from 
     await picture(older, "home");
     const before = Date.now();
     const newer = await (await person({ userAgent: WINDOWS })).signIn();
+    assert.equal(await newer.title(), "You have the seat · Hotseat");
     const facts = await putOut(older);
+    assert.equal(await older.title(), "Your seat was taken · Hotseat");
     await picture(older, "put-out");
     assert.equal(facts.Device, "Firefox 128 on Windows (computer)");
     assert.match(facts.Address, /^127\.0\.0\./);
