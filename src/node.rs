@@ -82,7 +82,11 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Node
         drain: config.node.drain_timeout,
     };
     let drain_timeout = config.node.drain_timeout;
-    tracing::info!(%node, listen = %listener.local_addr().unwrap_or(address), store = ?config.store, "ready");
+    let listen = listener.local_addr().unwrap_or(address);
+    tracing::info!(%node, %listen, store = ?config.store, "ready");
+    if config.demo {
+        tracing::info!("demo: open http://{listen} in two browsers and sign in as user1 with password1");
+    }
     let app = App::new(Services {
         accounts: Arc::new(Accounts::new(config.accounts.clone())),
         config: Arc::new(config),

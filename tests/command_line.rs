@@ -159,3 +159,12 @@ fn check_passes_where_a_store_answers_and_says_which() {
     assert!(out(&output).contains("ok: the store at embedded:./sessions is SQLite"), "{output:?}");
     assert!(!out(&output).contains("warning"), "{output:?}");
 }
+
+#[test]
+fn why_a_store_is_not_opened_is_said_once() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("sessions"), "a file where a directory has to be").unwrap();
+    let output = hotseat(dir.path(), &["check", "--demo", "--store", "embedded:./sessions"], &[], "");
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert_eq!(err(&output).matches("os error").count(), 1, "{output:?}");
+}

@@ -53,7 +53,7 @@ pub(crate) fn hash_key(given: Option<String>) -> anyhow::Result<ExitCode> {
         bail!("the key is empty; without one given, `hotseat hash-key` makes one");
     }
     if key.chars().count() < SAFE_KEY_CHARS {
-        eprintln!("hotseat: a key of fewer than {SAFE_KEY_CHARS} characters may be guessed from its hash");
+        eprintln!("warning: a key of fewer than {SAFE_KEY_CHARS} characters may be guessed from its hash");
     }
     writeln!(out, "{}", sha256(&key)?)?;
     Ok(ExitCode::SUCCESS)

@@ -233,7 +233,7 @@ fn keys_that_contradict_each_other_are_refused_by_name() {
         ),
         ("fence_after = \"20s\"", "fence_after must be more than 30s, two renewals"),
         ("demo = true\nlisten = \"0.0.0.0:8000\"", "listen must be a loopback address with demo"),
-        ("demo = true\nprofile = \"production\"", "demo must be off but with profile"),
+        ("demo = true\nprofile = \"production\"", "demo must be off unless profile"),
         (
             "limits = [{ max = 1 }, { max = 2 }]",
             "limits must have one rule for role \"*\" and class \"*\", not two",

@@ -61,7 +61,7 @@ fn demo(config: &Config) -> Found {
     if config.profile != Profile::Development {
         found.push((
             "demo",
-            "must be off but with profile = \"development\": its passwords are public".to_owned(),
+            "must be off unless profile = \"development\": its passwords are public".to_owned(),
         ));
     }
     found

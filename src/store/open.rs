@@ -11,12 +11,19 @@ use crate::config::StoreUrl;
 /// Why a store can't be opened at all; trying again will not help.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
+    /// Says all that its inner error says, which is thus no source: a report of the chain would say it twice.
     #[error("store: {0}")]
-    Embedded(#[from] EmbeddedError),
+    Embedded(EmbeddedError),
     #[error(transparent)]
     Redis(#[from] ConfigError),
     #[error("store: reading it into memory was cut short")]
     Cut,
+}
+
+impl From<EmbeddedError> for OpenError {
+    fn from(error: EmbeddedError) -> Self {
+        Self::Embedded(error)
+    }
 }
 
 /// Opens the store that the operator chose; `chance` spreads retries. A Redis that is away is no error: the engine
