@@ -49,7 +49,7 @@ step() {
   failed+=("$name")
   ((status != 124)) || echo "$name took longer than its limit of $limit s" >>"$log"
   printf 'FAILED  %-10s %4d s  %s\n' "$name" "$took" "$(closing_line "$log")"
-  printf -- '---- the last 200 of %s lines in %s ----\n' "$(wc -l <"$log")" "$log"
+  printf -- '---- the end (at most 200 lines) of %s ----\n' "$log"
   tail -n 200 "$log"
   printf -- '---- end of %s ----\n' "$log"
   case $name in install | build) finish_report ;; esac
