@@ -115,6 +115,17 @@ pub(crate) async fn a_late_goodbye_does_not_undo_a_newer_count(bench: &mut Bench
     assert_eq!(connections(bench, &session).await, 0);
 }
 
+/// Its node gave the attach up, said goodbye over a new connection, and then the old one came through after all.
+pub(crate) async fn a_late_attach_does_not_undo_a_goodbye_whoever_spoke_between(bench: &mut Bench) {
+    let seated = bench.seat(&login(&user("user1"))).await.session;
+    let id = seated.session.id;
+    renew(bench, &[unused(id)]).await;
+    bench.store.detach(id, held(node(1), 0, 2)).await.unwrap();
+    attached(bench, id, held(node(2), 1, 1)).await;
+    attached(bench, id, held(node(1), 1, 1)).await;
+    assert_eq!(connections(bench, &seated).await, 1, "that of the other node");
+}
+
 pub(crate) async fn the_latest_connections_node_comes_last(bench: &mut Bench) {
     let request = login(&user("user1"));
     bench.seat(&request).await;

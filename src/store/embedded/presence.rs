@@ -109,14 +109,12 @@ fn is_newer(session: &Session, presence: Presence) -> bool {
 }
 
 /// Notes a node's connections, unless a later word of that node was heard already. A count that rose makes the
-/// node the latest. Nodes with none are dropped, but for the one that just spoke: its sequence guards against its
-/// own late messages.
+/// node the latest. A node with none stays: its sequence guards against its own late messages, and there is only one.
 fn place(session: &mut Session, presence: Presence) {
     if !is_newer(session, presence) {
         return;
     }
     let held = &mut session.presence;
-    held.retain(|held| held.count > 0 || held.node == presence.node);
     match held.iter().position(|held| held.node == presence.node) {
         Some(at) if presence.count <= held[at].count => held[at] = presence,
         at => {

@@ -34,8 +34,8 @@ local function connections(r, stamps, now, ttl, except)
 end
 
 -- Takes over what a node says of itself; answers whether that changed anything. A sequence that is not higher is
--- late and ignored, hence the node's own entry stays even at 0. Entries of others that hold nothing, or that no
--- longer renew, go: their renewal brings them back. A count that rose makes the node the latest.
+-- late and ignored, hence a node's entry stays even at 0 for as long as it renews here. Entries of others that no
+-- longer do go: their renewal brings them back. A count that rose makes the node the latest.
 local function set_presence(r, node, count, sequence, stamps, now)
   local kept, place, before = {}, nil, 0
   for i = 1, #r.presence, 16 do
@@ -43,7 +43,7 @@ local function set_presence(r, node, count, sequence, stamps, now)
     if other == node then
       if at >= sequence then return false end
       place, before = #kept + 1, held
-    elseif held > 0 and renews(stamps[other], now) then
+    elseif renews(stamps[other], now) then
       kept[#kept + 1] = r.presence:sub(i, i + 15)
     end
   end
