@@ -1,8 +1,8 @@
 //! Ends what nobody touches: sessions past their deadline.
 //!
-//! Owns the rounds over the partitions. The store does the work in bounded batches under a lease a partition,
-//! so several nodes may sweep at once; the lease only saves work. Cost grows with what is due. After each round
-//! what is left is counted for the metrics, which else nobody might do.
+//! Owns the rounds over the partitions; refuses to decide what is due. The store does the work in bounded
+//! batches under a lease a partition, so several nodes may sweep at once; the lease only saves work. Cost grows
+//! with what is due. After each round what is left is counted for the metrics, which else nobody might do.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,3 +1,8 @@
+//! The sure route to an eviction: the periodic check of every session that this node holds, which needs no message.
+//!
+//! Owns the rhythm and the batches; what it finds goes the way of a message. Invariant: a use or a goodbye that was
+//! taken along is written, or kept for the next renewal.
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
