@@ -1,8 +1,8 @@
 //! Ends what nobody touches: sessions past their deadline.
 //!
-//! Owns the rounds over the partitions. The store does the work in bounded batches under a lease a partition,
-//! so several nodes may sweep at once; the lease only saves work. Cost grows with what is due. After each round
-//! what is left is counted for the metrics, which else nobody might do.
+//! Owns the rounds over the partitions; refuses to decide what is due. The store does the work in bounded
+//! batches under a lease a partition, so several nodes may sweep at once; the lease only saves work. Cost grows
+//! with what is due. After each round what is left is counted for the metrics, which else nobody might do.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,28 +46,46 @@ impl Sweeper {
         }
     }
 
-    /// One round; answers how many sessions it ended.
+    /// One round; answers how many sessions it ended. A partition with a damaged record is passed over, or it
+    /// would keep all that come after it from ever being swept.
     ///
     /// # Errors
-    /// The store's, at the first partition that could not be swept, or counted.
+    /// That the store can't be asked, at the first partition that could not be swept for that; or the count's.
     pub async fn round(&self) -> Result<u64, StoreError> {
         let start = Instant::now();
-        let mut ended = 0;
+        let (mut ended, mut damaged) = (0, Vec::new());
         for partition in Partition::all() {
-            for _ in 0..MAX_BATCHES {
-                let work = self.store.sweep(partition, self.node);
-                let swept = self.metrics.store_call("sweep", work).await?;
-                ended += u64::from(swept.ended);
-                if !swept.more || swept.leased {
-                    break;
-                }
+            match self.sweep(partition).await {
+                Ok(swept) => ended += swept,
+                Err(StoreError::Corrupt(why)) => damaged.push((partition, why)),
+                Err(error) => return Err(error),
             }
+        }
+        self.metrics.sweeps.inc();
+        tracing::debug!(ended, took_ms = start.elapsed().as_millis(), "swept");
+        // Once a round: a store of another layout is damaged everywhere.
+        if let Some((partition, why)) = damaged.first() {
+            let partitions = damaged.len();
+            tracing::error!(partitions, first = %partition, why, "some partitions can't be swept, nor all counted");
+            return Ok(ended);
         }
         let counting = self.store.census(0, 0);
         self.metrics.counted(self.metrics.store_call("census", counting).await?.count);
-        self.metrics.sweeps.inc();
-        self.metrics.swept.inc_by(ended);
-        tracing::debug!(ended, took_ms = start.elapsed().as_millis(), "swept");
+        Ok(ended)
+    }
+
+    /// Sweeps one partition; answers how many sessions it ended.
+    async fn sweep(&self, partition: Partition) -> Result<u64, StoreError> {
+        let mut ended = 0;
+        for _ in 0..MAX_BATCHES {
+            let work = self.store.sweep(partition, self.node);
+            let swept = self.metrics.store_call("sweep", work).await?;
+            self.metrics.swept.inc_by(u64::from(swept.ended));
+            ended += u64::from(swept.ended);
+            if !swept.more || swept.leased {
+                break;
+            }
+        }
         Ok(ended)
     }
 }

@@ -1,3 +1,5 @@
+//! `hotseat check`: could a node run with these settings.
+
 use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::Arc;

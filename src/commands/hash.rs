@@ -1,3 +1,5 @@
+//! `hotseat hash-password` and `hash-key`: what goes into the configuration instead of a secret.
+
 use std::fmt::Write as _;
 use std::io::{BufRead as _, IsTerminal as _, Read as _, Write as _};
 use std::process::ExitCode;

@@ -1,3 +1,5 @@
+//! `hotseat serve`: a node, until it is asked to stop.
+
 use std::process::ExitCode;
 use std::time::Duration;
 

@@ -1,3 +1,5 @@
+//! What `--demo` adds: accounts and a key that everybody knows.
+
 use sha2::{Digest as _, Sha256};
 
 use super::problem::Refusal;

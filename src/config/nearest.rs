@@ -1,3 +1,5 @@
+//! The key that was probably meant by one that is none.
+
 use super::keys::KEYS;
 
 /// The key that was probably meant by `name`, if one is near.

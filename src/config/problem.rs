@@ -1,3 +1,5 @@
+//! How a refusal of the configuration reads: the key, what would be right, where it stands.
+
 use std::fmt;
 
 /// Where a value comes from.

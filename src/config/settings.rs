@@ -1,3 +1,5 @@
+//! What there is to decide, a struct a concern. Defaults are in `defaults.rs`.
+
 use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -1,3 +1,5 @@
+//! Where sessions are kept, as a URL that never shows its password.
+
 use std::fmt;
 use std::path::PathBuf;
 

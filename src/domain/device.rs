@@ -1,3 +1,5 @@
+//! What a session runs on, as the login says or the user agent suggests.
+
 use std::fmt;
 use std::str::FromStr;
 

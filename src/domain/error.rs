@@ -1,3 +1,5 @@
+//! The one form of refusal for values from outside.
+
 /// A value from outside that is not what its field allows.
 ///
 /// `field` is the dotted path that the sender used (`device.name`), `problem` completes the sentence

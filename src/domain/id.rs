@@ -1,3 +1,7 @@
+//! The ids, and where they say that something lies.
+//!
+//! Invariants: a session's id names the partition of its user; ids from outside have the form of ours or are none.
+
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;

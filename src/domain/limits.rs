@@ -1,3 +1,5 @@
+//! How many seats a login has. A missing rule is one seat, never none and never any number.
+
 use serde::{Deserialize, Serialize};
 
 use super::{DeviceClass, FieldError, Role};

@@ -1,3 +1,5 @@
+//! The rule of who keeps a seat: a function of the question and the holders, and of nothing else.
+
 use super::{DeviceClass, Generation, Reason, SeatLimits, SessionId, Timestamp};
 
 /// What happens to a login that finds all seats taken.

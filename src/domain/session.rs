@@ -1,3 +1,5 @@
+//! A session, how it ends, and what is told of it.
+
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;

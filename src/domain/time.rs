@@ -1,3 +1,5 @@
+//! Moments of the store's clock. Nothing here reads one.
+
 use std::fmt;
 use std::time::{Duration, SystemTime};
 

@@ -1,3 +1,5 @@
+//! The secret of a session, and the hash by which it is known. Neither shows itself in `Debug`.
+
 use std::fmt;
 
 use base64::Engine as _;

@@ -1,3 +1,8 @@
+//! How a connection comes and goes.
+//!
+//! Owns the order of subscribing, registering and counting, which leaves no gap. Invariant: what was
+//! registered is taken back exactly once, also when the future that registers is dropped half-way.
+
 use std::sync::Arc;
 
 use super::{Checked, Enforcer};

@@ -1,3 +1,5 @@
+//! By whom a session ended, as far as its device may know.
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::config::NoticeIp;

@@ -1,3 +1,5 @@
+//! What is remembered by session, cut so that a renewal's slot locks and walks its own partitions only.
+
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::mem;

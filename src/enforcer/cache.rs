@@ -1,3 +1,8 @@
+//! Checks answered from memory, where the operator allowed it (`check_cache`).
+//!
+//! Owns a bounded number of live records. Refuses to remember ends, unknown tokens and data. Invariant: no answer
+//! outlives the message of its end, nor `check_cache` where that message is lost.
+
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -12,10 +17,9 @@ const CAPACITY: usize = 100_000;
 /// A full cache looks for entries that are too old this often in each `ttl`, and not with every check.
 const CLEARANCES: u32 = 4;
 
-/// Checks answered from memory, where the operator allowed it (`check_cache`).
-///
-/// An entry goes when the message of its end arrives or it is too old. A read that was under way when any
-/// message arrived is not remembered, so that a stale answer never outlives the message.
+/// What was found live lately. An entry goes when the message of its end arrives or it is too old. A read that
+/// was under way when any message arrived is not remembered, so that a stale answer never outlives the
+/// message.
 pub(super) struct CheckCache {
     ttl: Duration,
     capacity: usize,

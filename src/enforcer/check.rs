@@ -1,3 +1,5 @@
+//! What a token is worth: the question of every request.
+
 use tokio::time::Instant;
 
 use super::{Enforcer, millis};

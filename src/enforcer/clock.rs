@@ -1,3 +1,5 @@
+//! The store's clock as a node knows it. Decides nothing that two nodes have to agree on.
+
 use std::sync::Mutex;
 
 use tokio::time::Instant;

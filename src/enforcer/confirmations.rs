@@ -1,3 +1,7 @@
+//! Logins with `confirm`: who waits for which nodes to say that the older devices are out.
+//!
+//! Invariant: nothing is kept for a login that has stopped waiting.
+
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

@@ -1,3 +1,7 @@
+//! `on_store_loss`: whether a node that is cut off from the store keeps its connections, and for how long.
+//!
+//! Invariant: with `fence`, no connection outlives the store's last word by more than `fence_after`.
+
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;

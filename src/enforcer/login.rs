@@ -1,3 +1,8 @@
+//! A login: from checked credentials to a seat.
+//!
+//! Owns what the node adds to the question (ids, the token, limits, device) and the wait for confirmation. Refuses to
+//! decide: the store does, in one step.
+
 use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::atomic::Ordering;

@@ -1,3 +1,7 @@
+//! The fast route to an eviction: from the store's messages to the sockets, and what follows when some were lost.
+//!
+//! Never waits for the store: a message is in the mailboxes of its sockets before the next one is looked at.
+
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 

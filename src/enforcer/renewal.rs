@@ -1,3 +1,8 @@
+//! The sure route to an eviction: the periodic check of every session that this node holds, which needs no message.
+//!
+//! Owns the rhythm and the batches; what it finds goes the way of a message. Invariant: a use or a goodbye that was
+//! taken along is written, or kept for the next renewal.
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
@@ -81,23 +86,26 @@ impl Enforcer {
     /// asked by more and more of them at once.
     pub async fn run_reconciliation(self: Arc<Self>, shutdown: CancellationToken) {
         while shutdown.run_until_cancelled(self.gap_is_over.notified()).await.is_some() {
-            // Not broken off half-way: that would lose the uses that it has taken along.
-            self.reconcile().await;
+            self.reconcile(&shutdown).await;
         }
     }
 
-    /// Checks every session of this node now: messages may have been lost.
-    async fn reconcile(&self) {
+    /// Checks every session of this node now: messages may have been lost. Given up at `shutdown` between two slots,
+    /// and not within one: the uses that it took along would be lost, and the last flush could not write them.
+    async fn reconcile(&self, shutdown: &CancellationToken) {
         let start = Instant::now();
         let slots = slots_of(RECONCILE_OVER);
         // A shift of a random slot, so that the nodes of a cluster do not walk in step.
         let first = self.chance.bytes::<1>()[0];
         for slot in 0..slots {
+            if shutdown.is_cancelled() {
+                return;
+            }
             let slot = (slot + u32::from(first)) % slots;
             let batches = self.collect(|partition| u32::from(partition.index()) % slots == slot);
             if !batches.is_empty() {
                 self.renew(batches).await;
-                tokio::time::sleep(RECONCILE_OVER / slots).await;
+                shutdown.run_until_cancelled(tokio::time::sleep(RECONCILE_OVER / slots)).await;
             }
         }
         self.metrics.reconcile_seconds.observe(start.elapsed().as_secs_f64());

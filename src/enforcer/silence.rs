@@ -1,3 +1,5 @@
+//! Whether the store answers, told once and not with every call that fails.
+
 use std::sync::Mutex;
 
 use tokio::time::Instant;

@@ -1,3 +1,5 @@
+//! Whose messages this node needs: one subscription a user, however many hold it.
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

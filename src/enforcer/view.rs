@@ -1,3 +1,5 @@
+//! The active-session view, counted at most once in 5 s however many administrators look.
+
 use std::sync::Arc;
 use std::time::Duration;
 

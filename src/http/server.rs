@@ -2,8 +2,8 @@
 //!
 //! axum's own has no time-out for a request's head and no bound on connections. Invariants: nothing that one client
 //! does or leaves undone keeps another from being accepted; a connection counts against the bound until its socket
-//! is closed, also after it became a WebSocket; a client that does not read its answer is cut; after shutdown no request is begun, and those in flight are waited
-//! for at most `drain`.
+//! is closed, also after it became a WebSocket; a client that does not read its answer is cut; after shutdown no
+//! request is begun, and those in flight are waited for at most `drain`.
 
 use std::io;
 use std::net::SocketAddr;

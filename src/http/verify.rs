@@ -23,9 +23,9 @@ const ROLES: HeaderName = HeaderName::from_static("x-hotseat-roles");
 
 /// Let a request through, or not
 ///
-/// For gateways: forward-auth, auth_request, ext_authz. Any method, and any path below this one. With `?role=` the session must have that role;
-/// of several, one. `X-Hotseat-User` and each of `X-Hotseat-Roles` are percent-encoded where they hold anything but
-/// visible ASCII, or a percent sign.
+/// For gateways: forward-auth, auth_request, ext_authz. Any method, and any path below this one. With `?role=`
+/// the session must have that role; of several, one. `X-Hotseat-User` and each of `X-Hotseat-Roles` are
+/// percent-encoded where they hold anything but visible ASCII, or a percent sign.
 #[utoipa::path(
     get, path = "/api/verify", tag = "gateway", security(("token" = []), ("cookie" = [])),
     params(("role" = Option<Vec<String>>, Query, description = "A role that will do")),

@@ -1,3 +1,8 @@
+//! The life of one WebSocket after it was authenticated, as one loop.
+//!
+//! Owns what goes first: commands, then the client, then the heartbeat. Refuses to know what its facts lead
+//! to. Invariant: after an eviction nothing is said but the close.
+
 use std::future::pending;
 use std::sync::Arc;
 

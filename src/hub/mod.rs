@@ -2,7 +2,8 @@
 //!
 //! Owns: which connection belongs to which session (`registry`), the bounded mailbox of each (`mailbox`), the
 //! life of one WebSocket after it was authenticated (`connection`, with `client` and over `socket`), what a
-//! client may not do (`refusal`), and one timer for all heartbeats (`wheel`). Refuses to know of the store: it returns facts.
+//! client may not do (`refusal`), and one timer for all heartbeats (`wheel`). Refuses to know of the store: it
+//! returns facts.
 //! Invariants: one task a connection; removal is by connection id, so that a late goodbye never removes a
 //! successor; every mailbox and every write is bounded; an evicted connection is told once and cut within
 //! 2 s whether it reads or not; no callback of an [`Eviction`] runs under a lock of the hub.

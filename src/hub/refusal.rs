@@ -1,3 +1,5 @@
+//! Why a client is turned away: one table of words and close codes.
+
 use crate::protocol::CloseCode;
 
 /// Why the node turns a client away, itself at fault or not. Told as `{"type":"error","code":…}`, then closed.

@@ -1,3 +1,8 @@
+//! Which connection belongs to which session, and how many there are.
+//!
+//! Invariants: removal is by connection id; counts and sequences of a session change together, under its shard's lock;
+//! nothing is posted to under that lock.
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;

@@ -1,8 +1,9 @@
 //! The contract of [`Store`] as tests: one suite, run on every engine.
 //!
-//! An engine's tests say `conformance_suite!(crate::path::to::open)`, where `open` is an async function that makes a
-//! fresh, empty store as a [`Bench`]; every case becomes a test of its own. Engines keep their own time, so cases use short
-//! deadlines and poll the store's clock until they have passed; bounds that a slow machine could break are wide.
+//! An engine's tests say `conformance_suite!(crate::path::to::open)`, where `open` is an async function that
+//! makes a fresh, empty store as a [`Bench`]; every case becomes a test of its own. Engines keep their own
+//! time, so cases use short deadlines and poll the store's clock until they have passed; bounds that a slow
+//! machine could break are wide.
 
 pub(crate) mod channel;
 pub(crate) mod ends;

@@ -1,3 +1,5 @@
+//! From the operator's URL to an engine. The one place that knows both.
+
 use std::sync::Arc;
 
 use tokio::sync::mpsc;

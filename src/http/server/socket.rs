@@ -1,3 +1,5 @@
+//! A socket that is bounded by itself, whoever reads it: in number, and in how long its client may take nothing.
+
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};

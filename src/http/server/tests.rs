@@ -1,3 +1,5 @@
+//! The accept loop over real sockets: order, bounds, shutdown.
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::extract::Extension;

@@ -1,3 +1,5 @@
+//! Logging in with a password: the seat, the cookies, the brake.
+
 use super::*;
 
 fn credentials(password: &str) -> Value {

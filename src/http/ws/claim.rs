@@ -1,3 +1,5 @@
+//! Whom a handshake, or a first message, says that it speaks for. What that is worth is the enforcer's to say.
+
 use std::time::Duration;
 
 use axum::extract::ws::Message;

@@ -1,3 +1,7 @@
+//! One WebSocket from its upgrade to its last goodbye: admitted, attended, uncounted.
+//!
+//! Invariant: what was attached is detached once, also when the task panics or is dropped.
+
 use std::sync::Arc;
 
 use tokio::runtime::Handle;

@@ -1,3 +1,5 @@
+//! Generated records survive their bytes, and bytes that are no record are refused without a panic.
+
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;

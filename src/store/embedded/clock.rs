@@ -1,3 +1,5 @@
+//! The embedded store's clock, which is its node's.
+
 /// Where the engine's time comes from: the embedded store's clock is its node's.
 pub trait Clock: Send + Sync + 'static {
     /// Microseconds since the Unix epoch.

@@ -1,3 +1,5 @@
+//! Why a directory can't be a store: found at the start, before anything is changed.
+
 use std::path::PathBuf;
 
 use crate::store::StoreError;

@@ -1,12 +1,18 @@
 //! What lies in Redis: that it expires, that it is found again when it is damaged, and that scripts keep the rules.
 
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
 use redis::aio::MultiplexedConnection;
 
 use super::redis_server::RedisServer;
 use super::{connect, login, seated, user};
+use crate::chance::Chance;
 use crate::domain::{NodeId, Partition, Presence, Reason, SeatLimits, Tombstone};
+use crate::metrics::Metrics;
 use crate::store::redis::script::{Call, Script};
 use crate::store::{Login, Store as _, StoreError, Target};
+use crate::sweeper::Sweeper;
 
 async fn raw(server: &RedisServer) -> MultiplexedConnection {
     redis::Client::open(server.url()).unwrap().get_multiplexed_async_connection().await.unwrap()
@@ -121,6 +127,32 @@ async fn a_damaged_record_is_an_error_and_nobody_elses() {
         assert!(matches!(decided, Err(StoreError::Corrupt(_))), "{decided:?}");
     }
     assert!(store.get(sound.id, false).await.unwrap().unwrap().is_live());
+}
+
+/// The first partition that can't be swept ended the round, and none after it was ever swept.
+#[tokio::test]
+async fn a_damaged_record_does_not_keep_the_other_partitions_from_being_swept() {
+    let server = RedisServer::start().await;
+    let (store, _notices) = connect(&server.url());
+    let mut lapsed = ["user1", "user2"].map(|name| Login { ttl_ms: 1, ..login(&user(name)) });
+    lapsed.sort_by_key(|login| login.id.partition());
+    for login in &lapsed {
+        store.login(login).await.unwrap();
+    }
+    let mut set = redis::cmd("SET");
+    set.arg(store.keys.session(lapsed[0].id)).arg(b"damaged").arg("KEEPTTL");
+    let () = set.query_async(&mut raw(&server).await).await.unwrap();
+    let sweeper = Sweeper {
+        node: NodeId::from_bytes([1; 8]),
+        store: store.clone(),
+        metrics: Arc::new(Metrics::new()),
+        chance: Arc::new(Chance::system()),
+        interval: Duration::from_secs(60),
+    };
+    let start = Instant::now();
+    while sweeper.round().await.unwrap() == 0 {
+        assert!(start.elapsed() < Duration::from_secs(20), "the later partition is not swept");
+    }
 }
 
 #[tokio::test]
