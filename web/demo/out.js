@@ -9,7 +9,7 @@
 
 import { putForm } from "./form.js";
 import { announce, say, show, showFacts, showTitle, slot } from "./view.js";
-import { labelOf, momentOf, wordsForEnd } from "./words.js";
+import { aboutWhere, labelOf, momentOf, wordsForEnd } from "./words.js";
 
 /**
  * @param {Hotseat} hotseat
@@ -25,7 +25,7 @@ export function showOut(hotseat, end, signInAsOther) {
   say(slot(view, "advice"), advice);
   showFacts(slot(view, "facts"), [
     ["Device", end.by && labelOf(end.by.device)],
-    ["Address", end.by?.ip],
+    ["Address", aboutWhere(end.by?.ip)],
     ["When", momentOf(end.at)],
   ]);
   announce(`${title}. ${lead}`);

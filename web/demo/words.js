@@ -66,6 +66,15 @@ export function placeOf(session, nowMs) {
   return [kindOf(session.device), session.ip, seen].filter(Boolean).join(" · ");
 }
 
+/**
+ * The address of the newer device. Masked, as the server tells it by default, IPv4 ends in 0, which people would take
+ * for an address of its own.
+ * @param {string | null | undefined} ip
+ */
+export function aboutWhere(ip) {
+  return ip?.replace(/^(\d+\.\d+\.\d+\.)0$/, "$1x");
+}
+
 /** @param {Session[]} sessions */
 function holdersOf(sessions) {
   return sessions.map(({ device }) => nameOf(device)).join(", ");
