@@ -112,14 +112,14 @@ mod tests {
 
     #[derive(Debug, Deserialize)]
     #[serde(deny_unknown_fields)]
-    #[allow(dead_code)]
+    #[expect(dead_code, reason = "only whether it can be read matters")]
     struct Inner {
         name: Option<String>,
     }
 
     #[derive(Debug, Deserialize)]
     #[serde(deny_unknown_fields)]
-    #[allow(dead_code)]
+    #[expect(dead_code, reason = "only whether it can be read matters")]
     struct Outer {
         id: u32,
         #[serde(default, deserialize_with = "object")]

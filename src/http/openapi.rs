@@ -11,7 +11,6 @@ use utoipa::{IntoResponses, Modify, OpenApi as _, ToSchema};
 /// `sessions` and `on_full` of `seats-full`, `field` of `invalid-request`, `ended` of `not-found`.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Problem)]
-#[allow(dead_code, reason = "documents what Problem::into_response writes")]
 struct ProblemView {
     /// Ends in the stable word of the problem.
     #[schema(example = "/problems/seats-full")]

@@ -19,7 +19,7 @@ use crate::http::problem::Problem;
 pub(crate) struct Introspection {
     token: String,
     /// There is only one type of token here.
-    #[allow(dead_code, reason = "part of the RFC's request")]
+    #[expect(dead_code, reason = "part of the RFC's request")]
     token_type_hint: Option<String>,
 }
 

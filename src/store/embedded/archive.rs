@@ -10,7 +10,7 @@ use rusqlite::Connection;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use super::{ANSWER_WITHIN, disk, journal, schema};
+use super::{ANSWER_WITHIN, disk, journal, schema, unavailable};
 use crate::domain::{SessionId, Timestamp, UserId};
 use crate::store::codec::Stored;
 use crate::store::{Event, StoreError};
@@ -65,8 +65,4 @@ impl Archive {
         };
         timeout(ANSWER_WITHIN, looking).await.map_err(|_| unavailable("the lookup took too long"))?
     }
-}
-
-fn unavailable(why: &str) -> StoreError {
-    StoreError::Unavailable(why.to_owned())
 }

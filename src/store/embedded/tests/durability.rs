@@ -136,7 +136,7 @@ async fn nothing_is_revealed_before_it_is_on_the_disk() {
     let soon = Duration::from_millis(20);
     while let Ok(found) = timeout(soon, store.get(old.id, false)).await {
         assert!(found.unwrap().unwrap().is_live(), "an end was revealed that a power cut would undo");
-        assert!(start.elapsed() < Duration::from_millis(500), "the login was never carried out");
+        assert!(start.elapsed() < Duration::from_secs(20), "the login was never carried out");
     }
     assert!(timeout(soon, store.get(newcomer.id, false)).await.is_err());
     assert!(timeout(soon, store.sessions_of(&user, 60_000)).await.is_err());
