@@ -184,7 +184,9 @@ impl From<FieldError> for Problem {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match &error {
-            StoreError::Unavailable(_) | StoreError::OutcomeUnknown(_) => {
+            // An outage is told once by the enforcer; a line for each refused call would only bury that.
+            StoreError::Unavailable(_) => tracing::debug!(%error, "a call was refused for want of the store"),
+            StoreError::OutcomeUnknown(_) => {
                 tracing::warn!(%error, "a call was refused for want of the store");
             }
             StoreError::Corrupt(_) => tracing::error!(%error, "a call was refused for want of the store"),
