@@ -85,7 +85,8 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Node
     let listen = listener.local_addr().unwrap_or(address);
     tracing::info!(%node, %listen, store = ?config.store, "ready");
     if config.demo {
-        tracing::info!("demo: open http://{listen} in two browsers and sign in as user1 with password1");
+        // Without the password: logs hold none, not even this one. The page tells it.
+        tracing::info!("demo: open http://{listen} in two browsers; the page says how to sign in");
     }
     let app = App::new(Services {
         accounts: Arc::new(Accounts::new(config.accounts.clone())),
