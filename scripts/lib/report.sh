@@ -62,14 +62,12 @@ closing_line() {
 
 # Adds up what all runners said: nextest, cargo test, and those that speak TAP (node --test, tests/foreign).
 totals() {
-  cat "$logs"/*.log | sed -n -E '
-    s/^ *Summary \[.*: ([0-9]+) passed.*/passed \1/p
-    s/^ *Summary \[.*, ([0-9]+) failed.*/failed \1/p
-    s/^ *Summary \[.*, ([0-9]+) timed out.*/failed \1/p
-    s/^test result:.* ([0-9]+) passed; ([0-9]+) failed.*/passed \1\nfailed \2/p
-    s/^(#|ℹ) pass ([0-9]+).*/passed \2/p
-    s/^(#|ℹ) fail ([0-9]+).*/failed \2/p' |
-    awk '/^passed/ { p += $2 } /^failed/ { f += $2 } END { printf "%d passed, %d failed\n", p, f }'
+  cat "$logs"/*.log | awk '
+    function number(word) { return match($0, "[0-9]+ " word) ? substr($0, RSTART, RLENGTH) + 0 : 0 }
+    /^ *Summary \[/ || /^test result:/ { p += number("passed"); f += number("failed") + number("timed out") }
+    /^(#|ℹ) pass / { p += $3 }
+    /^(#|ℹ) fail / { f += $3 }
+    END { printf "%d passed, %d failed\n", p, f }'
 }
 
 # The nodes of this checkout that are running.
