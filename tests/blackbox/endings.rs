@@ -20,7 +20,7 @@ crate::on_both_stores!(
 
 async fn an_unused_session_ends_though_its_socket_is_open(engine: Engine) {
     let rig = Rig::new(engine).await;
-    let node = rig.node_with(&[("idle_ttl", "1s"), ("heartbeat", "300ms")]).await;
+    let node = rig.node_with(&[("idle_ttl", "1s"), ("heartbeat", "500ms")]).await;
     let login = sign_in(&node, "anna").await;
     let mut socket = Socket::live(&node, &login.token).await;
     let told = socket.expect_out("idle", 4410).await;
@@ -36,7 +36,7 @@ async fn an_unused_session_ends_though_its_socket_is_open(engine: Engine) {
 
 async fn activity_keeps_a_session_and_heartbeats_do_not(engine: Engine) {
     let rig = Rig::new(engine).await;
-    let node = rig.node_with(&[("idle_ttl", "2s"), ("heartbeat", "300ms")]).await;
+    let node = rig.node_with(&[("idle_ttl", "2s"), ("heartbeat", "1s")]).await;
     let login = sign_in(&node, "anna").await;
     let mut socket = Socket::live(&node, &login.token).await;
     let until = Instant::now() + Duration::from_secs(5);

@@ -118,20 +118,6 @@ async fn a_flood_of_protocol_pings_is_4429() {
     scene.assert_only_this_is_closed(4429).await;
 }
 
-/// Answers to the server's own heartbeats are no messages: a quiet tab stays for ever.
-#[tokio::test]
-async fn answering_heartbeats_never_counts_as_a_flood() {
-    let rig = Rig::new(Engine::Embedded).await;
-    let node = rig.node_with(&[("heartbeat", "200ms")]).await;
-    let login = sign_in(&node, "anna").await;
-    let mut socket = Socket::live(&node, &login.token).await;
-    // More than a minute's worth, in a third of it.
-    for _ in 0..105 {
-        assert_eq!(socket.next_frame().await, Heard::Ping);
-    }
-    socket.assert_served().await;
-}
-
 /// A socket that is open and dead: it answers nothing, not even the heartbeat.
 #[tokio::test]
 async fn a_half_open_socket_is_found_by_its_silence() {
