@@ -76,7 +76,7 @@ impl Enforcer {
             if slot == 0 {
                 self.check_on_store().await;
             }
-            let batches = self.collect(|partition| u32::from(partition.index()) % slots == slot);
+            let batches = self.collect(in_slot(slot, slots));
             self.renew(batches).await;
         }
     }
@@ -102,7 +102,7 @@ impl Enforcer {
                 return;
             }
             let slot = (slot + u32::from(first)) % slots;
-            let batches = self.collect(|partition| u32::from(partition.index()) % slots == slot);
+            let batches = self.collect(in_slot(slot, slots));
             if !batches.is_empty() {
                 self.renew(batches).await;
                 shutdown.run_until_cancelled(tokio::time::sleep(RECONCILE_OVER / slots)).await;
@@ -198,6 +198,11 @@ impl Enforcer {
             Err(error) => self.silence.unheard(&self.metrics, &error),
         }
     }
+}
+
+/// Whether a partition is looked at in `slot` of `slots`.
+fn in_slot(slot: u32, slots: u32) -> impl Fn(Partition) -> bool {
+    move |partition| u32::from(partition.index()) % slots == slot
 }
 
 fn slots_of(interval: Duration) -> u32 {

@@ -15,8 +15,8 @@
 use async_trait::async_trait;
 
 use crate::domain::{
-    By, Device, Generation, NodeId, OnFull, Partition, Presence, Reason, Record, Role, SeatLimits, Session,
-    SessionId, Timestamp, TokenHash, UserId, Victim,
+    By, Device, Generation, NodeId, OnFull, Partition, Presence, Question, Reason, Record, Role, SeatLimits,
+    Session, SessionId, Timestamp, TokenHash, UserId, Victim,
 };
 
 mod codec;
@@ -76,6 +76,21 @@ pub struct Login {
     pub by: By,
     /// The message asks the nodes to acknowledge that they have put the victims out.
     pub confirm: bool,
+}
+
+impl Login {
+    /// What the rule is asked about this login at `now`.
+    pub(crate) fn question(&self, now: Timestamp) -> Question<'_> {
+        Question {
+            class: self.device.class,
+            limits: self.limits,
+            on_full: self.on_full,
+            victim: self.victim,
+            replace: &self.replace,
+            now,
+            ghost_after_ms: self.ghost_after_ms,
+        }
+    }
 }
 
 /// How a login was decided.

@@ -10,8 +10,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use super::support::{Bench, Seated, full, held, ids, login, node, seated, user};
 use crate::chance::Chance;
 use crate::domain::{
-    Decision, DeviceClass, DeviceId, Holder, OnFull, Question, Reason, SeatLimits, SessionId, Timestamp,
-    UserId, Victim, decide,
+    Decision, DeviceClass, DeviceId, Holder, OnFull, Reason, SeatLimits, SessionId, UserId, Victim, decide,
 };
 use crate::store::{Login, LoginOutcome};
 
@@ -143,7 +142,7 @@ async fn judge(bench: &Bench, user: &UserId, case: &Case, before: &[Login]) {
             present: record.connections > 0,
         })
         .collect();
-    let expected = decide(&question(&newcomer, bench.now().await), &holders);
+    let expected = decide(&newcomer.question(bench.now().await), &holders);
     let outcome = bench.store.login(&newcomer).await.unwrap();
     let what = format!("{case:#?}\n{holders:#?}\n{outcome:?}");
     match expected {
@@ -181,16 +180,4 @@ fn newcomer(user: &UserId, case: &Case, before: &[Login]) -> Login {
         }
     }
     newcomer
-}
-
-fn question(login: &Login, now: Timestamp) -> Question<'_> {
-    Question {
-        class: login.device.class,
-        limits: login.limits,
-        on_full: login.on_full,
-        victim: login.victim,
-        replace: &login.replace,
-        now,
-        ghost_after_ms: login.ghost_after_ms,
-    }
 }

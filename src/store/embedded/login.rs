@@ -2,9 +2,7 @@
 
 use super::state::Entry;
 use super::step::Step;
-use crate::domain::{
-    Decision, Holder, Partition, Question, Reason, Record, Session, SessionId, Timestamp, Tombstone, decide,
-};
+use crate::domain::{Decision, Holder, Partition, Reason, Record, Session, SessionId, Tombstone, decide};
 use crate::store::codec::Stored;
 use crate::store::{Event, EventKind, Login, LoginOutcome, StoreError};
 
@@ -17,7 +15,7 @@ pub(super) fn login(step: &mut Step<'_>, login: &Login) -> Result<LoginOutcome, 
     }
     let (standing, lapsed) = step.standing_and_lapsed(&login.user);
     let holders: Vec<_> = standing.iter().filter_map(|id| holder(step, login, *id)).collect();
-    match decide(&question(login, step.now()), &holders) {
+    match decide(&login.question(step.now()), &holders) {
         Decision::Seat { end } => seat(step, login, &lapsed, &end),
         Decision::Full { holders } => {
             let entries = holders.iter().rev().filter_map(|id| step.state.entry(*id));
@@ -36,18 +34,6 @@ fn replay(step: &Step<'_>, session: Record) -> Result<LoginOutcome, StoreError> 
     // What it ended may have been purged since, if the login is that old.
     let replaced = found.filter_map(Result::transpose).collect::<Result<_, _>>()?;
     Ok(LoginOutcome::Seated { session, replaced })
-}
-
-fn question(login: &Login, now: Timestamp) -> Question<'_> {
-    Question {
-        class: login.device.class,
-        limits: login.limits,
-        on_full: login.on_full,
-        victim: login.victim,
-        replace: &login.replace,
-        now,
-        ghost_after_ms: login.ghost_after_ms,
-    }
 }
 
 fn holder(step: &Step<'_>, login: &Login, id: SessionId) -> Option<Holder> {
