@@ -28,6 +28,7 @@ impl Enforcer {
                     self.on_acknowledged(&user, generation, &node);
                 }
                 Notice::Gap { connected } => self.on_gap(connected),
+                Notice::Failover(_) => self.gap_is_over.notify_one(),
             }
         }
     }

@@ -15,8 +15,8 @@
 use async_trait::async_trait;
 
 use crate::domain::{
-    By, Device, Generation, NodeId, OnFull, Partition, Presence, Question, Reason, Record, Role, SeatLimits,
-    Session, SessionId, Timestamp, TokenHash, UserId, Victim,
+    By, Device, Generation, NodeId, OnFull, Partition, PartitionSet, Presence, Question, Reason, Record,
+    Role, SeatLimits, Session, SessionId, Timestamp, TokenHash, UserId, Victim,
 };
 
 mod codec;
@@ -27,9 +27,11 @@ mod keys;
 mod message;
 mod open;
 pub mod redis;
+mod restore;
 
 pub use message::{Ended, EndedSession, Message};
 pub use open::{OpenError, open};
+pub use restore::{Image, Restore, Restored};
 
 /// How many notices may wait for the node. A node that falls further behind is told of a [`Notice::Gap`]
 /// instead and checks all its sessions.
@@ -130,6 +132,8 @@ pub struct Renewal {
 /// What a renewal found out; the sessions that are live are not mentioned.
 #[derive(Debug, Clone, Default)]
 pub struct Renewed {
+    /// The store's clock at that moment: what is not mentioned was live then.
+    pub now: Timestamp,
     pub ended: Vec<Record>,
     pub missing: Vec<SessionId>,
 }
@@ -199,6 +203,9 @@ pub enum Notice {
     Gap {
         connected: bool,
     },
+    /// In these partitions the store may have forgotten acknowledged writes: another server answers for them, or
+    /// the same one after a restart, or it was emptied. What the node remembers of them has to be restored.
+    Failover(PartitionSet),
 }
 
 /// What the operator should know about the store. Each finding completes "the store …".
@@ -241,6 +248,18 @@ pub trait Store: Send + Sync + 'static {
         sessions: &[Renewal],
         node_ttl_ms: u64,
     ) -> Result<Renewed, StoreError>;
+
+    /// Puts back what the store has forgotten of one session, by generation, in one atomic step:
+    /// - there already and ended: nothing changes; there and live, and known as ended: it ends as known;
+    /// - not there and known as ended: its tombstone is written;
+    /// - not there, known as live, and a session of the same device or all that hold the seats it would need are of
+    ///   higher generations: it [`Restored::Yields`], nothing changes;
+    /// - else it is live again with its generation; live sessions of lower generations that it leaves no seat end
+    ///   (reason `takeover`, or `replaced` on the same device). A disabled user's ends as `disabled`, one past its
+    ///   deadline as lapsed. Nothing that has ended becomes live, and after it live ≤ max for its limits.
+    ///
+    /// May be repeated without harm.
+    async fn restore(&self, restore: &Restore) -> Result<Restored, StoreError>;
 
     /// Ends live sessions for `reason`; answers those that it ended. Past their deadline they end as lapsed and
     /// are not among the answer.

@@ -7,8 +7,8 @@ use super::writer::Request;
 use super::{ANSWER_WITHIN, Embedded, ends, login, presence};
 use crate::domain::{By, Generation, NodeId, Partition, Presence, Reason, Record, SessionId, UserId};
 use crate::store::{
-    Attach, Census, Event, Inspection, Login, LoginOutcome, Message, Renewal, Renewed, Store, StoreError,
-    Swept, Target,
+    Attach, Census, Event, Inspection, Login, LoginOutcome, Message, Renewal, Renewed, Restore, Restored,
+    Store, StoreError, Swept, Target,
 };
 
 #[async_trait]
@@ -58,6 +58,10 @@ impl Store for Embedded {
     ) -> Result<Renewed, StoreError> {
         let sessions = sessions.to_vec();
         self.submit(move |step| presence::renew(step, node, partition, &sessions, node_ttl_ms)).await
+    }
+
+    async fn restore(&self, _restore: &Restore) -> Result<Restored, StoreError> {
+        Err(StoreError::Unavailable("restoring is on its way".to_owned()))
     }
 
     async fn end(&self, target: &Target, reason: Reason, by: Option<&By>) -> Result<Vec<Record>, StoreError> {

@@ -56,7 +56,7 @@ pub(super) fn renew(
     node_ttl_ms: u64,
 ) -> Result<Renewed, StoreError> {
     let now = step.now();
-    let mut renewed = Renewed::default();
+    let mut renewed = Renewed { now: step.now(), ..Renewed::default() };
     let mut lapsed = Vec::new();
     let mut live = Vec::new();
     for renewal in sessions {

@@ -32,7 +32,7 @@ use self::supervisor::Supervisor;
 use super::keys::Keys;
 use super::{
     Attach, Census, Event, Inspection, Login, LoginOutcome, Message, NOTICE_QUEUE, Notice, Renewal, Renewed,
-    Store, StoreError, Swept, Target,
+    Restore, Restored, Store, StoreError, Swept, Target,
 };
 use crate::chance::Chance;
 use crate::domain::{By, Generation, NodeId, Partition, Presence, Reason, Record, SessionId, UserId};
@@ -43,6 +43,7 @@ mod commands;
 mod connector;
 mod ends;
 mod inspect;
+mod layout;
 mod login;
 mod notifier;
 mod presence;
@@ -151,6 +152,10 @@ impl Store for Redis {
         node_ttl_ms: u64,
     ) -> Result<Renewed, StoreError> {
         self.renew_sessions(node, partition, sessions, node_ttl_ms).await
+    }
+
+    async fn restore(&self, _restore: &Restore) -> Result<Restored, StoreError> {
+        Err(StoreError::Unavailable("restoring is on its way".to_owned()))
     }
 
     async fn end(&self, target: &Target, reason: Reason, by: Option<&By>) -> Result<Vec<Record>, StoreError> {

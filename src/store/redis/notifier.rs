@@ -87,6 +87,7 @@ mod tests {
             seen.push(match notice {
                 Notice::Message(_) => None,
                 Notice::Gap { connected } => Some(connected),
+                Notice::Failover(_) => unreachable!("not sent here"),
             });
         }
         seen

@@ -73,6 +73,7 @@ impl Redis {
             let call = call.arg(node.as_bytes()).arg(node_ttl_ms).arg(news);
             let mut reply = Reply::of(self.commands.run_idempotent(&call).await?)?;
             let snapshot = reply.snapshot(Some(node_ttl_ms))?;
+            renewed.now = snapshot.now;
             renewed.ended.extend(snapshot.records(reply.list()?)?);
             let mut missing = reply.list()?;
             while !missing.is_empty() {
