@@ -6,7 +6,9 @@
 pub mod client;
 pub mod node;
 pub mod patience;
+pub mod redis_cluster;
 pub mod redis_proxy;
+pub mod redis_sentinel;
 pub mod redis_server;
 pub mod rig;
 pub mod socket;

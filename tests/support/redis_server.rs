@@ -1,12 +1,13 @@
-//! A real redis-server on a free loopback port, in a directory of its own, gone with the test.
+//! A real redis-server on loopback, in a directory of its own, gone with the test. Also runs a Sentinel.
 //!
 //! It is the child of a shell that waits for the end of its own standard input: when this process dies, however
 //! it dies, that pipe closes and the shell kills the server. Included by `#[path]`.
 #![allow(dead_code, reason = "each test target uses its part of the harness")]
 
 use std::io::{BufRead as _, BufReader};
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -14,15 +15,21 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
 
 const START_TIMEOUT: Duration = Duration::from_secs(20);
+/// Of one command; longer than a server that forks or loads takes here.
+const QUERY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Starts the server with the given arguments, tells its process id, and kills it when standard input ends.
 const KEEPER: &str = r#"exec 3<&0; redis-server "$@" </dev/null >redis.log 2>&1 & echo $!; cat <&3 >/dev/null; kill -9 $! 2>/dev/null; wait"#;
 
+/// How far from its port a Cluster's member has its bus.
+pub const BUS: u16 = 10_000;
+
 pub struct RedisServer {
-    port: u16,
+    address: SocketAddr,
     dir: tempfile::TempDir,
-    options: Vec<String>,
+    arguments: Vec<String>,
     keeper: Option<Keeper>,
+    is_frozen: AtomicBool,
 }
 
 struct Keeper {
@@ -51,25 +58,61 @@ impl RedisServer {
     pub async fn start_with(options: &[&str]) -> Self {
         // Between finding a free port and taking it another test may be faster; then the next one is tried.
         for _ in 0..10 {
-            let mut server = Self {
-                port: free_port(),
-                dir: tempfile::tempdir().expect("a temporary directory"),
-                options: options.iter().map(ToString::to_string).collect(),
-                keeper: None,
-            };
-            if server.try_start().await {
+            let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
+            if let Some(server) = Self::start_at(address, options, &[]).await {
                 return server;
             }
         }
         panic!("redis-server did not start on any of ten ports");
     }
 
+    /// A server at this address, with these files in its directory; `None` if it does not start there.
+    pub async fn start_at(address: SocketAddr, options: &[&str], files: &[(&str, String)]) -> Option<Self> {
+        let (host, port) = (address.ip().to_string(), address.port().to_string());
+        let place = ["--bind", &host, "--port", &port];
+        Self::start_as(address, [&place, options].concat(), files).await
+    }
+
+    /// A server with exactly these arguments, which make it listen at `address`.
+    pub async fn start_as(
+        address: SocketAddr,
+        arguments: Vec<&str>,
+        files: &[(&str, String)],
+    ) -> Option<Self> {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        for (name, text) in files {
+            std::fs::write(dir.path().join(name), text).expect("a file in a directory of its own");
+        }
+        let arguments = arguments.into_iter().map(str::to_owned).collect();
+        let mut server = Self { address, dir, arguments, keeper: None, is_frozen: AtomicBool::new(false) };
+        server.try_start().await.then_some(server)
+    }
+
     pub fn port(&self) -> u16 {
-        self.port
+        self.address.port()
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     pub fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}", self.port)
+        format!("redis://{}", self.address)
+    }
+
+    /// What it has logged since it was last started.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.dir.path().join("redis.log")).unwrap_or_default()
+    }
+
+    /// Where it keeps its files.
+    pub fn directory(&self) -> &std::path::Path {
+        self.dir.path()
+    }
+
+    /// Whether it is neither killed nor frozen.
+    pub fn is_running(&self) -> bool {
+        self.keeper.is_some() && !self.is_frozen.load(Ordering::Relaxed)
     }
 
     /// Kills it, as a crash would.
@@ -81,16 +124,18 @@ impl RedisServer {
     /// Stops it from running, so that it keeps its connections and answers nothing.
     pub fn freeze(&self) {
         self.signal("STOP");
+        self.is_frozen.store(true, Ordering::Relaxed);
     }
 
     pub fn thaw(&self) {
         self.signal("CONT");
+        self.is_frozen.store(false, Ordering::Relaxed);
     }
 
     /// Starts it again on the same port and directory.
     pub async fn restart(&mut self) {
         self.keeper = None;
-        assert!(self.try_start().await, "redis-server did not start again on port {}", self.port);
+        assert!(self.try_start().await, "redis-server did not start again at {}", self.address);
     }
 
     /// Sends one command, written inline, and answers the first bytes of the reply.
@@ -99,11 +144,21 @@ impl RedisServer {
     }
 
     async fn try_command(&self, line: &str) -> std::io::Result<String> {
-        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).await?;
+        let mut stream = TcpStream::connect(self.address).await?;
         stream.write_all(format!("{line}\r\n").as_bytes()).await?;
         let mut reply = vec![0; 64 * 1024];
         let len = timeout(Duration::from_secs(10), stream.read(&mut reply)).await??;
         Ok(String::from_utf8_lossy(&reply[..len]).into_owned())
+    }
+
+    /// Sends one command as clients do, on a connection of its own, and answers all of the reply.
+    pub async fn query<T: redis::FromRedisValue>(&self, command: &redis::Cmd) -> redis::RedisResult<T> {
+        let config = redis::AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(QUERY_TIMEOUT))
+            .set_response_timeout(Some(QUERY_TIMEOUT));
+        let client = redis::Client::open(self.url())?;
+        let mut connection = client.get_multiplexed_async_connection_with_config(&config).await?;
+        command.query_async(&mut connection).await
     }
 
     fn signal(&self, signal: &str) {
@@ -115,8 +170,8 @@ impl RedisServer {
 
     async fn try_start(&mut self) -> bool {
         let mut shell = Command::new("sh")
-            .args(["-c", KEEPER, "keeper", "--bind", "127.0.0.1", "--port", &self.port.to_string()])
-            .args(&self.options)
+            .args(["-c", KEEPER, "keeper"])
+            .args(&self.arguments)
             .current_dir(self.dir.path())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -128,6 +183,7 @@ impl RedisServer {
         let pid = pid.trim().to_owned();
         let pong = format!("process_id:{pid}\r");
         self.keeper = Some(Keeper { shell, pid });
+        self.is_frozen.store(false, Ordering::Relaxed);
         let deadline = Instant::now() + START_TIMEOUT;
         while Instant::now() < deadline {
             // Another server may own the port: ours is the one with our process id.
@@ -149,4 +205,23 @@ impl RedisServer {
 fn free_port() -> u16 {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
     listener.local_addr().expect("a bound address").port()
+}
+
+/// The loopback address that only this process uses, made of its id: its ports need not be guessed free.
+pub fn own_host() -> Ipv4Addr {
+    let [_, high, middle, low] = std::process::id().to_be_bytes();
+    Ipv4Addr::new(127, 64 | (high & 0x3f), middle, low.max(1))
+}
+
+/// An address on `host` whose port and whose bus port are free.
+pub fn with_bus(host: Ipv4Addr) -> SocketAddr {
+    static PORT: AtomicU16 = AtomicU16::new(6_000);
+    loop {
+        let port = PORT.fetch_add(1, Ordering::Relaxed);
+        assert!(port < BUS, "no port is left on {host}");
+        // More than one copy of this module may count in one process.
+        if [port, port + BUS].iter().all(|port| TcpListener::bind((host, *port)).is_ok()) {
+            return SocketAddr::from((host, port));
+        }
+    }
 }
