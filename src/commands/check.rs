@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use hotseat::chance::Chance;
-use hotseat::config::StoreUrl;
+use hotseat::config::StoreConfig;
 use hotseat::store::{self, Inspection, Store, StoreError};
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -27,9 +27,9 @@ pub(crate) fn check(settings: &Settings) -> anyhow::Result<ExitCode> {
     for warning in &loaded.warnings {
         writeln!(out, "warning: {warning}")?;
     }
-    let url = &loaded.config.store;
+    let store = &loaded.config.store;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let inspection = runtime.block_on(inspect(url));
+    let inspection = runtime.block_on(inspect(store));
     runtime.shutdown_timeout(ASKED_EACH);
     let inspection = inspection?;
 
@@ -40,18 +40,19 @@ pub(crate) fn check(settings: &Settings) -> anyhow::Result<ExitCode> {
         writeln!(out, "warning: the store {warning}")?;
     }
     if inspection.faults.is_empty() {
-        writeln!(out, "ok: the store at {url} is {}", inspection.description)?;
+        writeln!(out, "ok: the store at {} is {}", store.url, inspection.description)?;
         return Ok(ExitCode::SUCCESS);
     }
     Ok(ExitCode::FAILURE)
 }
 
-async fn inspect(url: &StoreUrl) -> anyhow::Result<Inspection> {
+async fn inspect(config: &StoreConfig) -> anyhow::Result<Inspection> {
+    let url = &config.url;
     let deadline = Instant::now() + REACHED_WITHIN;
     let late = || format!("the store {url} did not answer within {} s", REACHED_WITHIN.as_secs());
     // The notices of a node that takes part in nothing; held, so that the engine does not take it for stopped.
     let opened =
-        timeout_at(deadline, store::open(url, Arc::new(Chance::system()))).await.with_context(late)?;
+        timeout_at(deadline, store::open(config, Arc::new(Chance::system()))).await.with_context(late)?;
     let (store, _notices) = opened.with_context(|| format!("the store {url} can't be opened"))?;
     let answer = timeout_at(deadline, answer(&store, deadline)).await.with_context(late)?;
     // Its lock on the directory or its connections end with the process anyway.

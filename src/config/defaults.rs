@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{
     Config, HttpConfig, LogConfig, LogFormat, NodeConfig, NoticeIp, OnStoreLoss, Profile, Rate, RateConfig,
-    SeatConfig, StoreUrl,
+    SeatConfig, StoreConfig, StoreUrl, TlsFiles, WaitConfig,
 };
 use crate::domain::{LimitRule, OnFull, Victim};
 
@@ -39,6 +39,9 @@ const FENCE_AFTER: Duration = seconds(MINUTE);
 const DRAIN_TIMEOUT: Duration = seconds(20);
 /// Kubernetes kills 30 s after it asked; 5 s are left for the endpoint to leave the service.
 const DRAIN_TIMEOUT_IN_A_POD: Duration = seconds(25);
+/// A wait costs a round trip to the replica: whether that is worth it is the operator's to say. A replica that follows
+/// acknowledges within milliseconds; one that does not must not hold up logins for longer than a second.
+pub(super) const WAIT: WaitConfig = WaitConfig { replicas: 0, timeout: seconds(1) };
 /// Ten wrong passwords at once, then one each 90 s: a person with a bad memory passes, a guesser gets 970 a day.
 const RATE_LOGIN: Rate = Rate { burst: 10, period: seconds(90) };
 /// Ten times as many from one address: an office behind one router.
@@ -55,7 +58,7 @@ impl Config {
     pub(super) fn of_profile(profile: Profile) -> Self {
         let development = Self {
             profile,
-            store: StoreUrl::Embedded("./data".into()),
+            store: store(),
             demo: false,
             log: LogConfig { filter: "info".to_owned(), format: LogFormat::Text },
             http: http(),
@@ -77,6 +80,10 @@ impl Config {
             }
         }
     }
+}
+
+fn store() -> StoreConfig {
+    StoreConfig { url: StoreUrl::Embedded("./data".into()), tls: TlsFiles::default(), wait: WAIT }
 }
 
 /// Logs for machines.

@@ -25,6 +25,7 @@ pub(super) struct Key {
 enum Form {
     Text(fn(&mut Config, &str) -> Result<(), Refusal>),
     Switch(fn(&mut Config, bool)),
+    Number(fn(&mut Config, i64) -> Result<(), Refusal>),
     List(fn(&mut Config, &[Value]) -> Result<(), Refusal>),
 }
 
@@ -59,16 +60,22 @@ impl Key {
                 set(config, value.as_bool().ok_or_else(wrong)?);
                 Ok(())
             }
+            Form::Number(set) => set(config, value.as_integer().ok_or_else(wrong)?),
             Form::List(set) => set(config, value.as_array().ok_or_else(wrong)?),
         }
     }
 
-    /// The value in a variable: plain text, `true` or `false`, or a list as JSON.
+    /// The value in a variable: plain text, `true` or `false`, a number, or a list as JSON.
     pub(super) fn read_variable(&self, text: &str) -> Result<Value, Refusal> {
         match self.form {
             Form::Text(_) => Ok(Value::String(text.to_owned())),
             Form::Switch(_) => {
                 parse::one_of(text, &[("true", true), ("false", false)], &[]).map(Value::Boolean)
+            }
+            Form::Number(_) => {
+                let wrong =
+                    |_| Refusal::new(format!("must be a number such as {}, not {text:?}", self.example));
+                text.parse().map(Value::Integer).map_err(wrong)
             }
             Form::List(_) => serde_json::from_str(text).map_err(|error| {
                 let (example, at) = (self.example, error.column());
@@ -103,6 +110,10 @@ const FENCE_AFTER: RangeInclusive<Duration> = ms(2 * 50 + 1)..=HOUR;
 const DRAIN_TIMEOUT: RangeInclusive<Duration> = SHORTEST..=ms(600_000);
 /// A cache that outlives a minute would be a promise broken.
 const CHECK_CACHE: RangeInclusive<Duration> = SHORTEST..=MINUTE;
+/// More replicas than that nobody has; 0 is none.
+const WAIT_REPLICAS: RangeInclusive<u8> = 0..=10;
+/// A login waits at most three seconds in all (docs/protocol.md).
+const WAIT_TIMEOUT: RangeInclusive<Duration> = SHORTEST..=ms(2_000);
 const HEADER_TIMEOUT: RangeInclusive<Duration> = SHORTEST..=MINUTE;
 
 const PROFILES: [(&str, Profile); 3] = [
@@ -130,7 +141,19 @@ pub(super) const KEYS: &[Key] = &[
     Key::text("listen", "\"127.0.0.1:8000\"", |config, text| {
         put(&mut config.http.listen, parse::address(text))
     }),
-    Key::text("store", "\"embedded:./data\"", |config, text| put(&mut config.store, StoreUrl::parse(text))),
+    Key::text("store", "\"embedded:./data\"", |config, text| {
+        put(&mut config.store.url, StoreUrl::parse(text))
+    }),
+    Key {
+        name: "wait_replicas",
+        example: "0",
+        form: Form::Number(|config, count| {
+            put(&mut config.store.wait.replicas, parse::number(count, &WAIT_REPLICAS))
+        }),
+    },
+    Key::text("wait_timeout", "\"1s\"", |config, text| {
+        put(&mut config.store.wait.timeout, parse::duration(text, &WAIT_TIMEOUT))
+    }),
     Key { name: "demo", example: "true", form: Form::Switch(|config, on| config.demo = on) },
     Key::text("log", "\"info\"", |config, text| put(&mut config.log.filter, parse::log_filter(text))),
     Key::text("log_format", "\"json\"", |config, text| {
@@ -197,6 +220,15 @@ pub(super) const KEYS: &[Key] = &[
     Key::text("rate.api_key", "\"off\"", |config, text| {
         put(&mut config.rate.api_key, parse::or_off(text, parse::rate))
     }),
+    Key::text("redis_tls.ca", "\"/etc/hotseat/redis-ca.pem\"", |config, text| {
+        put(&mut config.store.tls.ca, parse::file(text).map(Some))
+    }),
+    Key::text("redis_tls.cert", "\"/etc/hotseat/redis.pem\"", |config, text| {
+        put(&mut config.store.tls.cert, parse::file(text).map(Some))
+    }),
+    Key::text("redis_tls.key", "\"/etc/hotseat/redis.key\"", |config, text| {
+        put(&mut config.store.tls.key, parse::file(text).map(Some))
+    }),
     Key::list(
         "api_keys",
         "[{ name = \"shop\", hash = \"…\", scopes = [\"sessions\"] }]",
@@ -208,7 +240,7 @@ pub(super) const KEYS: &[Key] = &[
 ];
 
 /// The tables of the file whose members are keys.
-pub(super) const TABLES: [&str; 1] = ["rate"];
+pub(super) const TABLES: [&str; 2] = ["rate", "redis_tls"];
 
 fn put<T>(place: &mut T, value: Result<T, Refusal>) -> Result<(), Refusal> {
     *place = value?;
@@ -228,6 +260,7 @@ mod tests {
                 match key.form {
                     Form::Text(_) => value.is_str(),
                     Form::Switch(_) => value.is_bool(),
+                    Form::Number(_) => value.is_integer(),
                     Form::List(_) => value.is_array(),
                 },
                 "{}",

@@ -14,6 +14,7 @@ mod load;
 mod nearest;
 mod parse;
 mod problem;
+mod redis_url;
 mod settings;
 mod store_url;
 #[cfg(test)]
@@ -22,6 +23,8 @@ mod validate;
 
 pub use load::{Flags, Loaded, Sources, load};
 pub use problem::ConfigError;
+pub use redis_url::RedisUrl;
+pub(crate) use redis_url::{Login, Topology};
 pub use settings::*;
 pub use store_url::StoreUrl;
 

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use axum::http::Uri;
@@ -41,6 +42,22 @@ pub(super) fn duration(text: &str, bounds: &RangeInclusive<Duration>) -> Result<
         return Err(Refusal::new(format!("must be {least} to {most}, not {text}")));
     }
     Ok(value)
+}
+
+/// A number within bounds.
+pub(super) fn number(value: i64, bounds: &RangeInclusive<u8>) -> Result<u8, Refusal> {
+    u8::try_from(value)
+        .ok()
+        .filter(|value| bounds.contains(value))
+        .ok_or_else(|| Refusal::new(format!("must be {} to {}, not {value}", bounds.start(), bounds.end())))
+}
+
+/// The path of a file. Whether it can be read is found out when it is.
+pub(super) fn file(text: &str) -> Result<PathBuf, Refusal> {
+    if text.is_empty() {
+        return Err(Refusal::new("must be the path of a PEM file"));
+    }
+    Ok(PathBuf::from(text))
 }
 
 /// A duration as the configuration writes it, in the largest unit that divides it.

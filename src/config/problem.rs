@@ -22,7 +22,7 @@ impl fmt::Display for Origin {
 /// Why a value can't stand: the place below its key (`[1].hash`, mostly nothing) and the rest of the sentence
 /// "`key` …", which says what would be right.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Refusal {
+pub(crate) struct Refusal {
     below: String,
     problem: String,
 }

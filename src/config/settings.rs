@@ -2,12 +2,13 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
 use serde::Deserialize;
 
-use super::StoreUrl;
+use super::{RedisUrl, StoreUrl};
 use crate::domain::{LimitRule, OnFull, Role, UserId, Victim};
 
 /// A set of defaults for a place to run; single keys still override it.
@@ -159,11 +160,47 @@ pub struct LogConfig {
     pub format: LogFormat,
 }
 
+/// Where the sessions are and how the store is used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreConfig {
+    pub url: StoreUrl,
+    pub tls: TlsFiles,
+    pub wait: WaitConfig,
+}
+
+/// A Redis, a Redis behind Sentinels or a Redis Cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RedisConfig {
+    pub url: RedisUrl,
+    pub tls: TlsFiles,
+    pub wait: WaitConfig,
+}
+
+/// PEM files for TLS to Redis.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// Whose certificates are believed; `None`: those that the system believes.
+    pub ca: Option<PathBuf>,
+    /// This node's own certificate, and what it was signed by.
+    pub cert: Option<PathBuf>,
+    /// The private key of `cert`.
+    pub key: Option<PathBuf>,
+}
+
+/// How many replicas must have a login before it is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WaitConfig {
+    /// 0: none, it is answered at once.
+    pub replicas: u8,
+    /// How long they may take.
+    pub timeout: Duration,
+}
+
 /// Everything together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
     pub profile: Profile,
-    pub store: StoreUrl,
+    pub store: StoreConfig,
     pub demo: bool,
     pub log: LogConfig,
     pub http: HttpConfig,
@@ -172,6 +209,13 @@ pub struct Config {
     pub rate: RateConfig,
     pub api_keys: Vec<ApiKey>,
     pub accounts: Vec<Account>,
+}
+
+impl RedisConfig {
+    /// With everything else left to its default.
+    pub fn of(url: RedisUrl) -> Self {
+        Self { url, tls: TlsFiles::default(), wait: super::defaults::WAIT }
+    }
 }
 
 impl NodeConfig {

@@ -14,7 +14,7 @@ pub(super) fn settle(config: &mut Config, origins: &Origins) -> Vec<Problem> {
     if !origins.contains_key("idle_ttl") {
         config.seats.idle_ttl = defaults::IDLE_TTL.min(config.seats.absolute_ttl);
     }
-    let checks = [times(config, origins), demo(config), doubles(config)];
+    let checks = [times(config, origins), demo(config), doubles(config), store(config, origins)];
     let refusals = checks.into_iter().flatten();
     refusals.map(|(key, problem)| Refusal::new(problem).of(key, origins.get(key))).collect()
 }
@@ -67,6 +67,31 @@ fn demo(config: &Config) -> Found {
     found
 }
 
+/// What means something for some stores only.
+fn store(config: &Config, origins: &Origins) -> Found {
+    let mut found = Found::new();
+    let (tls, wait) = (&config.store.tls, &config.store.wait);
+    let has_tls = matches!(&config.store.url, StoreUrl::Redis(url) if url.tls);
+    for (key, file) in [("redis_tls.ca", &tls.ca), ("redis_tls.cert", &tls.cert), ("redis_tls.key", &tls.key)]
+    {
+        if file.is_some() && !has_tls {
+            found.push((key, "must be left out unless store begins with rediss".to_owned()));
+        }
+    }
+    match (&tls.cert, &tls.key) {
+        (Some(_), None) => found.push(("redis_tls.cert", "must come with redis_tls.key".to_owned())),
+        (None, Some(_)) => found.push(("redis_tls.key", "must come with redis_tls.cert".to_owned())),
+        _ => {}
+    }
+    if wait.replicas > 0 && matches!(config.store.url, StoreUrl::Embedded(_)) {
+        found.push(("wait_replicas", "must be 0 unless store is a Redis: there are no replicas".to_owned()));
+    }
+    if wait.replicas == 0 && origins.contains_key("wait_timeout") {
+        found.push(("wait_timeout", "must be left out unless wait_replicas is above 0".to_owned()));
+    }
+    found
+}
+
 /// What stands twice where one of the two would be without effect.
 fn doubles(config: &Config) -> Found {
     let mut found = Found::new();
@@ -105,7 +130,7 @@ pub(super) fn advise(config: &Config) -> Vec<String> {
     if config.http.trusted_proxies.iter().any(|network| network.prefix_len() == 0) {
         advice.push("trusted_proxies has everybody in it: any client can choose its address".to_owned());
     }
-    if config.profile == Profile::Kubernetes && matches!(config.store, StoreUrl::Embedded(_)) {
+    if config.profile == Profile::Kubernetes && matches!(config.store.url, StoreUrl::Embedded(_)) {
         advice.push("store is embedded, which serves one pod only: two need redis://…".to_owned());
     }
     advice

@@ -1,4 +1,4 @@
-//! From the operator's URL to an engine. The one place that knows both.
+//! From the operator's choice to an engine. The one place that knows both.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use super::embedded::{Embedded, EmbeddedError, SystemClock};
 use super::redis::{ConfigError, Redis};
 use super::{Notice, Store};
 use crate::chance::Chance;
-use crate::config::StoreUrl;
+use crate::config::{RedisConfig, StoreConfig, StoreUrl};
 
 /// Why a store can't be opened at all; trying again will not help.
 #[derive(Debug, thiserror::Error)]
@@ -34,10 +34,10 @@ impl From<EmbeddedError> for OpenError {
 /// # Errors
 /// The directory can't be used or is another node's; the URL is not one.
 pub async fn open(
-    url: &StoreUrl,
+    config: &StoreConfig,
     chance: Arc<Chance>,
 ) -> Result<(Arc<dyn Store>, mpsc::Receiver<Notice>), OpenError> {
-    match url {
+    match &config.url {
         StoreUrl::Embedded(dir) => {
             let dir = dir.clone();
             // Reads the whole directory into memory.
@@ -46,7 +46,8 @@ pub async fn open(
             Ok((store, notices))
         }
         StoreUrl::Redis(url) => {
-            let (store, notices) = Redis::open(url, chance)?;
+            let config = RedisConfig { url: url.clone(), tls: config.tls.clone(), wait: config.wait };
+            let (store, notices) = Redis::open_with(&config, chance)?;
             Ok((store, notices))
         }
     }

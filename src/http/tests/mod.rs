@@ -55,7 +55,7 @@ impl Node {
     async fn with(change: impl FnOnce(&mut Config)) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let mut config = super::testing::config();
-        config.store = StoreUrl::Embedded(directory.path().to_owned());
+        config.store.url = StoreUrl::Embedded(directory.path().to_owned());
         config.accounts = accounts();
         config.rate.login = Rate { burst: 3, period: Duration::from_secs(3600) };
         change(&mut config);

@@ -1,95 +1,148 @@
-//! From a URL to a connection with the primary.
+//! How a server is greeted: credentials, TLS, database, time-outs, RESP3.
 //!
-//! Owns how Redis is found and greeted: address, credentials, database, time-outs, RESP3. The one place to grow
-//! for Sentinel, Cluster and TLS: whoever asks for a connection gets one to the server that takes writes.
+//! Knows no addresses: whoever asks for a connection says where to. Certificates and the names in them are always
+//! verified, and there is no way to ask otherwise.
 
+use std::fs;
+use std::path::Path;
+use std::sync::Once;
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::io::tcp::TcpSettings;
 use redis::{
-    AsyncConnectionConfig, Client, ConnectionInfo, IntoConnectionInfo, ProtocolVersion, PushInfo, RedisError,
+    AsyncConnectionConfig, Client, ClientTlsConfig, ConnectionAddr, ConnectionInfo, IntoConnectionInfo,
+    ProtocolVersion, PushInfo, RedisConnectionInfo, RedisError, TlsCertificates,
 };
+
+use super::layout::Address;
+use crate::config::{Login, TlsFiles};
 
 /// From the first packet to Redis's greeting.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long any reply may take. Ours take well under a millisecond; what takes two seconds is not coming.
 pub(super) const RESPONSE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// A store URL that is none. Never shows the URL, which may hold a password.
+/// What the operator decided about Redis and can't be. Never shows a URL, which may hold a password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("store {0}")]
-pub struct ConfigError(String);
+#[error("{0}")]
+pub struct ConfigError(pub(super) String);
 
+/// How to greet the servers of one kind. Cheap to clone but for the certificates.
+#[derive(Clone)]
 pub(super) struct Connector {
-    client: Client,
-    database: i64,
-    /// `host:port`, for people.
-    address: String,
+    greeting: RedisConnectionInfo,
+    /// An address with the certificates in it, whose host and port are replaced; `None` without TLS.
+    tls: Option<ConnectionAddr>,
+    connect_timeout: Duration,
 }
 
 impl Connector {
+    /// `tls` is `None` for plain connections.
+    ///
     /// # Errors
-    /// When `url` is not `redis://[user[:password]@]host[:port][/database]`.
-    pub(super) fn parse(url: &str) -> Result<Self, ConfigError> {
-        let wrong = || ConfigError("must be redis://[user[:password]@]host[:port][/database]".to_owned());
-        if !url.starts_with("redis://") {
-            return Err(wrong());
+    /// When a file of `tls` can't be read or is not what it should be.
+    pub(super) fn new(
+        login: Option<&Login>,
+        database: u16,
+        tls: Option<&TlsFiles>,
+    ) -> Result<Self, ConfigError> {
+        let tls = tls.map(certificates).transpose()?;
+        let connector =
+            Self { greeting: RedisConnectionInfo::default(), tls, connect_timeout: CONNECT_TIMEOUT };
+        Ok(connector.greeting(login, database))
+    }
+
+    /// The same way of connecting, another greeting.
+    fn greeting(mut self, login: Option<&Login>, database: u16) -> Self {
+        // RESP3, because only its pushes say at once that an idle connection is gone. No name of a library: the
+        // command that tells it is one more to allow (`deploy/redis/hotseat.acl`).
+        let mut greeting = RedisConnectionInfo::default()
+            .set_protocol(ProtocolVersion::RESP3)
+            .set_skip_set_lib_name()
+            .set_db(database.into());
+        if let Some(login) = login {
+            greeting = greeting.set_password(&login.password);
+            if let Some(user) = &login.user {
+                greeting = greeting.set_username(user);
+            }
         }
-        let info: ConnectionInfo = url.into_connection_info().map_err(|_| wrong())?;
-        let database = info.redis_settings().db();
-        let address = info.addr().to_string();
-        // RESP3, because only its pushes say at once that an idle connection is gone.
-        let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
-        // Small packets that somebody waits for; the crate's default would delay them.
-        let tcp = TcpSettings::default().set_nodelay(true);
-        let info = info.set_redis_settings(settings).set_tcp_settings(tcp);
-        let client = Client::open(info).map_err(|_| wrong())?;
-        Ok(Self { client, database, address })
+        self.greeting = greeting;
+        self
+    }
+
+    /// For Sentinels: the same certificates, another login, and less patience, because there are others to ask.
+    pub(super) fn for_sentinels(&self, login: Option<&Login>, connect_timeout: Duration) -> Self {
+        Self { connect_timeout, ..self.clone() }.greeting(login, 0)
     }
 
     pub(super) fn database(&self) -> i64 {
-        self.database
-    }
-
-    pub(super) fn address(&self) -> &str {
-        &self.address
+        self.greeting.db()
     }
 
     /// A new connection. `on_push` is called for every push, in the connection's own task: it must not block.
     pub(super) async fn connect(
         &self,
+        to: &Address,
         on_push: impl Fn(PushInfo) + Send + Sync + 'static,
     ) -> Result<MultiplexedConnection, RedisError> {
         let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(CONNECT_TIMEOUT))
+            .set_connection_timeout(Some(self.connect_timeout))
             .set_response_timeout(Some(RESPONSE_TIMEOUT))
             .set_push_sender(move |push| {
                 on_push(push);
                 Ok::<(), ()>(())
             });
+        let client = Client::open(self.info(to)?)?;
         // The crate's own time-out does not cover looking up the name.
         tokio::time::timeout(
-            CONNECT_TIMEOUT + Duration::from_secs(1),
-            self.client.get_multiplexed_async_connection_with_config(&config),
+            self.connect_timeout + Duration::from_secs(1),
+            client.get_multiplexed_async_connection_with_config(&config),
         )
         .await
         .unwrap_or_else(|_| Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()))
     }
+
+    fn info(&self, to: &Address) -> Result<ConnectionInfo, RedisError> {
+        let (host, port) = (to.host.clone(), to.port);
+        let addr = match &self.tls {
+            Some(ConnectionAddr::TcpTls { tls_params, .. }) => {
+                ConnectionAddr::TcpTls { host, port, insecure: false, tls_params: tls_params.clone() }
+            }
+            _ => ConnectionAddr::Tcp(host, port),
+        };
+        // Small packets that somebody waits for; the crate's default would delay them.
+        let tcp = TcpSettings::default().set_nodelay(true);
+        Ok(addr.into_connection_info()?.set_redis_settings(self.greeting.clone()).set_tcp_settings(tcp))
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// The certificates as the client library holds them: inside an address.
+fn certificates(files: &TlsFiles) -> Result<ConnectionAddr, ConfigError> {
+    static PROVIDER: Once = Once::new();
+    // An error means that the program around us has chosen one already.
+    PROVIDER.call_once(|| drop(rustls::crypto::ring::default_provider().install_default()));
+    let client_tls = match (&files.cert, &files.key) {
+        (Some(cert), Some(key)) => Some(ClientTlsConfig {
+            client_cert: read_pem("redis_tls.cert", cert)?,
+            client_key: read_pem("redis_tls.key", key)?,
+        }),
+        _ => None,
+    };
+    let root_cert = files.ca.as_deref().map(|ca| read_pem("redis_tls.ca", ca)).transpose()?;
+    let anywhere = ConnectionAddr::TcpTls { host: String::new(), port: 0, insecure: false, tls_params: None };
+    let client = Client::build_with_tls(anywhere, TlsCertificates { client_tls, root_cert })
+        .map_err(|error| ConfigError(format!("redis_tls can't be used: {error}")))?;
+    Ok(client.get_connection_info().addr().clone())
+}
 
-    #[test]
-    fn urls_are_read_and_refusals_hide_the_password() {
-        let connector = Connector::parse("redis://u:secret@example.org:7000/3").unwrap();
-        assert_eq!((connector.database(), connector.address()), (3, "example.org:7000"));
-        for wrong in ["", "http://u:secret@h", "redis://", "redis://u:secret@h:port", "redis://u:secret@h/x"]
-        {
-            let error = Connector::parse(wrong).err().unwrap_or_else(|| panic!("{wrong} was taken"));
-            assert!(!error.to_string().contains("secret"), "{error}");
-        }
+fn read_pem(key: &str, file: &Path) -> Result<Vec<u8>, ConfigError> {
+    let pem = fs::read(file)
+        .map_err(|error| ConfigError(format!("{key} can't be read from {}: {error}", file.display())))?;
+    // A file without a single certificate would be taken by the library, and nobody be believed.
+    let begins = b"-----BEGIN ";
+    if !pem.windows(begins.len()).any(|window| window == begins) {
+        return Err(ConfigError(format!("{key} must be a PEM file, and {} is none", file.display())));
     }
+    Ok(pem)
 }

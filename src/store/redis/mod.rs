@@ -7,7 +7,8 @@
 //!
 //! | module | owns |
 //! | --- | --- |
-//! | `connector` | from a URL to a connection with the primary |
+//! | `connector` | greeting a server: credentials, TLS, RESP3 |
+//! | `finder`, `layout` | which primary takes the writes of which slot |
 //! | `supervisor`, `backoff` | that there is one for commands, again and again |
 //! | `commands`, `script` | sending, and what failures mean |
 //! | `subscriber`, `wanted`, `notifier` | messages, gaps, and that none is lost silently |
@@ -26,6 +27,7 @@ use tokio_util::task::TaskTracker;
 use self::backoff::Backoff;
 use self::commands::{Commands, Link};
 use self::connector::Connector;
+use self::finder::Finder;
 use self::notifier::Notifier;
 use self::subscriber::Subscriptions;
 use self::supervisor::Supervisor;
@@ -35,6 +37,7 @@ use super::{
     Restore, Restored, Store, StoreError, Swept, Target,
 };
 use crate::chance::Chance;
+use crate::config::{RedisConfig, RedisUrl};
 use crate::domain::{By, Generation, NodeId, Partition, Presence, Reason, Record, SessionId, UserId};
 
 mod backoff;
@@ -42,6 +45,7 @@ mod census;
 mod commands;
 mod connector;
 mod ends;
+mod finder;
 mod inspect;
 mod layout;
 mod login;
@@ -76,17 +80,33 @@ pub struct Redis {
 }
 
 impl Redis {
-    /// Opens the store at `url` and returns at once: a Redis that is away is waited for in the background.
+    /// Opens the store at `url`, everything else left to its defaults.
+    ///
+    /// # Errors
+    /// As [`Self::open_with`], and when the URL is none.
+    pub fn open(url: &str, chance: Arc<Chance>) -> Result<(Arc<Self>, mpsc::Receiver<Notice>), ConfigError> {
+        let url = RedisUrl::parse(url).map_err(|refusal| ConfigError(format!("store{refusal}")))?;
+        Self::open_with(&RedisConfig::of(url), chance)
+    }
+
+    /// Opens the store and returns at once: a Redis that is away is waited for in the background.
     /// `chance` spreads the nodes' retries.
     ///
     /// Must be called inside a tokio runtime.
     ///
     /// # Errors
-    /// When the URL is none.
-    pub fn open(url: &str, chance: Arc<Chance>) -> Result<(Arc<Self>, mpsc::Receiver<Notice>), ConfigError> {
-        let connector = Arc::new(Connector::parse(url)?);
+    /// When a file that the configuration names can't be used.
+    pub fn open_with(
+        config: &RedisConfig,
+        chance: Arc<Chance>,
+    ) -> Result<(Arc<Self>, mpsc::Receiver<Notice>), ConfigError> {
+        let url = &config.url;
+        let connector =
+            Arc::new(Connector::new(url.login.as_ref(), url.database, url.tls.then_some(&config.tls))?);
         let keys = Keys::new(connector.database());
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        let (finder, layouts) = Finder::new(url, &connector, Backoff::new(Arc::clone(&chance)));
+        tasks.spawn(finder.run(stop.clone()));
 
         let (link_sender, link) =
             watch::channel(Link::Down { since: Instant::now(), why: "not connected yet".into() });
@@ -94,6 +114,7 @@ impl Redis {
         let answered = Arc::default();
         let supervisor = Supervisor::new(
             Arc::clone(&connector),
+            layouts.clone(),
             keys.meta(),
             Backoff::new(Arc::clone(&chance)),
             link_sender,
@@ -105,7 +126,7 @@ impl Redis {
         let (notices, receiver) = mpsc::channel(NOTICE_QUEUE);
         let notifier = Arc::new(Notifier::new(notices));
         let (subscriptions, subscriber) =
-            Subscriptions::new(connector, notifier, Backoff::new(Arc::clone(&chance)));
+            Subscriptions::new(connector, layouts, notifier, Backoff::new(Arc::clone(&chance)));
         tasks.spawn(subscriber.run(stop.clone()));
 
         let redis = Self {

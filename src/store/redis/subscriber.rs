@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::backoff::Backoff;
 use super::connector::{Connector, RESPONSE_TIMEOUT};
+use super::finder::Layouts;
 use super::notifier::Notifier;
 use super::wanted::Wanted;
 use crate::store::StoreError;
@@ -57,13 +58,14 @@ impl Subscriptions {
     /// The handle, and the task to be spawned.
     pub(super) fn new(
         connector: Arc<Connector>,
+        layouts: Layouts,
         notifier: Arc<Notifier>,
         backoff: Backoff,
     ) -> (Self, Subscriber) {
         let shared = Arc::new(Shared { wanted: Mutex::default(), changed: Notify::new() });
         let (sender, health) = watch::channel(Health::Down { since: Instant::now() });
         let subscriber =
-            Subscriber { connector, notifier, backoff, shared: Arc::clone(&shared), health: sender };
+            Subscriber { connector, layouts, notifier, backoff, shared: Arc::clone(&shared), health: sender };
         (Self { shared, health }, subscriber)
     }
 
@@ -103,6 +105,7 @@ impl Subscriptions {
 /// The task behind it.
 pub(super) struct Subscriber {
     connector: Arc<Connector>,
+    layouts: Layouts,
     notifier: Arc<Notifier>,
     backoff: Backoff,
     shared: Arc<Shared>,
@@ -143,7 +146,7 @@ impl Subscriber {
             PushKind::Disconnection => broken.cancel(),
             _ => {}
         };
-        self.connector.connect(on_push).await
+        self.connector.connect(&self.layouts.primary()?, on_push).await
     }
 
     /// Subscribes to all that is wanted, then follows the wishes until the connection breaks; answers why.

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::backoff::Backoff;
 use super::commands::{Link, Suspicion};
 use super::connector::{Connector, RESPONSE_TIMEOUT};
+use super::finder::Layouts;
 use super::inspect::version_fault;
 use crate::domain::Partition;
 
@@ -31,6 +32,7 @@ const LAYOUT: u32 = 1;
 
 pub(super) struct Supervisor {
     connector: Arc<Connector>,
+    layouts: Layouts,
     meta_key: Vec<u8>,
     backoff: Backoff,
     link: watch::Sender<Link>,
@@ -60,13 +62,14 @@ impl From<RedisError> for NoContact {
 impl Supervisor {
     pub(super) fn new(
         connector: Arc<Connector>,
+        layouts: Layouts,
         meta_key: Vec<u8>,
         backoff: Backoff,
         link: watch::Sender<Link>,
         suspicions: mpsc::Receiver<Suspicion>,
         answered: Arc<AtomicU64>,
     ) -> Self {
-        Self { connector, meta_key, backoff, link, suspicions, answered }
+        Self { connector, layouts, meta_key, backoff, link, suspicions, answered }
     }
 
     /// Runs until `stop`.
@@ -84,15 +87,19 @@ impl Supervisor {
                 Ok(connection) => {
                     epoch += 1;
                     self.backoff.reset();
-                    tracing::info!(address = self.connector.address(), "connected to Redis");
+                    tracing::info!(address = self.layouts.primary_name(), "connected to Redis");
                     self.link.send_replace(Link::Up { connection: connection.clone(), epoch });
                     let why = self.watch_over(connection, epoch, &lost).await;
-                    tracing::warn!(address = self.connector.address(), why, "lost the connection to Redis");
+                    tracing::warn!(
+                        address = self.layouts.primary_name(),
+                        why,
+                        "lost the connection to Redis"
+                    );
                     self.link.send_replace(Link::Down { since: Instant::now(), why: why.into() });
                 }
                 Err(NoContact::Refused(why)) => {
                     if !matches!(&*self.link.borrow(), Link::Refused { why: known } if **known == *why) {
-                        tracing::error!(address = self.connector.address(), why, "this Redis will not do");
+                        tracing::error!(address = self.layouts.primary_name(), why, "this Redis will not do");
                     }
                     self.link.send_replace(Link::Refused { why: why.into() });
                 }
@@ -106,7 +113,7 @@ impl Supervisor {
     fn still_down(&self, why: String) {
         let news = !matches!(&*self.link.borrow(), Link::Down { why: known, .. } if **known == *why);
         if news {
-            tracing::warn!(address = self.connector.address(), why, "can't reach Redis; trying on");
+            tracing::warn!(address = self.layouts.primary_name(), why, "can't reach Redis; trying on");
         }
         self.link.send_if_modified(|link| {
             let since = match link {
@@ -123,7 +130,7 @@ impl Supervisor {
         let broken = lost.clone();
         let mut connection = self
             .connector
-            .connect(move |push| {
+            .connect(&self.layouts.primary()?, move |push| {
                 if push.kind == PushKind::Disconnection {
                     broken.cancel();
                 }
