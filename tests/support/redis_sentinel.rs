@@ -253,7 +253,7 @@ impl SentinelOptions {
         let down_after = self.down_after.as_millis();
         let place = |address: SocketAddr| format!("{} {}", address.ip(), address.port());
         let mut conf = format!(
-            "bind {}\nport {}\nbind-source-addr {}\n\
+            "bind {}\nport {}\nprotected-mode no\nbind-source-addr {}\n\
              sentinel myid {}\nsentinel announce-ip {}\nsentinel announce-port {}\n\
              sentinel monitor {MASTER} {} {QUORUM}\n\
              sentinel down-after-milliseconds {MASTER} {down_after}\n\

@@ -69,7 +69,8 @@ impl RedisServer {
     /// A server at this address, with these files in its directory; `None` if it does not start there.
     pub async fn start_at(address: SocketAddr, options: &[&str], files: &[(&str, String)]) -> Option<Self> {
         let (host, port) = (address.ip().to_string(), address.port().to_string());
-        let place = ["--bind", &host, "--port", &port];
+        // Loopback addresses other than 127.0.0.1 are strangers to Redis.
+        let place = ["--bind", &host, "--port", &port, "--protected-mode", "no"];
         Self::start_as(address, [&place, options].concat(), files).await
     }
 
