@@ -25,6 +25,9 @@ use crate::sweeper::Sweeper;
 
 /// Sockets at a time. The process's own limit on descriptors usually comes first; the accept loop pauses at it.
 const MAX_CONNECTIONS: usize = 65_536;
+/// For each socket that a drain sends away: a hundred a second come to the other nodes. So a node with few is gone at
+/// once, and its clients are told to wait no longer than there is reason to.
+const DRAIN_PACE: Duration = Duration::from_millis(10);
 /// How often the end of the last socket is looked for.
 const DRAIN_POLL: Duration = Duration::from_millis(20);
 /// How long the last writes to the store may take.
@@ -111,7 +114,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Node
 /// Sends every socket away, spread so that the other nodes are not stormed, and waits until they are gone.
 async fn drain(hub: &Hub, chance: &Chance, drain_timeout: Duration) {
     let start = Instant::now();
-    let spread = drain_timeout / 2;
+    let spread = drain_spread(hub.len(), drain_timeout);
     hub.send_all(|| Command::Restart { retry_after: chance.up_to(spread), close_in: chance.up_to(spread) });
     while !hub.is_empty() && start.elapsed() < drain_timeout.max(spread + CLOSE_TIMEOUT) {
         tokio::time::sleep(DRAIN_POLL).await;
@@ -119,6 +122,11 @@ async fn drain(hub: &Hub, chance: &Chance, drain_timeout: Duration) {
     if !hub.is_empty() {
         tracing::warn!(left = hub.len(), "some sockets did not go in time and are cut");
     }
+}
+
+/// Over how long so many sockets are closed, and asked to stay away after that: at most half of `drain_timeout`.
+fn drain_spread(sockets: usize, drain_timeout: Duration) -> Duration {
+    DRAIN_PACE.saturating_mul(u32::try_from(sockets).unwrap_or(u32::MAX)).min(drain_timeout / 2)
 }
 
 /// Writes what is not yet written, within a bound: a store that is away keeps no node from ending.
@@ -129,5 +137,18 @@ async fn finish(enforcer: &Enforcer, store: &dyn Store) {
     };
     if tokio::time::timeout(LAST_WRITES, writing).await.is_err() {
         tracing::warn!("the store did not take the last writes in time");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_sockets_go_at_once_and_many_over_half_of_the_drain() {
+        let drain_timeout = Duration::from_secs(20);
+        for (sockets, spread_ms) in [(0, 0), (1, 10), (500, 5_000), (1_000, 10_000), (usize::MAX, 10_000)] {
+            assert_eq!(drain_spread(sockets, drain_timeout), Duration::from_millis(spread_ms));
+        }
     }
 }

@@ -68,16 +68,30 @@ impl Enforcer {
     /// The connection is over: forgets it and uncounts it in the store. To be called once for each
     /// [`Attached::Live`]; a second call does nothing.
     pub async fn detach(&self, session: SessionId, connection: ConnectionId) {
-        let Some(removed) = self.hub.remove(session, connection) else { return };
+        let Some(presence) = self.unregister(session, connection) else { return };
+        let uncounting = self.store.detach(session, presence);
+        match self.metrics.store_call("detach", uncounting).await {
+            // A newer goodbye of the same session may stand there by now.
+            Ok(()) => self.departed.remove_if(session, |left| *left == presence),
+            Err(error) => tracing::debug!(%session, %error, "the goodbye is repeated by the next renewal"),
+        }
+    }
+
+    /// As [`Self::detach`], of a client that two heartbeats found gone. Nobody saw it go, and it was last known there
+    /// two heartbeats ago: that is when it was seen, as a renewal can say and a goodbye can't. Counting from now would
+    /// have its seat blocked for `ghost_after` and two heartbeats, not for the longer of them.
+    pub async fn detach_vanished(&self, session: SessionId, connection: ConnectionId) {
+        let Some(presence) = self.unregister(session, connection) else { return };
+        self.renew_vanished(session, presence).await;
+    }
+
+    /// What the store has yet to hear of the session's connections, now that this one is gone.
+    fn unregister(&self, session: SessionId, connection: ConnectionId) -> Option<Presence> {
+        let removed = self.hub.remove(session, connection)?;
         self.metrics.connections.dec();
         self.keep_goodbye(session, removed.presence);
         self.holds.remove(&connection);
-        let uncounting = self.store.detach(session, removed.presence);
-        match self.metrics.store_call("detach", uncounting).await {
-            // A newer goodbye of the same session may stand there by now.
-            Ok(()) => self.departed.remove_if(session, |left| *left == removed.presence),
-            Err(error) => tracing::debug!(%session, %error, "the goodbye is repeated by the next renewal"),
-        }
+        Some(removed.presence)
     }
 
     /// Keeps a goodbye until the store has heard it. Two tabs that go at once may come here in either order: the

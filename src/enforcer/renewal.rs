@@ -123,6 +123,12 @@ impl Enforcer {
         self.renew_batch(id.partition(), &[used]).await;
     }
 
+    /// Writes the goodbye of a client that fell silent, as seen when it was last known there.
+    pub(super) async fn renew_vanished(&self, id: SessionId, presence: Presence) {
+        let seen_ago_ms = Some(millis(2 * self.config.heartbeat));
+        self.renew_batch(id.partition(), &[Renewal { id, seen_ago_ms, presence: Some(presence) }]).await;
+    }
+
     /// What there is to renew in the partitions that `wanted` takes. Each session once, although one may leave or
     /// be used while this looks around: of two entries in one store call the second would undo the first.
     pub(super) fn collect(&self, wanted: impl Fn(Partition) -> bool) -> Batches {

@@ -29,6 +29,8 @@ pub enum Fact {
     Logout,
     /// The socket is closed or cut. Nothing follows.
     Closed,
+    /// The same, because nothing was heard between two heartbeats: the client was gone before that was noticed.
+    Vanished,
 }
 
 /// One registered connection: its identity, its mailbox, and what it remembers of its client.
@@ -68,6 +70,8 @@ enum Leave {
     /// The peer closed.
     Acknowledge,
     Close(CloseCode, &'static str),
+    /// The peer does not answer heartbeats.
+    Silent,
     Refuse(Refusal),
     Evict(Arc<Eviction>),
 }
@@ -89,7 +93,7 @@ impl Connection {
         Postbox(Arc::clone(&self.mailbox))
     }
 
-    /// Runs the connection up to the next fact. To be called again until [`Fact::Closed`], and not to be
+    /// Runs the connection up to the next fact. To be called again until [`Fact::Closed`] or [`Fact::Vanished`], and not to be
     /// cancelled before: that could cut a message in two.
     pub(crate) async fn next(&mut self, socket: &mut impl Socket) -> Fact {
         loop {
@@ -158,11 +162,7 @@ impl Connection {
     }
 
     fn beat(&mut self) -> Step {
-        if self.pulse.beat() {
-            Step::Say(Message::Ping(Bytes::new()))
-        } else {
-            Step::Leave(Leave::Close(CloseCode::SILENT, "silent"))
-        }
+        if self.pulse.beat() { Step::Say(Message::Ping(Bytes::new())) } else { Step::Leave(Leave::Silent) }
     }
 
     /// Within `CLOSE_TIMEOUT`. Boxed, so that an idle connection does not carry the room for its end.
@@ -170,17 +170,19 @@ impl Connection {
         // Whoever evicts from now on need not wait for us.
         self.mailbox.close();
         tracing::debug!(connection = self.id.0, session = %self.session, ?leave, "connection leaves");
+        let fact = if matches!(leave, Leave::Silent) { Fact::Vanished } else { Fact::Closed };
         Box::pin(async move {
             match leave {
                 Leave::Cut => {}
                 Leave::Acknowledge => socket::acknowledge(socket).await,
                 Leave::Close(code, word) => socket::part(socket, code, word).await,
+                Leave::Silent => socket::dismiss(socket, CloseCode::SILENT, "silent").await,
                 Leave::Refuse(refusal) => socket::refuse(socket, refusal).await,
                 Leave::Evict(eviction) => evict(socket, eviction).await,
             }
         })
         .await;
-        Fact::Closed
+        fact
     }
 }
 

@@ -74,6 +74,11 @@ pub(crate) async fn part(socket: &mut impl Socket, code: CloseCode, word: &'stat
     bounded(close(socket, code, word)).await;
 }
 
+/// Closes without waiting for a peer from whom nothing comes: that would only keep its place for longer.
+pub(crate) async fn dismiss(socket: &mut impl Socket, code: CloseCode, word: &'static str) {
+    let _ = say(socket, close_frame(code, word)).await;
+}
+
 /// Answers the peer's close frame, which the library does as it is read on.
 pub(crate) async fn acknowledge(socket: &mut impl Socket) {
     bounded(async { while let Some(Ok(_)) = socket.next().await {} }).await;
@@ -95,9 +100,12 @@ async fn bounded(farewell: impl Future<Output = ()>) {
     let _ = timeout(CLOSE_TIMEOUT, farewell).await;
 }
 
+fn close_frame(code: CloseCode, word: &'static str) -> Message {
+    Message::Close(Some(CloseFrame { code: code.0, reason: Utf8Bytes::from_static(word) }))
+}
+
 async fn close(socket: &mut impl Socket, code: CloseCode, word: &'static str) {
-    let frame = CloseFrame { code: code.0, reason: Utf8Bytes::from_static(word) };
-    if socket.send(Message::Close(Some(frame))).await.is_err() {
+    if socket.send(close_frame(code, word)).await.is_err() {
         return;
     }
     // Waiting for the peer's close keeps ours from being lost: closing a TCP connection with unread bytes resets

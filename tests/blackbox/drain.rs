@@ -3,17 +3,23 @@
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use tokio::io::AsyncWriteExt;
+use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use crate::support::client::DEMO_KEY;
+use crate::support::patience::soon;
 use crate::support::rig::{sign_in, whoami};
-use crate::support::{Engine, Heard, Rig, Socket};
+use crate::support::{Client, Engine, Heard, Node, Rig, Socket, eventually};
 
 const DRAIN: Duration = Duration::from_secs(2);
 /// For a busy machine.
 const SLACK: Duration = Duration::from_secs(3);
 
-crate::on_both_stores!(a_node_that_ends_says_restarting_and_closes_1012);
+crate::on_both_stores!(
+    a_node_that_ends_says_restarting_and_closes_1012,
+    a_request_under_way_is_answered_before_the_node_ends,
+);
 
 async fn a_node_that_ends_says_restarting_and_closes_1012(engine: Engine) {
     let rig = Rig::new(engine).await;
@@ -39,6 +45,106 @@ async fn a_node_that_ends_says_restarting_and_closes_1012(engine: Engine) {
     let node = node.start_again().await;
     for (_, login) in &sockets {
         Socket::live(&node, &login.token).await.assert_served().await;
+    }
+}
+
+/// The head of a login whose body is to follow.
+async fn half_a_login(node: &Node, body: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(node.address).await.expect("a connection");
+    let (half, length) = (&body[..body.len() / 2], body.len());
+    let head = format!(
+        "POST /api/sessions HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {DEMO_KEY}\r\n\
+         content-type: application/json\r\ncontent-length: {length}\r\n\r\n{half}",
+        node.address
+    );
+    stream.write_all(head.as_bytes()).await.expect("sent");
+    stream
+}
+
+/// It was taken on before the node was asked to end, so it is answered, and the connection closed after it.
+async fn a_request_under_way_is_answered_before_the_node_ends(engine: Engine) {
+    let rig = Rig::new(engine).await;
+    let mut node = rig.node_with(&[("drain_timeout", "10s")]).await;
+    let body = json!({"user_id": "anna"}).to_string();
+    let login = sign_in(&node, "berta").await;
+    let mut socket = Socket::live(&node, &login.token).await;
+    let mut under_way = half_a_login(&node, &body).await;
+
+    node.terminate();
+    socket.expect("restarting").await;
+    eventually("nobody new is let in", async || {
+        TcpStream::connect(node.address).await.is_err().then_some(())
+    })
+    .await;
+    under_way.write_all(&body.as_bytes()[body.len() / 2..]).await.expect("sent");
+    let mut answer = String::new();
+    soon("the answer", under_way.read_to_string(&mut answer)).await.expect("the answer, then the end");
+    assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
+    let status = node.exit().await;
+    assert!(status.success(), "{status}");
+
+    let node = node.start_again().await;
+    let list = Client::service(&node).get("/api/users/anna/sessions").await.expect(200);
+    assert_eq!(list["sessions"].as_array().map(Vec::len), Some(1), "{list}");
+}
+
+/// A long drain is for many sockets. One goes at once, is asked back at once, and the node does not wait.
+#[tokio::test]
+async fn a_node_with_one_socket_is_gone_at_once_whatever_its_drain_timeout() {
+    let rig = Rig::new(Engine::Embedded).await;
+    let mut node = rig.node_with(&[("drain_timeout", "60s")]).await;
+    let login = sign_in(&node, "anna").await;
+    let mut socket = Socket::live(&node, &login.token).await;
+    node.terminate();
+    let asked = Instant::now();
+    let told = socket.expect("restarting").await;
+    assert!(told["retry_after_ms"].as_u64().is_some_and(|pause| pause <= 100), "{told}");
+    socket.expect_closed(1012).await;
+    // Reading on answers the close.
+    assert_eq!(socket.next().await, Heard::Cut);
+    node.exit().await;
+    assert!(asked.elapsed() < SLACK, "ending took {:?}", asked.elapsed());
+}
+
+/// What the SDK does, in Rust: told `restarting` and closed, it stays away for as long as it was asked to, connects
+/// again, and has the session that it had. Nobody logs in.
+#[tokio::test]
+async fn the_sockets_of_a_node_that_ends_come_back_on_the_other_with_their_sessions() {
+    let rig = Rig::redis().await;
+    let (mut leaving, staying) = tokio::join!(rig.node(), rig.node());
+    let users: Vec<_> = (0..30).map(|user| format!("user-{user}")).collect();
+    let mut sockets = Vec::new();
+    for user in &users {
+        let login = sign_in(&leaving, user).await;
+        sockets.push((Socket::live(&leaving, &login.token).await, login));
+    }
+    leaving.terminate();
+    let asked = Instant::now();
+    let staying = &staying;
+    let back = join_all(sockets.into_iter().map(|(mut socket, login)| async move {
+        let told = socket.expect("restarting").await;
+        socket.expect_closed(1012).await;
+        // The pause that the protocol asks for.
+        tokio::time::sleep(Duration::from_millis(told["retry_after_ms"].as_u64().expect("a pause"))).await;
+        let mut socket = Socket::with_token(staying, &login.token).await;
+        let session = socket.expect_welcome().await;
+        assert_eq!(session["id"], json!(login.id));
+        assert_eq!(session["generation"], login.body["session"]["generation"]);
+        socket
+    }))
+    .await;
+    println!("{} sockets were back after {:?}", back.len(), asked.elapsed());
+    assert!(leaving.exit().await.success());
+
+    let service = Client::service(staying);
+    for (mut socket, user) in back.into_iter().zip(&users) {
+        socket.assert_served().await;
+        eventually("its goodbye from the old node is heard too", async || {
+            let list = service.get(&format!("/api/users/{user}/sessions")).await.expect(200);
+            (list["sessions"].as_array().map(Vec::len) == Some(1) && list["sessions"][0]["connections"] == 1)
+                .then_some(())
+        })
+        .await;
     }
 }
 

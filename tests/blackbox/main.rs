@@ -13,6 +13,7 @@ mod drain;
 mod durability;
 mod endings;
 mod gateway;
+mod ghosts;
 mod login;
 mod lost_messages;
 mod observed;

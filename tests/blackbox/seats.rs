@@ -1,12 +1,10 @@
 //! Who gets a seat when none is free.
 
-use std::time::{Duration, Instant};
-
 use serde_json::{Value, json};
 
 use crate::support::patience::PATIENCE;
-use crate::support::rig::{sign_in, sign_in_with, try_sign_in, whoami};
-use crate::support::{Engine, Login, Node, Rig, Socket, within};
+use crate::support::rig::{seated_at_last, sign_in, sign_in_with, try_sign_in, whoami};
+use crate::support::{Engine, Login, Rig, Socket, within};
 
 crate::on_both_stores!(
     under_deny_new_the_holder_stays_and_the_newcomer_is_told_who_holds,
@@ -36,44 +34,13 @@ async fn under_deny_new_the_holder_stays_and_the_newcomer_is_told_who_holds(engi
     sign_in(&node, "berta").await;
 }
 
-/// A login by a node, once the seats are free; they are not at first.
-async fn seated_at_last(node: &Node, user: &str, limit: Duration) -> Login {
-    within(limit, "the newcomer is seated", async || {
-        let answer = try_sign_in(node, user, json!({})).await;
-        (answer.status != 409).then(|| answer.seated())
-    })
-    .await
-}
-
-#[tokio::test]
-async fn the_ghost_of_a_crashed_node_frees_its_seat_after_ghost_after() {
-    let rig = Rig::redis().await;
-    let keys = [("on_full", "deny_new"), ("ghost_after", "1s"), ("heartbeat", "500ms")];
-    let (mut doomed, node) = tokio::join!(rig.node_with(&keys), rig.node_with(&keys));
-    let ghost = sign_in(&doomed, "anna").await;
-    let mut socket = Socket::live(&doomed, &ghost.token).await;
-    socket.assert_served().await;
-
-    doomed.kill().await;
-    let crashed = Instant::now();
-    // So soon after, nobody can know that the node will not be back.
-    try_sign_in(&node, "anna", json!({})).await.expect_problem(409, "seats-full");
-    // max(ghost_after, 2 × heartbeat) and one renewal; the rest is for the busy machine.
-    let newcomer = seated_at_last(&node, "anna", PATIENCE).await;
-    let waited = crashed.elapsed();
-    assert!(waited < Duration::from_secs(5), "locked out for {waited:?}");
-
-    let problem = whoami(&node, &ghost.token).await.expect_problem(401, "session-ended");
-    assert_eq!((&problem["reason"], &problem["by"]["session_id"]), (&json!("takeover"), &json!(newcomer.id)));
-}
-
 #[tokio::test]
 async fn a_holder_without_connections_blocks_only_while_it_is_seen() {
     let rig = Rig::new(Engine::Embedded).await;
     let node = rig.node_with(&[("on_full", "deny_new"), ("ghost_after", "1s")]).await;
     let holder = sign_in(&node, "anna").await;
     try_sign_in(&node, "anna", json!({})).await.expect_problem(409, "seats-full");
-    seated_at_last(&node, "anna", PATIENCE).await;
+    seated_at_last(&node, "anna").await;
     whoami(&node, &holder.token).await.expect_problem(401, "session-ended");
 }
 

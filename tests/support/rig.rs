@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::client::{Answer, Client, Login};
+use super::patience::eventually;
 use super::redis_server::RedisServer;
 use super::{Node, NodeOptions};
 
@@ -89,6 +90,15 @@ pub async fn sign_in_with(node: &Node, user: &str, more: Value) -> Login {
 
 pub async fn try_sign_in(node: &Node, user: &str, more: Value) -> Answer {
     Client::service(node).create(user, more).await
+}
+
+/// A login by API key, once the seats are free; they may not be at first.
+pub async fn seated_at_last(node: &Node, user: &str) -> Login {
+    eventually("the newcomer is seated", async || {
+        let answer = try_sign_in(node, user, json!({})).await;
+        (answer.status != 409).then(|| answer.seated())
+    })
+    .await
 }
 
 /// What a token is told at `/api/auth/session`.

@@ -7,7 +7,7 @@
  * @module
  */
 
-/** @import {End, Notice, Welcome} from "./model.js" */
+/** @import {End, Notice, Restarting, Welcome} from "./model.js" */
 /** @import {Platform} from "./platform.js" */
 
 import { Patience } from "./patience.js";
@@ -26,6 +26,7 @@ const ACTIVITY_MS = 60_000;
  * @property {(end: End) => void} ended
  * @property {() => void} idle
  * @property {(notice: Notice) => void} notice
+ * @property {(restarting: Restarting) => void} restarting
  */
 
 export class Connection {
@@ -104,6 +105,7 @@ export class Connection {
       this.#closed(codeOf(end.reason), end);
     } else if (message.type === "restarting") {
       this.#patience.restarting(message.retry_after_ms);
+      this.#report.restarting(message);
     } else if (message.type === "notice") {
       this.#report.notice(message);
     }

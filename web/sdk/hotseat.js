@@ -51,7 +51,7 @@ export class Hotseat extends Account {
       open: () => openSocket(platform, base, currentToken()),
       signedIn: () => this.hasCredential(),
       changed: (before, now) => this.#changed(before, now),
-      notice: (notice) => this.emit("notice", notice),
+      said: (type, detail) => this.emit(type, detail),
     });
   }
 

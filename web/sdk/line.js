@@ -5,13 +5,13 @@
  *
  * ```text
  * to the leader      hello · connect · restart · stop · wake · activity
- * from the leader    snapshot · notice
+ * from the leader    snapshot · notice · restarting
  * ```
  *
  * @module
  */
 
-/** @import {End, Notice, Snapshot} from "./model.js" */
+/** @import {End, HotseatEvents, Snapshot} from "./model.js" */
 /** @import {Platform} from "./platform.js" */
 
 import { Connection } from "./connection.js";
@@ -19,12 +19,17 @@ import { connecting, ended, IDLE, isActive, live, waiting } from "./snapshot.js"
 import { Tabs } from "./tabs.js";
 
 /**
+ * What the server says that changes no state: passed on to every tab as it is.
+ * @typedef {"notice" | "restarting"} Word
+ */
+
+/**
  * @typedef {object} LineOptions
  * @property {string | null} name the same in the tabs that share; null to be alone
  * @property {() => WebSocket} open
  * @property {() => Promise<boolean>} signedIn false if there surely is no credential to connect with
  * @property {(before: Snapshot, now: Snapshot) => void} changed
- * @property {(notice: Notice) => void} notice
+ * @property {<T extends Word>(type: T, detail: HotseatEvents[T]["detail"]) => void} said
  */
 
 export class Line {
@@ -49,10 +54,8 @@ export class Line {
       waiting: (retryAt) => this.#publish(waiting(this.#now, retryAt)),
       ended: (end) => this.#publish(this.#wasOwnWish(end) ? IDLE : ended(end)),
       idle: () => this.#publish(IDLE),
-      notice: (notice) => {
-        this.#tabs?.send({ op: "notice", notice });
-        options.notice(notice);
-      },
+      notice: (notice) => this.#pass("notice", notice),
+      restarting: (restarting) => this.#pass("restarting", restarting),
     });
   }
 
@@ -132,7 +135,7 @@ export class Line {
   /** @param {any} message of another tab, perhaps of another version of this page */
   #hear(message) {
     if (this.leads) this.#obey(message.op);
-    else if (message.op === "notice") this.#options.notice(message.notice);
+    else if (message.op === "notice" || message.op === "restarting") this.#options.said(message.op, message.detail);
     // A leader that merely rests has nothing to say against an end that this tab has learnt.
     else if (message.op === "snapshot" && !(message.snapshot.state === "idle" && this.#now.state === "ended")) {
       this.#apply(message.snapshot);
@@ -154,6 +157,16 @@ export class Line {
   /** Whoever logs out is not put out. */
   #wasOwnWish(/** @type {End} */ end) {
     return end.reason === "logout" && end.by?.session_id === this.#now.welcome?.session.id;
+  }
+
+  /**
+   * @template {Word} T
+   * @param {T} type
+   * @param {HotseatEvents[T]["detail"]} detail
+   */
+  #pass(type, detail) {
+    this.#tabs?.send({ op: type, detail });
+    this.#options.said(type, detail);
   }
 
   /** @param {Snapshot} snapshot */

@@ -90,6 +90,13 @@
  */
 
 /**
+ * The node goes away and closes soon. The SDK comes back by itself, one to two times that later at the earliest; a
+ * page need only not be surprised.
+ * @typedef {object} Restarting
+ * @property {number} retry_after_ms
+ */
+
+/**
  * @typedef {object} LoginOptions
  * @property {{name?: string, class?: DeviceClass}} [device] what the user agent does not tell
  * @property {string[]} [replace] the sessions to end, where the server lets the user choose
@@ -123,6 +130,7 @@
  * @property {CustomEvent<Welcome>} welcome connected, for the first time or again
  * @property {CustomEvent<End>} forceLogout out, and why
  * @property {CustomEvent<Notice>} notice
+ * @property {CustomEvent<Restarting>} restarting the node is about to go; `state` follows when it has
  * @property {CustomEvent<Snapshot>} state
  */
 

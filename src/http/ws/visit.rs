@@ -28,11 +28,11 @@ pub(super) async fn run(
     // Beginning and end are boxed, so that an idle connection does not carry the room for them.
     let admitted = Box::pin(admit(&app, claim, stranger, &mut *socket)).await;
     let Some((mut connection, attendance)) = admitted else { return };
-    attend(&app.enforcer, &mut connection, &mut *socket).await;
+    let end = attend(&app.enforcer, &mut connection, &mut *socket).await;
     // Cut first: the client does not wait for the store.
     drop(socket);
     drop(connection);
-    Box::pin(attendance.leave()).await;
+    Box::pin(attendance.leave(end)).await;
 }
 
 /// Lets a client in and bids it welcome, or tells it why not and closes.
@@ -64,7 +64,7 @@ async fn attach(app: &App, token: &Token, socket: &mut impl Socket) -> Option<(C
             if welcome(app, record, socket).await.is_ok() {
                 return Some((connection, attendance));
             }
-            attendance.leave().await;
+            attendance.leave(End::Left).await;
             return None;
         }
         Ok(Attached::Ended(end)) => {
@@ -96,8 +96,15 @@ async fn welcome(app: &App, record: Record, socket: &mut impl Socket) -> Result<
     socket::say(socket, socket::text(&welcome)).await
 }
 
+/// How a client went.
+#[derive(Debug, Clone, Copy)]
+enum End {
+    Left,
+    Vanished,
+}
+
 /// Tells the enforcer what the client does, until it is gone.
-async fn attend(enforcer: &Arc<Enforcer>, connection: &mut Connection, socket: &mut impl Socket) {
+async fn attend(enforcer: &Arc<Enforcer>, connection: &mut Connection, socket: &mut impl Socket) -> End {
     let mut logout = None;
     loop {
         match connection.next(socket).await {
@@ -108,7 +115,8 @@ async fn attend(enforcer: &Arc<Enforcer>, connection: &mut Connection, socket: &
             }
             // The one before is on its way.
             Fact::Logout => {}
-            Fact::Closed => return,
+            Fact::Closed => return End::Left,
+            Fact::Vanished => return End::Vanished,
         }
     }
 }
@@ -139,9 +147,11 @@ impl Attendance {
     }
 
     /// Waits until the store has heard of it, or can't.
-    async fn leave(mut self) {
-        if let Some(connection) = self.connection.take() {
-            self.enforcer.detach(self.session, connection).await;
+    async fn leave(mut self, end: End) {
+        let Some(connection) = self.connection.take() else { return };
+        match end {
+            End::Left => self.enforcer.detach(self.session, connection).await,
+            End::Vanished => self.enforcer.detach_vanished(self.session, connection).await,
         }
     }
 }

@@ -10,8 +10,8 @@ export function openTab(world, { shared = true, ...options } = {}) {
   const platform = world.tab({ shared });
   const hotseat = new Hotseat({ url: URL_OF_TEST, platform, ...options });
   const told = [];
-  for (const type of ["welcome", "forceLogout", "notice", "state"]) {
-    hotseat.addEventListener(type, ({ detail }) => told.push(detail.state ?? `${type}:${detail.reason ?? detail.text ?? detail.session.id}`));
+  for (const type of ["welcome", "forceLogout", "notice", "restarting", "state"]) {
+    hotseat.addEventListener(type, ({ detail }) => told.push(detail.state ?? `${type}:${detail.reason ?? detail.text ?? detail.retry_after_ms ?? detail.session.id}`));
   }
   return { hotseat, platform, told };
 }

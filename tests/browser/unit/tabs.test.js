@@ -40,6 +40,20 @@ test("notices reach every tab", async () => {
   for (const { told } of tabs) assert.deepEqual(told, ["notice:Tea"]);
 });
 
+test("every tab is told that the node restarts, while the line is still live", async () => {
+  const world = new World();
+  const tabs = [await openLiveTab(world), await openLiveTab(world)];
+  world.socket.says({ type: "restarting", retry_after_ms: 700 });
+  await settle();
+  for (const { hotseat, told } of tabs) {
+    assert.deepEqual(told, ["restarting:700"]);
+    assert.equal(hotseat.state, "live");
+  }
+  world.socket.closes(1012);
+  await settle();
+  for (const { told } of tabs) assert.deepEqual(told, ["restarting:700", "waiting"]);
+});
+
 test("the next tab takes the line over when the leader goes, and the last one standing keeps it", async () => {
   const world = new World();
   const [first, second, third] = [await openLiveTab(world), await openLiveTab(world), await openLiveTab(world)];

@@ -85,6 +85,9 @@ export type Notice = {
     level: string;
     text: string;
 };
+export type Restarting = {
+    retry_after_ms: number;
+};
 export type LoginOptions = {
     /**
      * what the user agent does not tell
@@ -139,6 +142,10 @@ export type HotseatEvents = {
      */
     forceLogout: CustomEvent<End>;
     notice: CustomEvent<Notice>;
+    /**
+     * the node is about to go; `state` follows when it has
+     */
+    restarting: CustomEvent<Restarting>;
     state: CustomEvent<Snapshot>;
 };
 /**
@@ -217,6 +224,12 @@ export type HotseatEvents = {
  * @property {string} text
  */
 /**
+ * The node goes away and closes soon. The SDK comes back by itself, one to two times that later at the earliest; a
+ * page need only not be surprised.
+ * @typedef {object} Restarting
+ * @property {number} retry_after_ms
+ */
+/**
  * @typedef {object} LoginOptions
  * @property {{name?: string, class?: DeviceClass}} [device] what the user agent does not tell
  * @property {string[]} [replace] the sessions to end, where the server lets the user choose
@@ -246,6 +259,7 @@ export type HotseatEvents = {
  * @property {CustomEvent<Welcome>} welcome connected, for the first time or again
  * @property {CustomEvent<End>} forceLogout out, and why
  * @property {CustomEvent<Notice>} notice
+ * @property {CustomEvent<Restarting>} restarting the node is about to go; `state` follows when it has
  * @property {CustomEvent<Snapshot>} state
  */
 export {};
