@@ -18,7 +18,7 @@ pub use error::FieldError;
 pub use id::{Generation, NodeId, Partition, SessionId, UserId};
 pub use limits::{LimitRule, SeatLimits};
 pub use partition_set::PartitionSet;
-pub use policy::{Decision, Holder, OnFull, Question, Victim, decide};
+pub use policy::{Decision, Holder, OnFull, Question, Readmission, Returning, Victim, decide, readmit};
 pub use session::{By, Presence, Reason, Record, Role, Session, Tombstone};
 pub use time::Timestamp;
 pub use token::{Token, TokenHash};

@@ -2,6 +2,10 @@
 
 use super::{DeviceClass, Generation, Reason, SeatLimits, SessionId, Timestamp};
 
+mod readmit;
+
+pub use readmit::{Readmission, Returning, readmit};
+
 /// What happens to a login that finds all seats taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnFull {
@@ -100,7 +104,7 @@ pub fn decide(question: &Question<'_>, holders: &[Holder]) -> Decision {
         }
     }
 
-    let (class_short, all_short) = missing(question, &rest);
+    let (class_short, all_short) = missing(question.class, question.limits, &rest);
     let mut candidates: Vec<&Holder> =
         rest.iter().copied().filter(|holder| is_candidate(question, holder)).collect();
     candidates.sort_by_key(|holder| match question.victim {
@@ -125,18 +129,18 @@ pub fn decide(question: &Question<'_>, holders: &[Holder]) -> Decision {
 /// limits; only if more is missing in all do others help too.
 fn seats_in_the_way(question: &Question<'_>, holders: &[Holder]) -> Vec<SessionId> {
     let mut standing: Vec<&Holder> = holders.iter().filter(|holder| !holder.same_device).collect();
-    let (class_short, all_short) = missing(question, &standing);
+    let (class_short, all_short) = missing(question.class, question.limits, &standing);
     standing.retain(|holder| all_short > class_short || holder.class == question.class);
     standing.sort_by_key(|holder| holder.generation);
     standing.into_iter().map(|holder| holder.id).collect()
 }
 
-/// How many seats are missing for one more session: in the newcomer's class, and in all.
-fn missing(question: &Question<'_>, rest: &[&Holder]) -> (usize, usize) {
+/// How many seats are missing for one more session of `class`: in that class, and in all.
+fn missing(class: DeviceClass, limits: SeatLimits, rest: &[&Holder]) -> (usize, usize) {
     let short =
         |count: usize, max: Option<u32>| max.map_or(0, |max| (count + 1).saturating_sub(max as usize));
-    let in_class = rest.iter().filter(|holder| holder.class == question.class).count();
-    (short(in_class, question.limits.of_class), short(rest.len(), question.limits.in_all))
+    let in_class = rest.iter().filter(|holder| holder.class == class).count();
+    (short(in_class, limits.of_class), short(rest.len(), limits.in_all))
 }
 
 fn is_candidate(question: &Question<'_>, holder: &Holder) -> bool {

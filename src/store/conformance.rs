@@ -12,6 +12,7 @@ pub(crate) mod events;
 pub(crate) mod logins;
 pub(crate) mod presence;
 pub(crate) mod races;
+pub(crate) mod restores;
 pub(crate) mod support;
 pub(crate) mod sweeps;
 
@@ -93,6 +94,26 @@ macro_rules! with_cases {
                 data_are_replaced_and_cleared
                 data_of_an_ended_session_are_not_touched
                 disabling_ends_every_session
+                ;
+            restores:
+                a_forgotten_session_is_live_again_with_all_that_it_had
+                restoring_again_changes_nothing
+                what_has_ended_is_not_restored_as_live
+                a_live_session_that_is_known_as_ended_ends_as_known
+                a_lapsed_session_that_is_known_as_ended_ends_as_known
+                a_forgotten_end_is_known_again
+                a_tombstone_that_would_have_lapsed_is_not_written
+                it_yields_to_the_newest_that_holds_its_seat_and_nothing_changes
+                older_ones_end_where_there_is_no_seat_for_both
+                of_one_device_the_newer_one_stays
+                a_disabled_users_session_ends_as_disabled
+                a_session_past_its_deadline_ends_as_lapsed
+                a_session_that_was_live_lately_is_not_idle
+                a_session_last_known_live_a_day_ago_is_too_old
+                generations_rise_above_what_was_restored
+                who_is_past_the_deadline_holds_no_seat_against_it
+                a_restored_session_keeps_its_deadlines
+                a_login_sent_again_after_it_was_restored_answers_as_seated
                 ;
             sweeps:
                 a_census_is_exact_and_newest_first

@@ -176,7 +176,7 @@ pub struct Event {
     pub at: Timestamp,
     pub kind: EventKind,
     pub user: UserId,
-    /// The session that logged in or ended.
+    /// The session that logged in, ended or was restored.
     pub session: Option<SessionId>,
     /// Why it ended.
     pub reason: Option<Reason>,
@@ -192,6 +192,8 @@ pub enum EventKind {
     Ended,
     Disabled,
     Enabled,
+    /// A node registered a live session again that the store had forgotten.
+    Restored,
 }
 
 /// What the store tells the node unasked.

@@ -11,9 +11,9 @@ use tokio::time::{Instant, timeout};
 use crate::chance::Chance;
 use crate::domain::{
     By, Device, DeviceClass, DeviceId, Generation, NodeId, OnFull, Partition, Presence, Record, Role,
-    SeatLimits, SessionId, Timestamp, TokenHash, UserId, Victim,
+    SeatLimits, Session, SessionId, Timestamp, TokenHash, UserId, Victim,
 };
-use crate::store::{Login, LoginOutcome, Message, Notice, Store};
+use crate::store::{Image, Login, LoginOutcome, Message, Notice, Restore, Store};
 
 /// No case waits longer than that for anything.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -207,4 +207,35 @@ pub(crate) fn of_class(mut login: Login, class: DeviceClass) -> Login {
     login.device.class = class;
     login.by.device.class = class;
     login
+}
+
+/// A session that no store knows, as a node remembers it at `now`: on a device of its own, just seen, with data.
+pub(crate) fn forgotten(now: Timestamp, user: &UserId, generation: u64) -> Record {
+    let Login { id, token_hash, device, user_agent, ip, roles, idle_ttl_ms, ttl_ms, .. } = login(user);
+    let session = Session {
+        id,
+        user: user.clone(),
+        generation: Generation(generation),
+        token_hash,
+        device,
+        user_agent,
+        ip,
+        roles,
+        created_at: now.minus_millis(1_000),
+        seen_at: now.minus_millis(500),
+        absolute_at: now.plus_millis(ttl_ms),
+        idle_ttl_ms,
+        presence: Vec::new(),
+    };
+    Record { session, end: None, data: Some(generation.to_string()), connections: 0, nodes: Vec::new() }
+}
+
+/// A session as those that it ends are told of it.
+pub(crate) fn by(record: &Record) -> By {
+    By { session_id: record.session.id, device: record.session.device.clone(), ip: Some("192.0.2.0".into()) }
+}
+
+/// The wish to put a session back that was last known live at `live_at`.
+pub(crate) fn restoring(record: &Record, limits: SeatLimits, live_at: Timestamp) -> Restore {
+    Restore { image: Image::of(record), live_at, limits, by: by(record) }
 }

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use super::state::View;
 use super::writer::Request;
-use super::{ANSWER_WITHIN, Embedded, ends, login, presence};
+use super::{ANSWER_WITHIN, Embedded, ends, login, presence, restore};
 use crate::domain::{By, Generation, NodeId, Partition, Presence, Reason, Record, SessionId, UserId};
 use crate::store::{
     Attach, Census, Event, Inspection, Login, LoginOutcome, Message, Renewal, Renewed, Restore, Restored,
@@ -60,8 +60,9 @@ impl Store for Embedded {
         self.submit(move |step| presence::renew(step, node, partition, &sessions, node_ttl_ms)).await
     }
 
-    async fn restore(&self, _restore: &Restore) -> Result<Restored, StoreError> {
-        Err(StoreError::Unavailable("restoring is on its way".to_owned()))
+    async fn restore(&self, restore: &Restore) -> Result<Restored, StoreError> {
+        let restore = restore.clone();
+        self.submit(move |step| restore::restore(step, &restore)).await
     }
 
     async fn end(&self, target: &Target, reason: Reason, by: Option<&By>) -> Result<Vec<Record>, StoreError> {

@@ -28,8 +28,13 @@ struct Body {
     ended: Vec<(SessionId, Reason)>,
 }
 
-const KINDS: [(EventKind, u8); 4] =
-    [(EventKind::Login, 1), (EventKind::Ended, 2), (EventKind::Disabled, 3), (EventKind::Enabled, 4)];
+const KINDS: [(EventKind, u8); 5] = [
+    (EventKind::Login, 1),
+    (EventKind::Ended, 2),
+    (EventKind::Disabled, 3),
+    (EventKind::Enabled, 4),
+    (EventKind::Restored, 5),
+];
 
 pub(super) fn append(
     connection: &Connection,

@@ -3,7 +3,7 @@
 //! | part | owns |
 //! | --- | --- |
 //! | `state` | every live session in memory, with its indexes |
-//! | `step`, `login`, `presence`, `ends` | the operations, as functions over the state |
+//! | `step`, `login`, `restore`, `presence`, `ends` | the operations, as functions over the state |
 //! | `writer` | the one thread that runs them: group commit, then messages, then answers |
 //! | `disk`, `schema`, `journal` | SQLite: write-ahead log, synchronous commits |
 //! | `archive` | lookups of what the memory does not hold |
@@ -23,6 +23,7 @@ mod error;
 mod journal;
 mod login;
 mod presence;
+mod restore;
 mod schema;
 mod state;
 mod step;

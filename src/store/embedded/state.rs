@@ -180,6 +180,11 @@ impl State {
         self.entries.insert(id, Box::new(entry));
     }
 
+    /// Takes in an ended session that was not here, until [`Self::forget`].
+    pub(super) fn add_ended(&mut self, entry: Entry) {
+        self.entries.insert(entry.session.id, Box::new(entry));
+    }
+
     /// Ends a live session: out of all indexes. Its entry stays until [`Self::forget`].
     pub(super) fn end(&mut self, id: SessionId, end: Tombstone, batch: u64) -> Option<&Entry> {
         let entry = self.entries.get_mut(&id).filter(|entry| entry.end.is_none())?;

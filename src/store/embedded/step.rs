@@ -137,7 +137,8 @@ impl Step<'_> {
         ended
     }
 
-    fn log_ends(&mut self, ended: &[Record]) {
+    /// An event for each of those that ended.
+    pub(super) fn log_ends(&mut self, ended: &[Record]) {
         for record in ended {
             let Some(end) = &record.end else { continue };
             self.log(Event {

@@ -23,14 +23,10 @@ if stored then
   end
   return { 'seated', now, nodes, stored, data_of(r), ended }
 end
-if redis.call('EXISTS', KEYS[9]) == 1 then return { 'disabled' } end
+if read_mark(KEYS[9]) then return { 'disabled' } end
 
 local new = decode(sid, ARGV[1])
-local holders, over = {}, {}
-for _, r in ipairs(seats_of(new.user)) do
-  local list = (r.state == nil or lapsed(r, now)) and over or holders
-  list[#list + 1] = r
-end
+local holders, over = holders_and_over(new.user, now)
 local ghost_after, replace = tonumber(ARGV[9]), {}
 for i = 1, #ARGV[8], 16 do replace[ARGV[8]:sub(i, i + 15)] = true end
 local victims, in_the_way = decide({
@@ -49,23 +45,13 @@ end
 local last = tonumber(redis.call('GET', LAST) or 0)
 local generation = math.max(last + 1, now_us, tonumber(ARGV[10]) + 1)
 if generation >= 2 ^ 53 then error('generations are used up') end
-local listed_until, last_until = redis.call('PEXPIRETIME', SEATS), redis.call('PEXPIRETIME', LAST)
+local expiries = read_expiries()
 for _, r in ipairs(victims) do r.data = data_of(r) end
 
 -- The newcomer goes in first: an index that ran empty on the way would come back without an expiry.
 new.generation, new.created, new.seen, new.absolute = generation, now, now, now + tonumber(ARGV[3])
 new.replaced = pack(victims)
-local kept_until = new.absolute + TOMBSTONE_MS
-local raw = save(new)
-if data ~= '' then redis.call('SET', KEYS[8], data, 'PXAT', digits(kept_until)) end
-redis.call('ZADD', SEATS, 0, member(new.user, sid))
-redis.call('ZADD', DUE, digits(deadline(new)), member(new.user, sid))
-redis.call('ZADD', BORN, digits(generation), sid)
-redis.call('SET', LAST, digits(generation), 'KEEPTTL')
--- A day more than needed, so that it is not written with every login.
-for key, current in pairs({ [SEATS] = listed_until, [DUE] = listed_until, [BORN] = listed_until, [LAST] = last_until }) do
-  if current < kept_until then redis.call('PEXPIREAT', key, digits(kept_until + DAY_MS)) end
-end
+local raw = seat(new, KEYS[8], data, generation, expiries)
 
 local ended = {}
 for i, r in ipairs(victims) do

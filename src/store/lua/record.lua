@@ -5,7 +5,7 @@
 -- KEYS of all: 1 seats, 2 due, 3 born, 4 nodes, 5 last, 6 log (store/keys.rs); ARGV is each script's own.
 local SEATS, DUE, BORN, NODES, LAST, LOG = unpack(KEYS, 1, 6)
 local PREFIX = SEATS:sub(1, -2)
-local LIVE, TAKEOVER, REPLACED, EXPIRED, IDLE = 0, 1, 2, 5, 6
+local LIVE, TAKEOVER, REPLACED, DISABLED, EXPIRED, IDLE = 0, 1, 2, 4, 5, 6
 local DAY_MS = 24 * 60 * 60 * 1000
 local TOMBSTONE_MS = 7 * DAY_MS
 

@@ -12,7 +12,7 @@
 //! | `supervisor`, `backoff` | that there is one for commands, again and again |
 //! | `commands`, `script` | sending, and what failures mean |
 //! | `subscriber`, `wanted`, `notifier` | messages, gaps, and that none is lost silently |
-//! | `login`, `presence`, `ends`, `reads`, `census`, `inspect` | the operations |
+//! | `login`, `restore`, `presence`, `ends`, `reads`, `census`, `inspect` | the operations |
 //! | `reply` | reading answers |
 
 use std::sync::Arc;
@@ -53,6 +53,7 @@ mod notifier;
 mod presence;
 mod reads;
 mod reply;
+mod restore;
 mod script;
 mod subscriber;
 mod supervisor;
@@ -175,8 +176,8 @@ impl Store for Redis {
         self.renew_sessions(node, partition, sessions, node_ttl_ms).await
     }
 
-    async fn restore(&self, _restore: &Restore) -> Result<Restored, StoreError> {
-        Err(StoreError::Unavailable("restoring is on its way".to_owned()))
+    async fn restore(&self, restore: &Restore) -> Result<Restored, StoreError> {
+        self.restore_session(restore).await
     }
 
     async fn end(&self, target: &Target, reason: Reason, by: Option<&By>) -> Result<Vec<Record>, StoreError> {

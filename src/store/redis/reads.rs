@@ -124,6 +124,7 @@ fn event(mut fields: Reply, user: &UserId) -> Result<Option<Event>, StoreError> 
         b"ended" => EventKind::Ended,
         b"disabled" => EventKind::Disabled,
         b"enabled" => EventKind::Enabled,
+        b"restored" => EventKind::Restored,
         _ => return Ok(None),
     };
     let reason = int(Value::BulkString(reason))?;

@@ -29,7 +29,8 @@ macro_rules! script {
     };
 }
 
-script!(LOGIN = "record" "presence" "finish" "seats" "login");
+script!(LOGIN = "record" "presence" "finish" "mark" "seating" "seats" "login");
+script!(RESTORE = "record" "presence" "finish" "mark" "seating" "seats" "readmit" "restore");
 script!(ATTACH = "record" "presence" "attach");
 script!(DETACH = "record" "presence" "detach");
 script!(RENEW = "record" "presence" "finish" "renew");

@@ -1,0 +1,65 @@
+-- Puts a session back that the store has forgotten, live or ended, as a node remembers it.
+-- KEYS 7 the record, 8 its data, 9 the user's disabled mark
+-- ARGV 1 the record, without connections  2 data or ''  3 when it was last known live, ms  4 for how long that holds,
+--      ms  5 seats of its class or -1  6 seats in all or -1  7 this session as those that it ends are told of it
+-- Answers {'live'} | {'ended', now, nodes, bytes} | {'yields', now, nodes, bytes, sid} | {'too old'}
+local sid, data, by = KEYS[7]:sub(-16), ARGV[2], ARGV[7]
+local now, now_us = clock()
+local _, nodes = read_nodes()
+local new, raw = decode(sid, ARGV[1]), redis.call('GET', KEYS[7])
+local is_ended = new.state ~= LIVE
+
+if raw then
+  local r = decode(sid, raw)
+  if r.state == LIVE and is_ended then
+    -- As known, also if it has lapsed meanwhile: it had ended before, and was acknowledged to have.
+    local last = tonumber(redis.call('GET', LAST) or 0)
+    raw = bury(r, new.state, new.ended, new.by)
+    log(now, 'ended', r.user, sid, r.state, r.by, '')
+    tell(r.user, last, now_us, r.by, { r })
+  elseif r.state == LIVE and not lapsed(r, now) then
+    return { 'live' }
+  end
+  return { 'ended', now, nodes, raw }
+end
+
+if not is_ended then
+  local live_at = tonumber(ARGV[3])
+  if now - live_at > tonumber(ARGV[4]) then return { 'too old' } end
+  -- Its uses through other nodes are not in the image. It was live then, so that is when it was seen at the earliest
+  -- by which it could be over now.
+  if deadline(new) <= now then new.seen = math.max(new.seen, math.min(live_at, now)) end
+  local why = lapsed(new, now)
+  if why then
+    new.state, new.ended = why, deadline(new)
+  elseif read_mark(KEYS[9]) then
+    new.state, new.ended = DISABLED, now
+  end
+end
+local last = math.max(tonumber(redis.call('GET', LAST) or 0), new.generation)
+local expiries = read_expiries()
+
+if new.state ~= LIVE then
+  new.flags = 0
+  -- One that is older has lapsed like every tombstone.
+  if new.ended + TOMBSTONE_MS > now then
+    save(new)
+    set_last(last, expiries, new.ended + TOMBSTONE_MS)
+    log(now, 'ended', new.user, sid, new.state, new.by, '')
+  end
+  return { 'ended', now, nodes, encode(new) }
+end
+
+new.of_class, new.in_all = tonumber(ARGV[5]), tonumber(ARGV[6])
+local holders, over = holders_and_over(new.user, now)
+local victims, winner = readmit(new, holders)
+if not victims then return { 'yields', now, nodes, encode(winner), winner.sid } end
+seat(new, KEYS[8], data, last, expiries)
+log(now, 'restored', new.user, sid, 0, '', '')
+for _, r in ipairs(victims) do
+  bury(r, r.why, now, by)
+  log(now, 'ended', r.user, r.sid, r.state, by, '')
+end
+tell(new.user, last, now_us, by, victims)
+end_lapsed(over, last, now, now_us)
+return { 'live' }
