@@ -56,6 +56,12 @@ pub(crate) struct Login {
     pub password: String,
 }
 
+impl fmt::Debug for Login {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Login(…)")
+    }
+}
+
 #[derive(Clone, Copy, PartialEq)]
 enum Kind {
     Single,

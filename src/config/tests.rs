@@ -115,6 +115,10 @@ fn every_key_is_a_variable_too() {
         ("HOTSEAT_API_KEYS", &keys),
         ("HOTSEAT_TRUSTED_PROXIES", r#"["10.0.0.0/8"]"#),
         ("HOTSEAT_PUBLIC_URL", ""),
+        ("HOTSEAT_STORE", "rediss+sentinel://u:p@a,b:2/main"),
+        ("HOTSEAT_REDIS_TLS__CA", "/etc/ca.pem"),
+        ("HOTSEAT_WAIT_REPLICAS", "1"),
+        ("HOTSEAT_WAIT_TIMEOUT", "500ms"),
     ]);
     let config = config.unwrap().config;
     assert_eq!((config.seats.on_full, config.seats.victim), (OnFull::DenyNew, Victim::Idle));
@@ -122,6 +126,9 @@ fn every_key_is_a_variable_too() {
     assert_eq!(config.rate.api_key.unwrap().burst, 9);
     assert_eq!((config.seats.limits[0].class.as_str(), config.seats.limits[0].max), ("*", 3));
     assert_eq!(config.api_keys[0].hash, [0xab; 32]);
+    assert_eq!(config.store.url.to_string(), "rediss+sentinel://…@a:26379,b:2/main");
+    assert_eq!(config.store.tls.ca.as_deref(), Some(std::path::Path::new("/etc/ca.pem")));
+    assert_eq!(config.store.wait, WaitConfig { replicas: 1, timeout: Duration::from_millis(500) });
     assert_eq!(config.http.public_url, None, "an empty variable counts as unset");
 }
 
@@ -148,6 +155,7 @@ fn a_wrong_variable_is_refused_by_key_and_variable() {
             "on_full must be one of kick_old, deny_new, choose, not \"kick\" (in HOTSEAT_ON_FULL)",
         ),
         ("HOTSEAT_DEMO", "yes", "demo must be one of true, false, not \"yes\" (in HOTSEAT_DEMO)"),
+        ("HOTSEAT_WAIT_REPLICAS", "one", "wait_replicas must be a number such as 0, not \"one\""),
         ("HOTSEAT_LIMITS", "pro=3", "limits must be a list in JSON"),
         ("HOTSEAT_LIMITS", "{}", "limits must be like [{ role"),
         ("HOTSEAT_RATE", "10", "rate must be a table"),
@@ -186,9 +194,12 @@ fn a_wrong_value_is_refused_by_name_with_what_would_be_right() {
         ),
         ("on_store_loss = \"wait\"", "on_store_loss must be one of hold, fence"),
         (
-            "store = \"redis+cluster://a:1\"",
-            "store must be embedded:DIR or redis://…: redis+cluster:// comes in a later",
+            "store = \"redis+cluster://a:1/5\"",
+            "store must be like redis+cluster://USER:PASSWORD@HOST:PORT,HOST:PORT: a Cluster has no databases",
         ),
+        ("store = \"postgres://secret@h\"", "store must begin with embedded:, redis://"),
+        ("wait_replicas = 11", "wait_replicas must be 0 to 10, not 11"),
+        ("wait_replicas = \"1\"", "wait_replicas must be like 0, not of type string"),
         ("ghost_after = 60", "ghost_after must be like \"60s\", not of type integer"),
         ("ghost_after = \"60\"", "ghost_after must be a duration such as 15s, 5m or 24h, not \"60\""),
         ("heartbeat = \"1ms\"", "heartbeat must be 50ms to 10m, not 1ms"),
@@ -234,6 +245,16 @@ fn keys_that_contradict_each_other_are_refused_by_name() {
         ("fence_after = \"20s\"", "fence_after must be more than 30s, two renewals"),
         ("demo = true\nlisten = \"0.0.0.0:8000\"", "listen must be a loopback address with demo"),
         ("demo = true\nprofile = \"production\"", "demo must be off unless profile"),
+        ("wait_replicas = 1", "wait_replicas must be 0 unless store is a Redis"),
+        (
+            "store = \"redis://h\"\n[redis_tls]\nca = \"ca.pem\"",
+            "redis_tls.ca must be left out unless store begins with rediss (in hotseat.toml)",
+        ),
+        (
+            "store = \"rediss+cluster://h\"\n[redis_tls]\ncert = \"c.pem\"",
+            "redis_tls.cert must come with redis_tls.key",
+        ),
+        ("store = \"rediss://h\"\n[redis_tls]\nkey = \"k\"", "redis_tls.key must come with redis_tls.cert"),
         (
             "limits = [{ max = 1 }, { max = 2 }]",
             "limits must have one rule for role \"*\" and class \"*\", not two",

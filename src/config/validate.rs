@@ -14,7 +14,7 @@ pub(super) fn settle(config: &mut Config, origins: &Origins) -> Vec<Problem> {
     if !origins.contains_key("idle_ttl") {
         config.seats.idle_ttl = defaults::IDLE_TTL.min(config.seats.absolute_ttl);
     }
-    let checks = [times(config, origins), demo(config), doubles(config), store(config, origins)];
+    let checks = [times(config, origins), demo(config), doubles(config), store(config)];
     let refusals = checks.into_iter().flatten();
     refusals.map(|(key, problem)| Refusal::new(problem).of(key, origins.get(key))).collect()
 }
@@ -68,7 +68,7 @@ fn demo(config: &Config) -> Found {
 }
 
 /// What means something for some stores only.
-fn store(config: &Config, origins: &Origins) -> Found {
+fn store(config: &Config) -> Found {
     let mut found = Found::new();
     let (tls, wait) = (&config.store.tls, &config.store.wait);
     let has_tls = matches!(&config.store.url, StoreUrl::Redis(url) if url.tls);
@@ -85,9 +85,6 @@ fn store(config: &Config, origins: &Origins) -> Found {
     }
     if wait.replicas > 0 && matches!(config.store.url, StoreUrl::Embedded(_)) {
         found.push(("wait_replicas", "must be 0 unless store is a Redis: there are no replicas".to_owned()));
-    }
-    if wait.replicas == 0 && origins.contains_key("wait_timeout") {
-        found.push(("wait_timeout", "must be left out unless wait_replicas is above 0".to_owned()));
     }
     found
 }

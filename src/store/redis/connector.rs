@@ -71,9 +71,14 @@ impl Connector {
         self
     }
 
-    /// For Sentinels: the same certificates, another login, and less patience, because there are others to ask.
-    pub(super) fn for_sentinels(&self, login: Option<&Login>, connect_timeout: Duration) -> Self {
-        Self { connect_timeout, ..self.clone() }.greeting(login, 0)
+    /// The same, but no connection may take longer than that to make.
+    pub(super) fn with_patience(&self, connect_timeout: Duration) -> Self {
+        Self { connect_timeout, ..self.clone() }
+    }
+
+    /// For Sentinels, which have users of their own and no databases.
+    pub(super) fn for_sentinels(&self, login: Option<&Login>) -> Self {
+        self.clone().greeting(login, 0)
     }
 
     pub(super) fn database(&self) -> i64 {

@@ -4,20 +4,26 @@
 //! ([`Doubts::doubt`]); the finder looks again, with pauses of full jitter that grow while it finds nothing new.
 //! A layout that was found stays until there is a newer one: what can't be asked just now is not gone.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use redis::RedisError;
 use tokio::sync::{Notify, watch};
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::backoff::Backoff;
+use super::cluster::Cluster;
 use super::connector::Connector;
 use super::layout::{Address, Layout};
+use super::sentinel::Sentinels;
 use crate::config::{RedisUrl, Topology};
 
 /// How often it looks without a doubt: what nobody noticed is found by then.
 const PERIOD: Duration = Duration::from_secs(10);
+/// A doubt after so much quiet is a new one: the pauses start over.
+const QUIET: Duration = Duration::from_secs(1);
 
 /// What the engine holds of the finder.
 #[derive(Clone)]
@@ -52,6 +58,7 @@ pub(super) struct Doubts(Arc<Shared>);
 #[derive(Default)]
 struct Shared {
     doubted: Notify,
+    heard: Notify,
     trouble: Mutex<Option<Arc<str>>>,
 }
 
@@ -61,9 +68,18 @@ impl Doubts {
         self.0.doubted.notify_one();
     }
 
+    /// Has the finder look at once: somebody who knows says that there is news.
+    pub(super) fn hear(&self) {
+        self.0.heard.notify_one();
+    }
+
     /// Why the last look found nothing, if it did not.
     pub(super) fn trouble(&self) -> Option<Arc<str>> {
-        self.0.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Arc<str>>> {
+        self.0.trouble.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -79,24 +95,30 @@ pub(super) struct Finder {
 enum Way {
     /// It is known from the start and never changes.
     Known,
+    Sentinels(Box<Sentinels>),
+    Cluster(Box<Cluster>),
 }
 
 impl Finder {
     /// The task to be spawned, and the handle.
-    pub(super) fn new(url: &RedisUrl, connector: &Arc<Connector>, backoff: Backoff) -> (Self, Layouts) {
-        let servers: Vec<Address> = url
-            .servers
-            .iter()
-            .map(|server| Address { host: server.host.clone(), port: server.port })
-            .collect();
-        let _ = connector;
+    pub(super) fn new(url: &RedisUrl, connector: &Connector, backoff: Backoff) -> (Self, Layouts) {
+        let servers = url.servers.iter();
+        let servers: Vec<Address> =
+            servers.map(|server| Address { host: server.host.clone(), port: server.port }).collect();
+        let doubts = Doubts::default();
         let (way, known) = match &url.topology {
-            Topology::Single | Topology::Sentinel { .. } | Topology::Cluster => {
+            Topology::Single => {
                 (Way::Known, servers.into_iter().next().map(|server| Arc::new(Layout::single(server))))
+            }
+            Topology::Sentinel { master, login } => {
+                let sentinels = Sentinels::new(servers, master, login.as_ref(), connector, doubts.clone());
+                (Way::Sentinels(Box::new(sentinels)), None)
+            }
+            Topology::Cluster => {
+                (Way::Cluster(Box::new(Cluster::new(servers, url.tls, connector, doubts.clone()))), None)
             }
         };
         let (found, current) = watch::channel(known);
-        let doubts = Doubts::default();
         let layouts = Layouts { current, doubts: doubts.clone(), is_cluster: url.is_cluster() };
         (Self { way, found, doubts, backoff }, layouts)
     }
@@ -107,10 +129,72 @@ impl Finder {
     }
 
     async fn follow(&mut self) {
+        let doubts = self.doubts.clone();
         loop {
-            match self.way {
+            let found = match &mut self.way {
                 Way::Known => return std::future::pending().await,
+                Way::Sentinels(sentinels) => sentinels.look().await,
+                Way::Cluster(cluster) => cluster.look().await,
+            };
+            let in_trouble = found.is_err();
+            self.take(found);
+            tokio::select! {
+                () = doubts.0.heard.notified() => continue,
+                () = sleep(self.backoff.next()) => {}
+            }
+            // What could not be found out is tried again without being asked to.
+            if in_trouble {
+                continue;
+            }
+            let quiet = Instant::now() + QUIET;
+            tokio::select! {
+                () = doubts.0.heard.notified() => {}
+                () = doubts.0.doubted.notified() => {}
+                () = sleep(PERIOD) => {}
+            }
+            if Instant::now() > quiet {
+                self.backoff.reset();
             }
         }
+    }
+
+    fn take(&mut self, found: Result<Layout, String>) {
+        match found {
+            Ok(layout) => {
+                *self.doubts.lock() = None;
+                let is_news = self.found.send_if_modified(|current| {
+                    let is_news = current.as_deref() != Some(&layout);
+                    if is_news {
+                        *current = Some(Arc::new(layout));
+                    }
+                    is_news
+                });
+                if is_news {
+                    self.backoff.reset();
+                    if let Some(layout) = &*self.found.borrow() {
+                        tracing::info!(primaries = %Names(layout.primaries()), "found where Redis takes writes");
+                    }
+                }
+            }
+            Err(why) => {
+                let mut trouble = self.doubts.lock();
+                if trouble.is_none() {
+                    tracing::warn!(why, "can't find out where Redis takes writes; trying on");
+                }
+                *trouble = Some(why.into());
+            }
+        }
+    }
+}
+
+/// Addresses in a line of the log.
+struct Names<'a>(&'a [Address]);
+
+impl fmt::Display for Names<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, address) in self.0.iter().enumerate() {
+            write!(f, "{}{address}", if index > 0 { ", " } else { "" })?;
+        }
+        Ok(())
     }
 }

@@ -9,6 +9,7 @@
 //! | --- | --- |
 //! | `connector` | greeting a server: credentials, TLS, RESP3 |
 //! | `finder`, `layout` | which primary takes the writes of which slot |
+//! | `sentinel`, `cluster`, `cluster_view`, `witnesses` | asking who that is |
 //! | `supervisor`, `backoff` | that there is one for commands, again and again |
 //! | `commands`, `script` | sending, and what failures mean |
 //! | `subscriber`, `wanted`, `notifier` | messages, gaps, and that none is lost silently |
@@ -42,6 +43,8 @@ use crate::domain::{By, Generation, NodeId, Partition, Presence, Reason, Record,
 
 mod backoff;
 mod census;
+mod cluster;
+mod cluster_view;
 mod commands;
 mod connector;
 mod ends;
@@ -55,11 +58,13 @@ mod reads;
 mod reply;
 mod restore;
 mod script;
+mod sentinel;
 mod subscriber;
 mod supervisor;
 #[cfg(test)]
 mod tests;
 mod wanted;
+mod witnesses;
 
 pub use connector::ConfigError;
 

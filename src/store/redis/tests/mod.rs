@@ -19,7 +19,12 @@ mod channels;
 #[path = "../../../../tests/support/chaos_proxy.rs"]
 mod chaos_proxy;
 mod faults;
+mod finder;
 mod keyspace;
+#[path = "../../../../tests/support/redis_cluster.rs"]
+mod redis_cluster;
+#[path = "../../../../tests/support/redis_sentinel.rs"]
+mod redis_sentinel;
 #[path = "../../../../tests/support/redis_server.rs"]
 mod redis_server;
 
