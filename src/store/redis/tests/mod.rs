@@ -22,6 +22,7 @@ mod faults;
 mod keyspace;
 #[path = "../../../../tests/support/redis_server.rs"]
 mod redis_server;
+mod replication;
 
 use redis_server::RedisServer;
 
