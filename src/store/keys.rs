@@ -15,6 +15,7 @@
 //! | `hs:{p}:n` | hash | node (8 bytes) → its last renewal and its `ghost_after` (ms, 6 bytes each) | 1 d after the last renewal |
 //! | `hs:{p}:e` | stream | events, about 4,096 and at most 7 d of them: `t` time, `k` kind, `u` user, `s` sid, `r` reason, `b` by, `e` ended | 7 d after the last event |
 //! | `hs:{p}:lease` | string | the node that sweeps | 10 s |
+//! | `hs:{p}:w` | string | empty: a write whose replication was waited for (`wait_replicas`) | 10 s |
 //! | `hs:{p}:b:<user>` | string | `1`: the user is disabled | it is enabled: the one key without expiry |
 //! | `hs:{p}:u:<user>` | channel | messages about a user (`message.rs`) | |
 //! | `hs:t:<hash>` | string | a throttle's bucket: when it is full again, ms | then |
@@ -63,6 +64,10 @@ impl Keys {
         self.tagged(partition, "lease", b"")
     }
 
+    pub(crate) fn replicated(&self, partition: Partition) -> Vec<u8> {
+        self.tagged(partition, "w", b"")
+    }
+
     pub(crate) fn disabled(&self, user: &UserId) -> Vec<u8> {
         self.tagged(Partition::of(user), "b:", user.as_str().as_bytes())
     }
@@ -100,7 +105,7 @@ mod tests {
         let partition = Partition::of(&user);
         let id = SessionId::new(partition, Timestamp::from_millis(1), *b"}{}{}{}{");
         let mut all = keys.of_partition(partition);
-        all.extend([keys.session(id), keys.data(id), keys.lease(partition)]);
+        all.extend([keys.session(id), keys.data(id), keys.lease(partition), keys.replicated(partition)]);
         all.extend([keys.disabled(&user), keys.channel(&user)]);
         for key in all {
             assert!(key.starts_with(b"hs:{516}:"), "{}", key.escape_ascii());

@@ -13,6 +13,7 @@
 //! | `supervisor`, `backoff` | that there is one for commands, again and again |
 //! | `commands`, `script` | sending, and what failures mean |
 //! | `subscriber`, `wanted`, `notifier` | messages, gaps, and that none is lost silently |
+//! | `replication` | waiting until replicas have a login |
 //! | `login`, `restore`, `presence`, `ends`, `reads`, `census`, `inspect` | the operations |
 //! | `reply` | reading answers |
 
@@ -30,6 +31,7 @@ use self::commands::{Commands, Link};
 use self::connector::Connector;
 use self::finder::Finder;
 use self::notifier::Notifier;
+use self::replication::Replication;
 use self::subscriber::Subscriptions;
 use self::supervisor::Supervisor;
 use super::keys::Keys;
@@ -55,6 +57,7 @@ mod login;
 mod notifier;
 mod presence;
 mod reads;
+mod replication;
 mod reply;
 mod restore;
 mod script;
@@ -78,6 +81,7 @@ pub struct Redis {
     keys: Keys,
     commands: Commands,
     subscriptions: Subscriptions,
+    replication: Option<Replication>,
     chance: Arc<Chance>,
     tasks: TaskTracker,
     stop: CancellationToken,
@@ -129,6 +133,7 @@ impl Redis {
         );
         tasks.spawn(supervisor.run(stop.clone()));
 
+        let replication = Replication::new(config.wait, &keys, &connector, &layouts, &chance, &tasks, &stop);
         let (notices, receiver) = mpsc::channel(NOTICE_QUEUE);
         let notifier = Arc::new(Notifier::new(notices));
         let (subscriptions, subscriber) =
@@ -136,6 +141,7 @@ impl Redis {
         tasks.spawn(subscriber.run(stop.clone()));
 
         let redis = Self {
+            replication,
             keys,
             commands: Commands::new(link, suspicions, answered),
             subscriptions,
@@ -151,7 +157,12 @@ impl Redis {
 #[async_trait]
 impl Store for Redis {
     async fn login(&self, login: &Login) -> Result<LoginOutcome, StoreError> {
-        self.decide_login(login).await
+        let outcome = self.decide_login(login).await?;
+        // Also the answer of a login that was seated before: that it is on replicas nobody has said.
+        if let (LoginOutcome::Seated { .. }, Some(replication)) = (&outcome, &self.replication) {
+            replication.confirm(login.id).await?;
+        }
+        Ok(outcome)
     }
 
     async fn get(&self, id: SessionId, with_data: bool) -> Result<Option<Record>, StoreError> {

@@ -27,6 +27,7 @@ mod redis_cluster;
 mod redis_sentinel;
 #[path = "../../../../tests/support/redis_server.rs"]
 mod redis_server;
+mod replication;
 
 use redis_server::RedisServer;
 
