@@ -37,7 +37,7 @@ use crate::domain::{
 };
 use crate::hub::{ConnectionId, Eviction, Hub};
 use crate::metrics::Metrics;
-use crate::store::{Store, StoreError, Target};
+use crate::store::{Disabling, Store, StoreError, Target};
 
 pub use attach::Attached;
 pub use check::Checked;
@@ -162,7 +162,8 @@ impl Enforcer {
     /// # Errors
     /// The store's.
     pub async fn set_disabled(&self, user: &UserId, disabled: bool) -> Result<Vec<Record>, StoreError> {
-        let ended = self.metrics.store_call("set_disabled", self.store.set_disabled(user, disabled)).await?;
+        let saying = self.store.set_disabled(user, disabled, None);
+        let Disabling { ended, .. } = self.metrics.store_call("set_disabled", saying).await?;
         self.settle(&ended);
         Ok(ended)
     }

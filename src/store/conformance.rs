@@ -6,12 +6,14 @@
 //! machine could break are wide.
 
 pub(crate) mod channel;
+pub(crate) mod disabling;
 pub(crate) mod ends;
 pub(crate) mod equivalence;
 pub(crate) mod events;
 pub(crate) mod logins;
 pub(crate) mod presence;
 pub(crate) mod races;
+pub(crate) mod readmission;
 pub(crate) mod restores;
 pub(crate) mod support;
 pub(crate) mod sweeps;
@@ -54,7 +56,6 @@ macro_rules! with_cases {
                 deny_new_is_blocked_by_a_session_that_is_present
                 choose_ends_what_was_picked
                 choose_that_falls_short_ends_nothing
-                a_disabled_user_is_refused_until_enabled
                 what_a_login_ended_comes_in_order_of_generation_with_its_data
                 sessions_past_their_deadline_hold_no_seat_and_are_not_replaced
                 generations_rise_above_the_floor
@@ -93,7 +94,19 @@ macro_rules! with_cases {
                 ended_never_becomes_live
                 data_are_replaced_and_cleared
                 data_of_an_ended_session_are_not_touched
+                ;
+            disabling:
                 disabling_ends_every_session
+                a_disabled_user_is_refused_until_enabled
+                every_word_is_later_than_the_one_before
+                an_older_word_said_again_changes_nothing
+                a_forgotten_word_said_again_holds
+                ;
+            readmission:
+                two_thousand_restored_from_two_nodes_leave_the_three_newest
+                two_nodes_restoring_the_same_in_different_orders_agree
+                whoever_comes_first_what_one_node_knows_as_ended_is_not_live_in_the_end
+                every_session_is_readmitted_as_the_rule_says
                 ;
             restores:
                 a_forgotten_session_is_live_again_with_all_that_it_had

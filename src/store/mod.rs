@@ -149,6 +149,22 @@ pub enum Target {
     Others(UserId, SessionId),
 }
 
+/// What disabling or enabling a user did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Disabling {
+    /// When the last word about the user was said that the store knows now. Two words about one user never have the
+    /// same time.
+    pub at: Timestamp,
+    /// The sessions that it ended.
+    pub ended: Vec<Record>,
+}
+
+impl Disabling {
+    /// How long the store remembers that a user was enabled again, in milliseconds: for longer than any node remembers
+    /// to have disabled it, so that saying the older word again changes nothing.
+    pub(crate) const ENABLED_KEPT_MS: u64 = 10 * 60 * 1000;
+}
+
 /// One round of the sweeper in one partition.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Swept {
@@ -274,8 +290,15 @@ pub trait Store: Send + Sync + 'static {
     /// now is, or as it ended, or `None` if it is unknown.
     async fn set_data(&self, id: SessionId, data: Option<&str>) -> Result<Option<Record>, StoreError>;
 
-    /// Disables a user (and ends its sessions, reason `disabled`) or enables it; answers the ended.
-    async fn set_disabled(&self, user: &UserId, disabled: bool) -> Result<Vec<Record>, StoreError>;
+    /// Disables a user (and ends its sessions, reason `disabled`) or enables it. `at`: now where `None`, later than
+    /// whatever was said before; `Some` says again what a [`Disabling`] said then, and changes nothing unless it is
+    /// later than the last word that the store knows.
+    async fn set_disabled(
+        &self,
+        user: &UserId,
+        disabled: bool,
+        at: Option<Timestamp>,
+    ) -> Result<Disabling, StoreError>;
 
     /// The exact count of live sessions and at most `newest` of them. Sweeps what is due first, so that nothing
     /// past its deadline is counted.

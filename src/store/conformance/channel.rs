@@ -46,9 +46,9 @@ pub(crate) async fn other_ends_are_told_without_confirmation(bench: &mut Bench) 
     assert_eq!(reasons(&told), [(kicked.id, Reason::Kicked)]);
     assert_eq!((told.by, told.confirm, told.generation), (None, false, newest.generation));
 
-    bench.store.set_disabled(&user, true).await.unwrap();
+    bench.store.set_disabled(&user, true, None).await.unwrap();
     assert_eq!(reasons(&ended(bench.message().await)), [(newest.id, Reason::Disabled)]);
-    bench.store.set_disabled(&user, false).await.unwrap();
+    bench.store.set_disabled(&user, false, None).await.unwrap();
 
     let short = bench.seat(&Login { ttl_ms: 40, ..login(&user) }).await.session.session;
     bench.pass(short.absolute_at).await;

@@ -127,18 +127,3 @@ pub(crate) async fn data_of_an_ended_session_are_not_touched(bench: &mut Bench) 
     assert_eq!(answer.end.unwrap().reason, Reason::Kicked);
     assert_ne!(bench.get(request.id).await.data.as_deref(), Some("2"));
 }
-
-pub(crate) async fn disabling_ends_every_session(bench: &mut Bench) {
-    let user = user("user1");
-    let first = bench.seat(&login_of(&user, 2)).await.session.session.id;
-    let second = bench.seat(&login_of(&user, 2)).await.session.session.id;
-    let mut ended = bench.store.set_disabled(&user, true).await.unwrap();
-    ended.sort_by_key(|record| record.session.generation);
-    assert_eq!(ids(&ended), [first, second]);
-    for record in &ended {
-        let end = record.end.clone().unwrap();
-        assert_eq!((end.reason, end.by), (Reason::Disabled, None));
-        assert_eq!(bench.get(record.session.id).await.end, record.end);
-    }
-    assert!(bench.store.set_disabled(&user, true).await.unwrap().is_empty());
-}

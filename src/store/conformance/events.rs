@@ -34,8 +34,8 @@ pub(crate) async fn ends_are_events_with_reason_and_by_whom(bench: &mut Bench) {
     assert_eq!((log[0].kind, log[0].session), (EventKind::Ended, Some(first.id)));
     assert_eq!((log[0].reason, &log[0].by), (Some(Reason::Logout), &Some(second.by)));
 
-    bench.store.set_disabled(&user, true).await.unwrap();
-    bench.store.set_disabled(&user, false).await.unwrap();
+    bench.store.set_disabled(&user, true, None).await.unwrap();
+    bench.store.set_disabled(&user, false, None).await.unwrap();
     let log = events(bench, &user).await;
     assert_eq!((log[0].kind, log[0].session), (EventKind::Enabled, None));
     let since: Vec<_> = log.iter().take_while(|event| event.session != Some(first.id)).collect();

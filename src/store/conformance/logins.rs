@@ -4,7 +4,7 @@ use super::support::{
     Bench, fresh_id, full, held, ids, in_all, login, login_of, node, of_class, on_device, user,
 };
 use crate::domain::{DeviceClass, Generation, OnFull, Reason, SeatLimits, Victim};
-use crate::store::{Login, LoginOutcome};
+use crate::store::Login;
 
 pub(crate) async fn a_login_is_seated_and_can_be_read(bench: &mut Bench) {
     let request = Login { data: Some(r#"{"theme":"dark"}"#.into()), ..login(&user("user1")) };
@@ -171,16 +171,6 @@ pub(crate) async fn choose_that_falls_short_ends_nothing(bench: &mut Bench) {
     let short = Login { on_full: OnFull::Choose, replace: vec![second], ..login_of(&user, 1) };
     assert_eq!(ids(&full(bench.store.login(&short).await.unwrap())), [third, second, first]);
     assert_eq!(ids(&bench.sessions_of(&user).await), [third, second, first]);
-}
-
-pub(crate) async fn a_disabled_user_is_refused_until_enabled(bench: &mut Bench) {
-    let user = user("user1");
-    bench.store.set_disabled(&user, true).await.unwrap();
-    let refused = login(&user);
-    assert!(matches!(bench.store.login(&refused).await.unwrap(), LoginOutcome::Disabled));
-    assert!(bench.store.get(refused.id, false).await.unwrap().is_none());
-    assert!(bench.store.set_disabled(&user, false).await.unwrap().is_empty());
-    bench.seat(&refused).await;
 }
 
 pub(crate) async fn what_a_login_ended_comes_in_order_of_generation_with_its_data(bench: &mut Bench) {

@@ -10,7 +10,7 @@ use std::path::Path;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior};
 
 use super::error::EmbeddedError;
-use super::state::{Entry, State};
+use super::state::{Entry, Mark, State};
 use super::step::Changes;
 use super::{journal, schema};
 use crate::domain::{Generation, Partition, SessionId, Timestamp, Tombstone, UserId};
@@ -61,11 +61,13 @@ impl Disk {
             part.generation = Generation(as_u64(last));
             part.last_event = events.get(&partition.index()).copied().unwrap_or(0);
         }
-        let mut disabled = self.connection.prepare("SELECT user FROM disabled")?;
-        for name in disabled.query_map([], |row| row.get::<_, String>(0))? {
+        let mut disabled = self.connection.prepare("SELECT user, at FROM disabled")?;
+        for row in disabled.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)))? {
+            let (name, at) = row?;
             let user =
-                UserId::parse("disabled", &name?).map_err(|error| StoreError::Corrupt(error.to_string()))?;
-            state.set_disabled(&user, true);
+                UserId::parse("disabled", &name).map_err(|error| StoreError::Corrupt(error.to_string()))?;
+            let at = Timestamp::from_millis(as_u64(at));
+            state.set_mark(&user, Mark { at, until: None });
         }
         Ok(state)
     }
@@ -128,13 +130,8 @@ impl Disk {
                 .prepare_cached("INSERT OR REPLACE INTO generation VALUES (?1, ?2)")?
                 .execute((partition.index(), last))?;
         }
-        for (user, disabled) in &changes.disabled {
-            let sql = if *disabled {
-                "INSERT OR IGNORE INTO disabled VALUES (?1)"
-            } else {
-                "DELETE FROM disabled WHERE user = ?1"
-            };
-            transaction.prepare_cached(sql)?.execute([user.as_str()])?;
+        for user in &changes.marks {
+            write_mark(&transaction, state, user)?;
         }
         for (partition, sequence, event) in &changes.events {
             journal::append(&transaction, *partition, *sequence, event)?;
@@ -183,6 +180,21 @@ fn write_data(transaction: &Transaction<'_>, state: &State, id: SessionId) -> ru
     let until = entry.end.as_ref().map(|end| millis(end.at.plus_millis(DATA_KEPT_MS)));
     let mut set = transaction.prepare_cached("INSERT OR REPLACE INTO data VALUES (?1, ?2, ?3)")?;
     set.execute((id.as_bytes(), json.as_ref(), until)).map(drop)
+}
+
+/// That a user was enabled again is remembered in memory only: nothing that was answered is ever forgotten here, so
+/// there is nothing to say again after a restart.
+fn write_mark(transaction: &Transaction<'_>, state: &State, user: &UserId) -> rusqlite::Result<()> {
+    match state.disabled_since(user) {
+        Some(at) => transaction
+            .prepare_cached("INSERT OR REPLACE INTO disabled VALUES (?1, ?2)")?
+            .execute((user.as_str(), millis(at)))
+            .map(drop),
+        None => transaction
+            .prepare_cached("DELETE FROM disabled WHERE user = ?1")?
+            .execute([user.as_str()])
+            .map(drop),
+    }
 }
 
 fn purge(transaction: &Transaction<'_>, partition: Partition, now: Timestamp) -> rusqlite::Result<()> {

@@ -1,9 +1,9 @@
 //! Ending sessions other than by a login, their data, and the sweep.
 
-use super::state::Entry;
+use super::state::{Entry, Mark};
 use super::step::{Cause, Step};
-use crate::domain::{By, NodeId, Partition, Reason, Record, SessionId, UserId};
-use crate::store::{Event, EventKind, StoreError, Swept, Target};
+use crate::domain::{By, NodeId, Partition, Reason, Record, SessionId, Timestamp, UserId};
+use crate::store::{Disabling, Event, EventKind, StoreError, Swept, Target};
 
 /// How many index entries one round looks at.
 const SWEEP_LIMIT: usize = 50;
@@ -45,12 +45,29 @@ fn end_where(
     step.end_all(user, &standing, cause)
 }
 
-pub(super) fn set_disabled(step: &mut Step<'_>, user: &UserId, disabled: bool) -> Vec<Record> {
-    if step.state.set_disabled(user, disabled) {
-        step.changes.disabled.insert(user.clone(), disabled);
-        step.state.changed_in = step.batch;
+pub(super) fn set_disabled(
+    step: &mut Step<'_>,
+    user: &UserId,
+    disabled: bool,
+    said_at: Option<Timestamp>,
+) -> Disabling {
+    let now = step.now();
+    let was = step.state.mark(user, now);
+    let since = was.map_or(Timestamp::default(), |mark| mark.at);
+    // Later than every word before it, also when the clock went back.
+    let at = said_at.unwrap_or_else(|| now.max(since.plus_millis(1)));
+    if at <= since {
+        return Disabling { at: since, ended: Vec::new() };
+    }
+    let until = (!disabled).then(|| now.plus_millis(Disabling::ENABLED_KEPT_MS));
+    // As many are looked at as users are disabled; it is an administrator's doing, not a login's.
+    step.state.drop_marks(now);
+    step.state.set_mark(user, Mark { at, until });
+    step.changes.marks.insert(user.clone());
+    step.state.changed_in = step.batch;
+    if was.is_some_and(Mark::is_disabled) != disabled {
         step.log(Event {
-            at: step.now(),
+            at: now,
             kind: if disabled { EventKind::Disabled } else { EventKind::Enabled },
             user: user.clone(),
             session: None,
@@ -59,10 +76,9 @@ pub(super) fn set_disabled(step: &mut Step<'_>, user: &UserId, disabled: bool) -
             ended: Vec::new(),
         });
     }
-    if !disabled {
-        return Vec::new();
-    }
-    end_where(step, user, |_| true, &Cause { reason: Reason::Disabled, by: None })
+    let cause = Cause { reason: Reason::Disabled, by: None };
+    let ended = if disabled { end_where(step, user, |_| true, &cause) } else { Vec::new() };
+    Disabling { at, ended }
 }
 
 pub(super) fn set_data(

@@ -8,7 +8,7 @@
 //! | `data` | a session's data; `until` once it has ended | 60 s after the end |
 //! | `generation` | a partition's last | for ever: at most 1,024 |
 //! | `event` | an event by partition and sequence | 7 days, the newest 4,096 a partition |
-//! | `disabled` | a disabled user | until enabled |
+//! | `disabled` | a disabled user, and since when | until enabled |
 //!
 //! Connections, leases and throttle buckets are not here: they end with the process.
 
@@ -20,7 +20,12 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 use super::error::EmbeddedError;
 use crate::domain::Partition;
 
-const SCHEMA: i64 = 1;
+const SCHEMA: i64 = 2;
+/// What brings a file of the schema before to this one.
+const FROM_SCHEMA_1: &str = "
+    ALTER TABLE disabled ADD COLUMN at INTEGER NOT NULL DEFAULT 0;
+    UPDATE meta SET value = 2 WHERE name = 'schema';
+";
 const FILE: &str = "hotseat.db";
 /// A backup tool may hold the file for a moment. More than that is a fault that callers should hear of.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
@@ -37,7 +42,7 @@ const TABLES: &str = "
         partition INTEGER NOT NULL, sequence INTEGER NOT NULL, at INTEGER NOT NULL, user TEXT NOT NULL,
         body TEXT NOT NULL, PRIMARY KEY (partition, sequence)
     ) STRICT, WITHOUT ROWID;
-    CREATE TABLE disabled (user TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+    CREATE TABLE disabled (user TEXT PRIMARY KEY, at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 ";
 
 /// The connection that writes, to tables that are known to be right.
@@ -74,15 +79,22 @@ fn create_or_check(connection: &mut Connection, dir: &Path) -> Result<(), Embedd
         transaction.commit()?;
         return Ok(());
     }
-    for (name, wanted) in [("schema", SCHEMA), ("partitions", i64::from(Partition::COUNT))] {
-        let found: Option<i64> = transaction
+    let number = |name| -> Result<Option<i64>, EmbeddedError> {
+        transaction
             .query_row("SELECT value FROM meta WHERE name = ?1", [name], |row| row.get(0))
             .optional()
-            .map_err(|_| EmbeddedError::Foreign { dir: dir.to_owned() })?;
+            .map_err(|_| EmbeddedError::Foreign { dir: dir.to_owned() })
+    };
+    if number("schema")? == Some(1) {
+        transaction.execute_batch(FROM_SCHEMA_1)?;
+    }
+    for (name, wanted) in [("schema", SCHEMA), ("partitions", i64::from(Partition::COUNT))] {
+        let found = number(name)?;
         if found != Some(wanted) {
             let found = found.map_or_else(|| "none".to_owned(), |found| found.to_string());
             return Err(EmbeddedError::Mismatch { dir: dir.to_owned(), name, found, wanted });
         }
     }
+    transaction.commit()?;
     Ok(())
 }

@@ -6,7 +6,7 @@
 //! live; the key in `deadlines` is never later than the deadline (it is advanced lazily, by the sweep); whoever
 //! changes what must survive a restart notes the batch in `changed_in`, so that readers can wait for its commit.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 
 use crate::domain::{
     Generation, NodeId, Partition, Reason, Record, Session, SessionId, Timestamp, Tombstone, UserId,
@@ -60,6 +60,21 @@ struct Stamp {
     ttl_ms: u64,
 }
 
+/// The last word about whether a user is disabled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Mark {
+    /// When it was said.
+    pub at: Timestamp,
+    /// The user is enabled again, which is remembered until then; `None`: it is disabled.
+    pub until: Option<Timestamp>,
+}
+
+impl Mark {
+    pub(super) fn is_disabled(self) -> bool {
+        self.until.is_none()
+    }
+}
+
 /// What belongs to one partition.
 #[derive(Default)]
 pub(super) struct Part {
@@ -86,7 +101,7 @@ pub(super) struct State {
     entries: HashMap<SessionId, Box<Entry>>,
     users: HashMap<UserId, Seats>,
     newest: BTreeSet<(Generation, SessionId)>,
-    disabled: HashSet<UserId>,
+    marks: HashMap<UserId, Mark>,
     parts: Vec<Part>,
     /// The last batch that changed anything that must survive a restart.
     pub changed_in: u64,
@@ -100,7 +115,7 @@ impl State {
             entries: HashMap::with_capacity(sessions),
             users: HashMap::with_capacity(sessions),
             newest: BTreeSet::new(),
-            disabled: HashSet::new(),
+            marks: HashMap::new(),
             parts: Partition::all().map(|_| Part::default()).collect(),
             changed_in: 0,
         }
@@ -148,13 +163,25 @@ impl State {
         (self.newest.len() - due.filter(lapsed).count()) as u64
     }
 
-    pub(super) fn is_disabled(&self, user: &UserId) -> bool {
-        self.disabled.contains(user)
+    pub(super) fn disabled_since(&self, user: &UserId) -> Option<Timestamp> {
+        self.marks.get(user).filter(|mark| mark.is_disabled()).map(|mark| mark.at)
     }
 
-    /// Answers whether that changed anything.
-    pub(super) fn set_disabled(&mut self, user: &UserId, disabled: bool) -> bool {
-        if disabled { self.disabled.insert(user.clone()) } else { self.disabled.remove(user) }
+    pub(super) fn is_disabled(&self, user: &UserId) -> bool {
+        self.disabled_since(user).is_some()
+    }
+
+    pub(super) fn mark(&self, user: &UserId, now: Timestamp) -> Option<Mark> {
+        self.marks.get(user).copied().filter(|mark| mark.until.is_none_or(|until| until > now))
+    }
+
+    pub(super) fn set_mark(&mut self, user: &UserId, mark: Mark) {
+        self.marks.insert(user.clone(), mark);
+    }
+
+    /// Drops the marks of users that were enabled long enough ago.
+    pub(super) fn drop_marks(&mut self, now: Timestamp) {
+        self.marks.retain(|_, mark| mark.until.is_none_or(|until| until > now));
     }
 
     /// Takes a live session into all indexes.

@@ -22,7 +22,8 @@ pub(super) struct Changes {
     /// Only `seen` moved: written along with other changes, or within a second or so.
     pub seen: HashSet<SessionId>,
     pub generations: HashSet<Partition>,
-    pub disabled: HashMap<UserId, bool>,
+    /// Users that were disabled or enabled.
+    pub marks: HashSet<UserId>,
     pub events: Vec<(Partition, u64, Event)>,
     /// Partitions whose leftovers are to be purged, and as of when.
     pub purge: HashMap<Partition, Timestamp>,
@@ -36,7 +37,7 @@ impl Changes {
         !(self.records.is_empty()
             && self.data.is_empty()
             && self.generations.is_empty()
-            && self.disabled.is_empty()
+            && self.marks.is_empty()
             && self.events.is_empty()
             && self.purge.is_empty())
     }

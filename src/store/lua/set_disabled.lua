@@ -1,13 +1,21 @@
 -- Disables a user and ends its sessions, or enables it.
--- KEYS 7 the user's mark   ARGV 1 user  2 '1' to disable, '0' to enable  3 reason
--- Answers {now, nodes, {sid, bytes, …} of those that it ended}
+-- KEYS 7 the user's mark
+-- ARGV 1 user  2 '1' to disable, '0' to enable  3 when that was said, ms, or '' for now  4 ms to keep an enabled mark
+-- Answers {now, nodes, the time of the last word, {sid, bytes, …} of those that it ended}
 local user, disable = ARGV[1], ARGV[2] == '1'
 local now, now_us = clock()
 local _, nodes = read_nodes()
 local last = tonumber(redis.call('GET', LAST) or 0)
-local was = redis.call('EXISTS', KEYS[7]) == 1
+local was, since = read_mark(KEYS[7])
+-- Later than every word before it, also when the clock went back.
+local at = tonumber(ARGV[3]) or math.max(now, since + 1)
+if at <= since then return { now, nodes, digits(since), {} } end
 local records = disable and seats_of(user) or {}
 
-if disable then redis.call('SET', KEYS[7], '1') else redis.call('DEL', KEYS[7]) end
+if disable then
+  redis.call('SET', KEYS[7], '1' .. digits(at))
+else
+  redis.call('SET', KEYS[7], '0' .. digits(at), 'PX', ARGV[4])
+end
 if was ~= disable then log(now, disable and 'disabled' or 'enabled', user, '', 0, '', '') end
-return { now, nodes, end_all(user, records, tonumber(ARGV[3]), '', last, now, now_us) }
+return { now, nodes, digits(at), end_all(user, records, DISABLED, '', last, now, now_us) }

@@ -3,8 +3,8 @@
 use super::Redis;
 use super::reply::{Reply, int};
 use super::script::{Call, END, SET_DATA, SET_DISABLED, SWEEP, THROTTLE};
-use crate::domain::{By, NodeId, Partition, Reason, Record, SessionId, UserId};
-use crate::store::{StoreError, Swept, Target, codec};
+use crate::domain::{By, NodeId, Partition, Reason, Record, SessionId, Timestamp, UserId};
+use crate::store::{Disabling, StoreError, Swept, Target, codec};
 
 /// Sessions that one sweep ends, of the 50 that it may: two milliseconds of a Redis that holds a million.
 const ENDED_AT_ONCE: u32 = 25;
@@ -39,15 +39,18 @@ impl Redis {
         &self,
         user: &UserId,
         disabled: bool,
-    ) -> Result<Vec<Record>, StoreError> {
+        at: Option<Timestamp>,
+    ) -> Result<Disabling, StoreError> {
         let call = Call::new(&SET_DISABLED, self.keys.of_partition(Partition::of(user)))
             .key(self.keys.disabled(user))
             .arg(user.as_str())
             .arg(u8::from(disabled))
-            .arg(Reason::Disabled.code());
+            .arg(at.map_or_else(String::new, |at| at.as_millis().to_string()))
+            .arg(Disabling::ENABLED_KEPT_MS);
         let mut reply = Reply::of(self.commands.run(&call).await?)?;
         let snapshot = reply.snapshot(None)?;
-        snapshot.records(reply.list()?)
+        let at = Timestamp::from_millis(reply.int()?);
+        Ok(Disabling { at, ended: snapshot.records(reply.list()?)? })
     }
 
     pub(super) async fn replace_data(

@@ -36,12 +36,14 @@ use self::subscriber::Subscriptions;
 use self::supervisor::Supervisor;
 use super::keys::Keys;
 use super::{
-    Attach, Census, Event, Inspection, Login, LoginOutcome, Message, NOTICE_QUEUE, Notice, Renewal, Renewed,
-    Restore, Restored, Store, StoreError, Swept, Target,
+    Attach, Census, Disabling, Event, Inspection, Login, LoginOutcome, Message, NOTICE_QUEUE, Notice,
+    Renewal, Renewed, Restore, Restored, Store, StoreError, Swept, Target,
 };
 use crate::chance::Chance;
 use crate::config::{RedisConfig, RedisUrl};
-use crate::domain::{By, Generation, NodeId, Partition, Presence, Reason, Record, SessionId, UserId};
+use crate::domain::{
+    By, Generation, NodeId, Partition, Presence, Reason, Record, SessionId, Timestamp, UserId,
+};
 
 mod backoff;
 mod census;
@@ -208,8 +210,13 @@ impl Store for Redis {
         self.replace_data(id, data).await
     }
 
-    async fn set_disabled(&self, user: &UserId, disabled: bool) -> Result<Vec<Record>, StoreError> {
-        self.mark_disabled(user, disabled).await
+    async fn set_disabled(
+        &self,
+        user: &UserId,
+        disabled: bool,
+        at: Option<Timestamp>,
+    ) -> Result<Disabling, StoreError> {
+        self.mark_disabled(user, disabled, at).await
     }
 
     async fn census(&self, newest: usize, node_ttl_ms: u64) -> Result<Census, StoreError> {

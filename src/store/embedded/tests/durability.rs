@@ -36,7 +36,7 @@ async fn a_restart_changes_nothing_but_who_is_connected() {
     let newest = login_of(&user, 2);
     let answer = seat(&*store, &newest).await;
     store.attach(kept.id, held(node(1), 3, 1), 60_000).await.unwrap();
-    store.set_disabled(&gone, true).await.unwrap();
+    store.set_disabled(&gone, true, None).await.unwrap();
     clock.advance(SECOND_US);
     store.set_data(newest.id, Some("3")).await.unwrap();
     let before = store.sessions_of(&user, 60_000).await.unwrap();

@@ -8,7 +8,7 @@ use super::super::EmbeddedError;
 use super::{Embedded, SystemClock, count, database, open_in};
 use crate::domain::Reason;
 use crate::store::conformance::support::{held, ids, login, node, seated, user};
-use crate::store::{Notice, Store, StoreError, Target};
+use crate::store::{LoginOutcome, Notice, Store, StoreError, Target};
 
 #[tokio::test]
 async fn a_second_node_on_the_same_directory_is_refused() {
@@ -43,7 +43,7 @@ async fn a_dropped_store_frees_its_directory() {
 async fn another_layout_is_refused_and_left_alone() {
     for (change, told) in [
         ("UPDATE meta SET value = 512 WHERE name = 'partitions'", "partitions = 512"),
-        ("UPDATE meta SET value = 2 WHERE name = 'schema'", "schema = 2"),
+        ("UPDATE meta SET value = 3 WHERE name = 'schema'", "schema = 3"),
         ("DELETE FROM meta WHERE name = 'schema'", "schema = none"),
         ("DROP TABLE meta", "not Hotseat's"),
     ] {
@@ -53,6 +53,30 @@ async fn another_layout_is_refused_and_left_alone() {
         let refused = Embedded::open(dir.path(), SystemClock).err().expect(change).to_string();
         assert!(refused.contains(told), "{refused}");
     }
+}
+
+/// Which remembered of a disabled user only that it is.
+#[tokio::test]
+async fn a_file_of_the_schema_before_is_taken_over() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open_in(dir.path(), SystemClock);
+    let (user, other) = (user("user1"), login(&user("user2")));
+    store.set_disabled(&user, true, None).await.unwrap();
+    store.login(&other).await.unwrap();
+    store.close().await;
+    let before = "ALTER TABLE disabled DROP COLUMN at; UPDATE meta SET value = 1 WHERE name = 'schema'";
+    database(dir.path()).execute_batch(before).unwrap();
+
+    for _ in 0..2 {
+        let store = open_in(dir.path(), SystemClock);
+        assert!(matches!(store.login(&login(&user)).await.unwrap(), LoginOutcome::Disabled));
+        assert!(store.get(other.id, false).await.unwrap().unwrap().is_live());
+        store.close().await;
+    }
+    let store = open_in(dir.path(), SystemClock);
+    store.set_disabled(&user, false, None).await.unwrap();
+    assert!(matches!(store.login(&login(&user)).await.unwrap(), LoginOutcome::Seated { .. }));
+    store.close().await;
 }
 
 #[tokio::test]

@@ -8,10 +8,11 @@ use redis::aio::MultiplexedConnection;
 use super::redis_server::RedisServer;
 use super::{connect, login, seated, user};
 use crate::chance::Chance;
-use crate::domain::{NodeId, Partition, Presence, Reason, SeatLimits, Tombstone};
+use crate::domain::{NodeId, Partition, Presence, Reason, Record, SeatLimits, Timestamp, Tombstone};
 use crate::metrics::Metrics;
+use crate::store::conformance::support::{forgotten, restoring};
 use crate::store::redis::script::{Call, Script};
-use crate::store::{Login, Store as _, StoreError, Target};
+use crate::store::{Disabling, Login, Store as _, StoreError, Target};
 use crate::sweeper::Sweeper;
 
 async fn raw(server: &RedisServer) -> MultiplexedConnection {
@@ -32,7 +33,15 @@ async fn every_key_expires_by_itself_but_a_disabled_users_mark() {
     store.attach(other.id, presence, 60_000).await.unwrap();
     store.set_data(other.id, Some("[]")).await.unwrap();
     store.throttle("bucket", 5, 60_000, 1).await.unwrap();
-    store.set_disabled(&user("user3"), true).await.unwrap();
+    store.set_disabled(&user("user3"), true, None).await.unwrap();
+    store.set_disabled(&user("user4"), false, None).await.unwrap();
+    let now = Timestamp::from_millis(store.time_us().await.unwrap() / 1000);
+    let restored = forgotten(now, &user("user5"), 1);
+    let ended = Tombstone { reason: Reason::Kicked, at: now, by: None };
+    let ended = Record { end: Some(ended), ..forgotten(now, &user("user6"), 1) };
+    for record in [&restored, &ended] {
+        store.restore(&restoring(record, request.limits, now)).await.unwrap();
+    }
     store.census(10, 60_000).await.unwrap();
 
     let mut raw = raw(&server).await;
@@ -40,7 +49,7 @@ async fn every_key_expires_by_itself_but_a_disabled_users_mark() {
     assert!(keys.len() > 15, "{} keys", keys.len());
     for key in keys {
         let left: i64 = redis::cmd("PTTL").arg(&key).query_async(&mut raw).await.unwrap();
-        let is_mark = key.windows(3).any(|part| part == b":b:");
+        let is_mark = key.ends_with(b":b:user3");
         assert_eq!(left == -1, is_mark, "{}: {left}", key.escape_ascii());
         if key.ends_with(b":l") || key.ends_with(b":x") || key.ends_with(b":a") {
             assert!(
@@ -59,6 +68,10 @@ async fn every_key_expires_by_itself_but_a_disabled_users_mark() {
     let live = request.idle_ttl_ms + Tombstone::KEPT_MS;
     assert!(about(live).contains(&left(store.keys.session(other.id)).await));
     assert!((1..=60_000).contains(&left(store.keys.data(request.id)).await), "data of an ended session");
+    assert!(about(Tombstone::KEPT_MS).contains(&left(store.keys.session(ended.session.id)).await));
+    let kept = restored.session.absolute_at.millis_since(now) + Tombstone::KEPT_MS;
+    assert!(about(kept).contains(&left(store.keys.data(restored.session.id)).await));
+    assert!(about(Disabling::ENABLED_KEPT_MS).contains(&left(store.keys.disabled(&user("user4"))).await));
 }
 
 /// However many it ends and tells of, and whatever it looks at: the script is sent once.

@@ -1,0 +1,85 @@
+//! Words about users: disabled, enabled, and said again.
+
+use super::support::{Bench, ids, login, login_of, user};
+use crate::domain::{Reason, Timestamp, UserId};
+use crate::store::{Disabling, EventKind, LoginOutcome};
+
+async fn say(bench: &Bench, user: &UserId, disabled: bool, at: Option<Timestamp>) -> Disabling {
+    bench.store.set_disabled(user, disabled, at).await.unwrap()
+}
+
+pub(crate) async fn disabling_ends_every_session(bench: &mut Bench) {
+    let user = user("user1");
+    let first = bench.seat(&login_of(&user, 2)).await.session.session.id;
+    let second = bench.seat(&login_of(&user, 2)).await.session.session.id;
+    let mut ended = say(bench, &user, true, None).await.ended;
+    ended.sort_by_key(|record| record.session.generation);
+    assert_eq!(ids(&ended), [first, second]);
+    for record in &ended {
+        let end = record.end.clone().unwrap();
+        assert_eq!((end.reason, end.by), (Reason::Disabled, None));
+        assert_eq!(bench.get(record.session.id).await.end, record.end);
+    }
+    assert!(say(bench, &user, true, None).await.ended.is_empty());
+}
+
+pub(crate) async fn a_disabled_user_is_refused_until_enabled(bench: &mut Bench) {
+    let user = user("user1");
+    say(bench, &user, true, None).await;
+    let refused = login(&user);
+    assert!(matches!(bench.store.login(&refused).await.unwrap(), LoginOutcome::Disabled));
+    assert!(bench.store.get(refused.id, false).await.unwrap().is_none());
+    assert!(say(bench, &user, false, None).await.ended.is_empty());
+    bench.seat(&refused).await;
+}
+
+pub(crate) async fn every_word_is_later_than_the_one_before(bench: &mut Bench) {
+    let user = user("user1");
+    let before = bench.now().await;
+    let mut last = Timestamp::default();
+    for disabled in [true, false, true, true, false, false] {
+        let said = say(bench, &user, disabled, None).await;
+        assert!(said.at > last, "{} after {last}", said.at);
+        last = said.at;
+    }
+    assert!(before <= last && last <= bench.now().await.plus_millis(6));
+    let log = bench.store.events_of(&user, 10).await.unwrap();
+    let kinds: Vec<EventKind> = log.iter().rev().map(|event| event.kind).collect();
+    let changes = [EventKind::Disabled, EventKind::Enabled, EventKind::Disabled, EventKind::Enabled];
+    assert_eq!(kinds, changes, "only changes are logged");
+}
+
+/// Disabled through one node, enabled through another, and then the first one says again what it remembers.
+pub(crate) async fn an_older_word_said_again_changes_nothing(bench: &mut Bench) {
+    let user = user("user1");
+    let disabled = say(bench, &user, true, None).await;
+    let enabled = say(bench, &user, false, None).await;
+    let session = bench.seat(&login(&user)).await.session.session.id;
+    let again = say(bench, &user, true, Some(disabled.at)).await;
+    assert_eq!(again, Disabling { at: enabled.at, ended: Vec::new() });
+    assert!(bench.get(session).await.is_live());
+    assert_eq!(say(bench, &user, false, Some(enabled.at)).await.at, enabled.at);
+    assert_eq!(bench.store.events_of(&user, 10).await.unwrap().len(), 3);
+
+    let disabled = say(bench, &user, true, None).await;
+    let again = say(bench, &user, false, Some(enabled.at)).await;
+    assert_eq!(again, Disabling { at: disabled.at, ended: Vec::new() });
+    assert!(matches!(bench.store.login(&login(&user)).await.unwrap(), LoginOutcome::Disabled));
+}
+
+/// The store has forgotten it, and let somebody in meanwhile.
+pub(crate) async fn a_forgotten_word_said_again_holds(bench: &mut Bench) {
+    let user = user("user1");
+    let session = bench.seat(&login(&user)).await.session.session.id;
+    let at = bench.now().await.minus_millis(30_000);
+    let said = say(bench, &user, true, Some(at)).await;
+    assert_eq!((said.at, ids(&said.ended)), (at, vec![session]));
+    assert_eq!(bench.get(session).await.end.unwrap().reason, Reason::Disabled);
+    assert!(matches!(bench.store.login(&login(&user)).await.unwrap(), LoginOutcome::Disabled));
+    let again = say(bench, &user, true, Some(at)).await;
+    assert_eq!(again, Disabling { at, ended: Vec::new() });
+
+    let enabled = say(bench, &user, false, Some(at.plus_millis(1))).await;
+    assert_eq!(enabled.at, at.plus_millis(1));
+    bench.seat(&login(&user)).await;
+}
