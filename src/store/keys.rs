@@ -19,7 +19,8 @@
 //! | `hs:{p}:b:<user>` | string | the user's mark: `1` (disabled) or `0` (enabled again), and when that was said, ms | disabled: it is enabled, the one key without expiry; enabled: 10 min |
 //! | `hs:{p}:u:<user>` | channel | messages about a user (`message.rs`) | |
 //! | `hs:t:<hash>` | string | a throttle's bucket: when it is full again, ms | then |
-//! | `hs:meta` | string | the layout and the number of partitions; another one is refused | 400 d after a node was last connected |
+//! | `hs:meta` | string | the mark (`redis/mark.rs`): the layout and the number of partitions, of which another is refused, and a number by which an emptied database is known | 400 d after a node was last connected |
+//! | `hs:{p}:m` | string | the same on a primary of a Cluster without the slot of `hs:meta` | as that |
 //!
 //! `<sid>` are the 16 raw bytes of a session id, `<hash>` the first 16 of the SHA-256 of the bucket's name: what
 //! is typed as a user name may be a password, and would else lie in Redis.
@@ -80,6 +81,10 @@ impl Keys {
         let mut key = format!("{}t:", self.prefix).into_bytes();
         key.extend(&Sha256::digest(bucket.as_bytes())[..16]);
         key
+    }
+
+    pub(crate) fn mark(&self, partition: Partition) -> Vec<u8> {
+        self.tagged(partition, "m", b"")
     }
 
     pub(crate) fn meta(&self) -> Vec<u8> {

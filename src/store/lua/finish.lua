@@ -1,22 +1,24 @@
--- Prelude of the scripts that end sessions: tombstone, indexes, log and message go together.
+-- Prelude of the scripts that end sessions: tombstone, indexes, log and message go together. PUBLISH: see script.rs.
 local DATA_KEPT_MS = 60 * 1000
 local LOG_LENGTH = 4096
 local log_kept = false
 local REASONS = { 'takeover', 'replaced', 'kicked', 'disabled', 'expired', 'idle', 'logout' }
--- The one place to switch when channels are sharded, as on a Cluster.
-local PUBLISH = 'PUBLISH'
+
+-- A write to a key that need not be there. Where it is not, a slot on the move has Redis refuse it in the middle of
+-- the step; there is nothing to do then.
+local function tidy(...) redis.pcall(...) end
 
 local function unlist(r)
-  redis.call('ZREM', SEATS, member(r.user, r.sid))
-  redis.call('ZREM', DUE, member(r.user, r.sid))
-  redis.call('ZREM', BORN, r.sid)
+  tidy('ZREM', SEATS, member(r.user, r.sid))
+  tidy('ZREM', DUE, member(r.user, r.sid))
+  tidy('ZREM', BORN, r.sid)
 end
 
 -- The tombstone of a live record; answers its bytes.
 local function bury(r, reason, at, by)
   r.state, r.ended, r.by = reason, at, by
   local raw = save(r)
-  if r.flags % 2 == 1 then redis.call('PEXPIRE', PREFIX .. 'd:' .. r.sid, DATA_KEPT_MS) end
+  if r.flags % 2 == 1 then tidy('PEXPIRE', PREFIX .. 'd:' .. r.sid, DATA_KEPT_MS) end
   unlist(r)
   return raw
 end

@@ -6,11 +6,13 @@ local WRITES = { SET = 1, DEL = 1, HSET = 1, HDEL = 1, ZADD = 1, ZREM = 1, XADD 
   PEXPIREAT = 1, PUBLISH = 1, SPUBLISH = 1 }
 local redis = setmetatable({}, { __index = redis })
 do
-  local call, written = getmetatable(redis).__index.call, nil
-  redis.call = function(command, ...)
-    if READS[command] and written then error(command .. ' is read after ' .. written .. ' was written') end
-    if not READS[command] and not WRITES[command] then error(command .. ' is not sorted in') end
-    if WRITES[command] then written = written or command end
-    return call(command, ...)
+  local bare, written = getmetatable(redis).__index, nil
+  for _, name in ipairs({ 'call', 'pcall' }) do
+    redis[name] = function(command, ...)
+      if READS[command] and written then error(command .. ' is read after ' .. written .. ' was written') end
+      if not READS[command] and not WRITES[command] then error(command .. ' is not sorted in') end
+      if WRITES[command] then written = written or command end
+      return bare[name](command, ...)
+    end
   end
 end

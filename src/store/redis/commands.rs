@@ -1,73 +1,56 @@
-//! Sending commands, and what their failures mean.
+//! Sending commands to whom they belong, and what their failures mean.
 //!
-//! Owns the rule of outcomes: what was never sent is `Unavailable`; what was sent and not answered is
-//! `OutcomeUnknown`; an error that Redis gives because of its own state was not carried out and is
-//! `Unavailable`; anything else is `Corrupt`. Refuses to queue: while Redis is away, a command waits until one
-//! second after it went, then fails at once. Never subscribes.
+//! Owns the rule of outcomes: what was never sent is `Unavailable`, and so is what Redis refused because of its own
+//! or the Cluster's state; what was sent and not answered is `OutcomeUnknown` (`line.rs`); any other error is
+//! `Corrupt`. Follows a slot that has moved or is on the move, within the operation's bound, with a pause of full
+//! jitter between two tries. Refuses to queue, and never subscribes.
+//!
+//! A script of several keys never follows `ASK`: at the slot's new owner a key that is still at the old one looks
+//! as if there were none, and what a script reads beyond its declared keys (a user's other sessions) would be
+//! missing without an error. It waits until the slot has moved. Single commands and scripts of one key follow it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use redis::aio::MultiplexedConnection;
-use redis::{Cmd, ErrorKind, Pipeline, RedisError, ServerErrorKind, Value};
-use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, sleep, sleep_until, timeout_at};
+use futures_util::future::try_join_all;
+use redis::{Cmd, Pipeline, ServerErrorKind, Value};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio_util::sync::CancellationToken;
 
 use super::connector::RESPONSE_TIMEOUT;
-use super::script::Call;
+use super::finder::Doubts;
+use super::layout::Address;
+use super::line::{PATIENCE, Wire};
+use super::lines::Routes;
+use super::redirect::Redirect;
+use super::script::{Call, Channels};
+use crate::chance::Chance;
 use crate::store::StoreError;
 
-/// A restart of Redis with little data, or a lost connection, is over within this; longer and nobody waits.
-const PATIENCE: Duration = Duration::from_secs(1);
-/// A command without an answer for this long has the supervisor look whether the connection is still there.
-const DOUBT: Duration = Duration::from_secs(1);
-
-/// What the supervisor says about the connection.
-#[derive(Clone)]
-pub(super) enum Link {
-    Up {
-        connection: MultiplexedConnection,
-        epoch: u64,
-    },
-    Down {
-        since: Instant,
-        why: Arc<str>,
-    },
-    /// Redis is there and will not do: too old, or of another layout.
-    Refused {
-        why: Arc<str>,
-    },
-    Closed,
-}
-
-/// What a command noticed about the connection of that epoch.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Suspicion {
-    /// It is gone, or leads to a server that takes no writes.
-    Broken(u64),
-    /// It did not answer in time.
-    Slow(u64),
-}
+/// The pause before a try that follows a redirect: at most so long at first, doubling to `LONGEST_PAUSE`.
+const FIRST_PAUSE: Duration = Duration::from_millis(4);
+const LONGEST_PAUSE: Duration = Duration::from_millis(64);
+/// More tries than fit into an operation's bound, unless servers send each other the command in a circle.
+const MOST_TRIES: u32 = 200;
 
 pub(super) struct Commands {
-    link: watch::Receiver<Link>,
-    suspicions: mpsc::Sender<Suspicion>,
-    /// The latest epoch that was found broken: not to be used again, although the supervisor may not know yet.
-    broken: AtomicU64,
-    /// How many answers there were: a connection on which they come is busy, not dead.
-    answered: Arc<AtomicU64>,
+    pub(super) routes: watch::Receiver<Arc<Routes>>,
+    pub(super) doubts: Doubts,
+    pub(super) channels: Channels,
+    pub(super) chance: Arc<Chance>,
+    /// The engine is closed.
+    pub(super) stop: CancellationToken,
+}
+
+/// A command, its slot, and whether it may follow `ASK`.
+struct Routed<'a> {
+    slot: u16,
+    command: &'a Cmd,
+    asks: bool,
 }
 
 impl Commands {
-    pub(super) fn new(
-        link: watch::Receiver<Link>,
-        suspicions: mpsc::Sender<Suspicion>,
-        answered: Arc<AtomicU64>,
-    ) -> Self {
-        Self { link, suspicions, broken: AtomicU64::new(0), answered }
-    }
-
     /// Runs a script, once.
     pub(super) async fn run(&self, call: &Call) -> Result<Value, StoreError> {
         self.run_until(call, Instant::now() + RESPONSE_TIMEOUT).await
@@ -83,146 +66,218 @@ impl Commands {
 
     /// Runs a script, once, and waits for its answer until `deadline`.
     pub(super) async fn run_until(&self, call: &Call, deadline: Instant) -> Result<Value, StoreError> {
-        let (mut connection, epoch) = self.connection(deadline).await?;
-        let by_hash = call.by_hash();
-        let answer = self.answer(epoch, deadline, connection.send_packed_command(&by_hash)).await?;
-        let answer = if is_no_script(&answer) {
-            let by_source = call.by_source();
-            self.answer(epoch, deadline, connection.send_packed_command(&by_source)).await?
-        } else {
-            answer
-        };
-        self.checked(epoch, answer)
+        let (slot, asks) = (call.slot(), call.is_of_one_key());
+        let by_hash = call.by_hash(self.channels);
+        let mut answer = self.follow(&Routed { slot, command: &by_hash, asks }, deadline).await?;
+        if is_no_script(&answer) {
+            let by_source = call.by_source(self.channels);
+            answer = self.follow(&Routed { slot, command: &by_source, asks }, deadline).await?;
+        }
+        checked(answer)
     }
 
-    /// Runs scripts in one round trip and answers in their order. They may be of different slots.
+    /// Runs scripts that may run twice, in one round trip to each primary concerned, and answers in their order.
     pub(super) async fn run_all(&self, calls: &[Call]) -> Result<Vec<Value>, StoreError> {
-        let mut pipeline = Pipeline::with_capacity(calls.len());
-        for call in calls {
-            pipeline.add_command(call.by_hash());
-        }
-        let (mut answers, epoch) = self.send_unchecked(&pipeline).await?;
-        if answers.len() != calls.len() {
-            return Err(StoreError::Corrupt(format!("{} answers to {} scripts", answers.len(), calls.len())));
-        }
-        for (answer, call) in answers.iter_mut().zip(calls) {
-            if is_no_script(answer) {
-                *answer = self.run(call).await?;
-            }
-        }
-        answers.into_iter().map(|answer| self.checked(epoch, answer)).collect()
-    }
-
-    /// Sends one command that may be sent twice.
-    pub(super) async fn send(&self, command: Cmd) -> Result<Value, StoreError> {
-        let mut pipeline = Pipeline::with_capacity(1);
-        pipeline.add_command(command);
-        let answer = self.send_all(&pipeline).await?.into_iter().next();
-        answer.ok_or_else(|| StoreError::Corrupt("no answer".to_owned()))
-    }
-
-    /// Sends commands that may be sent twice, in one round trip.
-    pub(super) async fn send_all(&self, pipeline: &Pipeline) -> Result<Vec<Value>, StoreError> {
-        let (answers, epoch) = match self.send_unchecked(pipeline).await {
-            Err(StoreError::OutcomeUnknown(_)) => self.send_unchecked(pipeline).await?,
-            answers => answers?,
-        };
-        answers.into_iter().map(|answer| self.checked(epoch, answer)).collect()
-    }
-
-    /// The answers, errors of Redis among them, and the epoch of the connection that they came by.
-    async fn send_unchecked(&self, pipeline: &Pipeline) -> Result<(Vec<Value>, u64), StoreError> {
         let deadline = Instant::now() + RESPONSE_TIMEOUT;
-        let (mut connection, epoch) = self.connection(deadline).await?;
-        let sent = connection.send_packed_commands(pipeline, 0, pipeline.len());
-        Ok((self.answer(epoch, deadline, sent).await?, epoch))
-    }
-
-    /// The connection, waited for if it has only just been lost, with its time-out set to the deadline.
-    async fn connection(&self, deadline: Instant) -> Result<(MultiplexedConnection, u64), StoreError> {
-        let mut link = self.link.clone();
-        let usable = |link: &Link| match link {
-            Link::Up { epoch, .. } => *epoch > self.broken.load(Ordering::Relaxed),
-            Link::Down { .. } => false,
-            Link::Refused { .. } | Link::Closed => true,
-        };
-        let lost = match &*link.borrow() {
-            Link::Down { since, .. } => *since,
-            _ => Instant::now(),
-        };
-        // The borrow that `wait_for` answers must not be held across an await: cloned at once.
-        let found = timeout_at(deadline.min(lost + PATIENCE), link.wait_for(usable))
-            .await
-            .map(|found| found.map(|link| link.clone()));
-        match found {
-            Ok(Ok(Link::Up { mut connection, epoch })) => {
-                // Of this clone only. A little later than ours, which is the one that tells why.
-                connection.set_response_timeout(deadline.duration_since(Instant::now()) + DOUBT);
-                Ok((connection, epoch))
+        let mut by_owner: Vec<(Option<Address>, Vec<usize>)> = Vec::new();
+        for (index, call) in calls.iter().enumerate() {
+            let owner = self.routes.borrow().owner(call.slot()).map(|line| line.address().clone());
+            match by_owner.iter_mut().find(|(known, _)| *known == owner) {
+                Some((_, indices)) => indices.push(index),
+                None => by_owner.push((owner, vec![index])),
             }
-            Ok(Ok(Link::Refused { why })) => Err(StoreError::Corrupt(why.to_string())),
-            Err(_) => match &*self.link.borrow() {
-                Link::Down { why, .. } => Err(StoreError::Unavailable(why.to_string())),
-                _ => Err(StoreError::Unavailable("the connection is being rebuilt".to_owned())),
-            },
-            Ok(_) => Err(StoreError::Unavailable("the store is closed".to_owned())),
         }
+        let bundles = by_owner.iter().map(|(_, indices)| self.run_bundle(calls, indices, deadline));
+        let bundles = try_join_all(bundles).await?;
+        let mut answers: Vec<(usize, Value)> = bundles.into_iter().flatten().collect();
+        answers.sort_unstable_by_key(|(index, _)| *index);
+        Ok(answers.into_iter().map(|(_, answer)| answer).collect())
     }
 
-    /// Waits for the answer to what was sent: until the deadline, and no longer than there is hope for one.
-    async fn answer<T>(
+    /// Those of the calls that were thought to have one owner; each that had not goes its own way.
+    async fn run_bundle(
         &self,
-        epoch: u64,
+        calls: &[Call],
+        indices: &[usize],
         deadline: Instant,
-        sent: impl Future<Output = Result<T, RedisError>>,
-    ) -> Result<T, StoreError> {
-        let silence = async {
-            sleep(DOUBT).await;
-            self.suspect(Suspicion::Slow(epoch));
-            let is_other = |link: &Link| !matches!(link, Link::Up { epoch: now, .. } if *now == epoch);
-            // An error means that the engine is being closed, which is no hope either.
-            let _ = self.link.clone().wait_for(is_other).await;
+    ) -> Result<Vec<(usize, Value)>, StoreError> {
+        let mut pipeline = Pipeline::with_capacity(indices.len());
+        for index in indices {
+            pipeline.add_command(calls[*index].by_hash(self.channels));
+        }
+        let wire = self.reach(calls[indices[0]].slot(), None, deadline).await?;
+        let mut answers = Vec::with_capacity(indices.len());
+        for (index, answer) in indices.iter().zip(wire.send_all(&pipeline).await?) {
+            let answer = if is_no_script(&answer) || self.redirect(&answer, &wire).is_some() {
+                self.run_until(&calls[*index], deadline).await?
+            } else {
+                checked(answer)?
+            };
+            answers.push((*index, answer));
+        }
+        Ok(answers)
+    }
+
+    /// Sends a command without a key, that may be sent twice, to any primary.
+    pub(super) async fn send(&self, command: Cmd) -> Result<Value, StoreError> {
+        self.send_to(0, command).await
+    }
+
+    /// Sends a command of that slot that may be sent twice.
+    pub(super) async fn send_to(&self, slot: u16, command: Cmd) -> Result<Value, StoreError> {
+        let routed = Routed { slot, command: &command, asks: true };
+        let deadline = || Instant::now() + RESPONSE_TIMEOUT;
+        let answer = match self.follow(&routed, deadline()).await {
+            Err(StoreError::OutcomeUnknown(_)) => self.follow(&routed, deadline()).await?,
+            answer => answer?,
         };
-        let unknown = |why: &str| Err(StoreError::OutcomeUnknown(why.to_owned()));
-        tokio::select! {
-            answer = sent => match answer {
-                Ok(answer) => {
-                    self.answered.fetch_add(1, Ordering::Relaxed);
-                    Ok(answer)
+        checked(answer)
+    }
+
+    /// Sends commands of one slot that may be sent twice, in one round trip. None is carried out before the one in
+    /// front of it, wherever their keys are.
+    pub(super) async fn send_all(&self, slot: u16, pipeline: &Pipeline) -> Result<Vec<Value>, StoreError> {
+        match self.send_all_once(slot, pipeline).await {
+            Err(StoreError::OutcomeUnknown(_)) => self.send_all_once(slot, pipeline).await,
+            answers => answers,
+        }
+    }
+
+    async fn send_all_once(&self, slot: u16, pipeline: &Pipeline) -> Result<Vec<Value>, StoreError> {
+        let deadline = Instant::now() + RESPONSE_TIMEOUT;
+        let wire = self.reach(slot, None, deadline).await?;
+        let mut answers = wire.send_all(pipeline).await?;
+        if let Some(first) = answers.iter().position(|answer| self.redirect(answer, &wire).is_some()) {
+            answers.truncate(first);
+            for command in pipeline.cmd_iter().skip(first) {
+                answers.push(self.follow(&Routed { slot, command, asks: true }, deadline).await?);
+            }
+        }
+        answers.into_iter().map(checked).collect()
+    }
+
+    /// Sends a command without a key to every primary that owns slots.
+    ///
+    /// # Errors
+    /// When there is a slot that nobody serves, or one of them has no answer.
+    pub(super) async fn send_each(&self, command: &Cmd) -> Result<Vec<Value>, StoreError> {
+        let deadline = Instant::now() + RESPONSE_TIMEOUT;
+        // Waits for the first layout.
+        self.reach(0, None, deadline).await?;
+        let routes = Arc::clone(&self.routes.borrow());
+        let owners = routes.owners().map_err(|slot| self.unserved(slot))?;
+        let answers = owners.iter().map(|(slot, line)| async move {
+            let answer =
+                async { self.reach(*slot, None, deadline).await?.send(command).await.and_then(checked) };
+            answer.await.map_err(|error| naming(&error, line.address()))
+        });
+        try_join_all(answers).await
+    }
+
+    /// Sends a command and follows it to where it is carried out. The answer may be an error, but no redirect.
+    async fn follow(&self, routed: &Routed<'_>, deadline: Instant) -> Result<Value, StoreError> {
+        let (mut patience, mut pause) = (deadline, FIRST_PAUSE);
+        let mut named = None;
+        for tries in 0..MOST_TRIES {
+            let wire = self.reach(routed.slot, named.take().as_ref(), patience).await?;
+            let mut answer = wire.send(routed.command).await?;
+            let mut redirect = self.redirect(&answer, &wire);
+            if let (Some(Redirect::Ask(Some(to))), true) = (&redirect, routed.asks) {
+                let wire = self.reach(routed.slot, Some(to), patience).await?;
+                // Together, because it is the next command that the permission holds for.
+                let mut pipeline = Pipeline::with_capacity(2);
+                pipeline.cmd("ASKING").add_command(routed.command.clone());
+                answer = wire.send_all(&pipeline).await?.pop().unwrap_or(Value::Nil);
+                redirect = self.redirect(&answer, &wire);
+            }
+            match redirect {
+                None => return Ok(answer),
+                // Mostly right, and then there is nothing to wait for.
+                Some(Redirect::Moved(to)) if tries == 0 && to.is_some() => {
+                    named = to;
+                    continue;
                 }
-                Err(error) => Err(self.failure(epoch, &error)),
-            },
-            () = silence => unknown("the connection fell silent"),
-            () = sleep_until(deadline) => unknown("no answer in time"),
-        }
-    }
-
-    /// An answer of Redis that may itself be an error.
-    fn checked(&self, epoch: u64, answer: Value) -> Result<Value, StoreError> {
-        answer.extract_error().map_err(|error| self.failure(epoch, &error))
-    }
-
-    fn failure(&self, epoch: u64, error: &RedisError) -> StoreError {
-        match error.kind() {
-            ErrorKind::Io | ErrorKind::Parse => {
-                self.suspect(Suspicion::Broken(epoch));
-                StoreError::OutcomeUnknown(error.to_string())
+                Some(Redirect::Moved(to)) => named = to,
+                Some(Redirect::Ask(_) | Redirect::Later) => {}
+                Some(Redirect::Demoted | Redirect::Down) => {
+                    patience = patience.min(Instant::now() + PATIENCE)
+                }
             }
-            ErrorKind::Server(ServerErrorKind::ReadOnly) => {
-                self.suspect(Suspicion::Broken(epoch));
-                StoreError::Unavailable(error.to_string())
+            let resume = Instant::now() + self.chance.up_to(pause);
+            if resume >= patience {
+                return Err(StoreError::Unavailable(refusal(answer)));
             }
-            _ if error.code().is_some_and(is_refusal) => StoreError::Unavailable(error.to_string()),
-            _ => StoreError::Corrupt(error.to_string()),
+            sleep_until(resume).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+        Err(StoreError::Unavailable("no primary takes it: each names another".to_owned()))
+    }
+
+    /// Whether an answer sends the command elsewhere; what that says about the layout is passed on.
+    fn redirect(&self, answer: &Value, wire: &Wire) -> Option<Redirect> {
+        let redirect = Redirect::of(answer, wire.address())?;
+        match redirect {
+            Redirect::Moved(_) | Redirect::Down => self.doubts.doubt(),
+            Redirect::Demoted => wire.is_demoted(),
+            Redirect::Ask(_) | Redirect::Later => {}
+        }
+        Some(redirect)
+    }
+
+    /// The line to the owner of a slot, or to `named` if there is one, waited for while there is hope.
+    async fn reach(&self, slot: u16, named: Option<&Address>, deadline: Instant) -> Result<Wire, StoreError> {
+        let closed = || StoreError::Unavailable("the store is closed".to_owned());
+        if self.stop.is_cancelled() {
+            return Err(closed());
+        }
+        let mut routes = self.routes.clone();
+        loop {
+            let now = Arc::clone(&routes.borrow_and_update());
+            let Some(line) = named.and_then(|address| now.to(address)).or_else(|| now.owner(slot)) else {
+                match timeout_at(deadline.min(now.since + PATIENCE), routes.changed()).await {
+                    Ok(Ok(())) => continue,
+                    Ok(Err(_)) => return Err(closed()),
+                    Err(_) => return Err(self.unserved(slot)),
+                }
+            };
+            tokio::select! {
+                biased;
+                wire = line.wire(deadline) => return wire,
+                changed = routes.changed() => changed.map_err(|_| closed())?,
+                () = self.stop.cancelled() => return Err(closed()),
+                () = sleep_until(deadline) => return Err(self.unserved(slot)),
+            }
         }
     }
 
-    fn suspect(&self, suspicion: Suspicion) {
-        if let Suspicion::Broken(epoch) = suspicion {
-            self.broken.fetch_max(epoch, Ordering::Relaxed);
+    fn unserved(&self, slot: u16) -> StoreError {
+        let why = self.doubts.trouble().map_or_else(String::new, |why| format!(": {why}"));
+        StoreError::Unavailable(format!("no primary is known for slot {slot}{why}"))
+    }
+}
+
+/// An answer of Redis that may itself be an error.
+fn checked(answer: Value) -> Result<Value, StoreError> {
+    answer.extract_error().map_err(|error| {
+        if error.code().is_some_and(is_refusal) {
+            StoreError::Unavailable(error.to_string())
+        } else {
+            StoreError::Corrupt(error.to_string())
         }
-        // A full queue means that the supervisor has more than enough reason to look.
-        let _ = self.suspicions.try_send(suspicion);
+    })
+}
+
+fn refusal(answer: Value) -> String {
+    answer.extract_error().err().map_or_else(String::new, |error| error.to_string())
+}
+
+/// Says of which primary an error is.
+fn naming(error: &StoreError, address: &Address) -> StoreError {
+    let name = |why: &str| format!("{address}: {why}");
+    match error {
+        StoreError::Unavailable(why) => StoreError::Unavailable(name(why)),
+        StoreError::OutcomeUnknown(why) => StoreError::OutcomeUnknown(name(why)),
+        StoreError::Corrupt(why) => StoreError::Corrupt(name(why)),
     }
 }
 

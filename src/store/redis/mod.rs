@@ -1,7 +1,7 @@
 //! Sessions in Redis, for any number of nodes.
 //!
 //! Owns the keys (`keys.rs`), the scripts (`lua/`) that change them, one connection for commands and one for
-//! messages. Refuses to hold any session in memory: what it answers is what Redis said just now. Invariants: a
+//! messages to each primary. Refuses to hold any session in memory: what it answers is what Redis said just now. Invariants: a
 //! change is one script on one slot; the clock is Redis's; a lost reply is `OutcomeUnknown`, or asked for again
 //! where asking again is harmless; nothing waits without a bound.
 //!
@@ -10,8 +10,9 @@
 //! | `connector` | greeting a server: credentials, TLS, RESP3 |
 //! | `finder`, `layout` | which primary takes the writes of which slot |
 //! | `sentinel`, `cluster`, `cluster_view`, `witnesses` | asking who that is |
-//! | `supervisor`, `backoff` | that there is one for commands, again and again |
-//! | `commands`, `script` | sending, and what failures mean |
+//! | `lines`, `line`, `supervisor`, `backoff` | one connection for commands to each primary, again and again |
+//! | `life`, `mark` | noticing that who answers now may have forgotten |
+//! | `commands`, `redirect`, `script` | sending to whom it belongs, and what failures mean |
 //! | `subscriber`, `wanted`, `notifier` | messages, gaps, and that none is lost silently |
 //! | `replication` | waiting until replicas have a login |
 //! | `login`, `restore`, `presence`, `ends`, `reads`, `census`, `inspect` | the operations |
@@ -21,19 +22,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::sync::{mpsc, watch};
-use tokio::time::Instant;
+use tokio::sync::mpsc;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use self::backoff::Backoff;
-use self::commands::{Commands, Link};
+use self::commands::Commands;
 use self::connector::Connector;
 use self::finder::Finder;
+use self::layout::slot_of;
+use self::lines::{Lines, Means};
 use self::notifier::Notifier;
 use self::replication::Replication;
+use self::script::Channels;
 use self::subscriber::Subscriptions;
-use self::supervisor::Supervisor;
 use super::keys::Keys;
 use super::{
     Attach, Census, Disabling, Event, Inspection, Login, LoginOutcome, Message, NOTICE_QUEUE, Notice,
@@ -55,10 +57,15 @@ mod ends;
 mod finder;
 mod inspect;
 mod layout;
+mod life;
+mod line;
+mod lines;
 mod login;
+mod mark;
 mod notifier;
 mod presence;
 mod reads;
+mod redirect;
 mod replication;
 mod reply;
 mod restore;
@@ -73,8 +80,6 @@ mod witnesses;
 
 pub use connector::ConfigError;
 
-/// How many doubts about a connection may wait for its supervisor; one is enough to make it look.
-const SUSPICIONS: usize = 16;
 /// How long closing waits for the engine's tasks.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -120,24 +125,20 @@ impl Redis {
         let (finder, layouts) = Finder::new(url, &connector, Backoff::new(Arc::clone(&chance)));
         tasks.spawn(finder.run(stop.clone()));
 
-        let (link_sender, link) =
-            watch::channel(Link::Down { since: Instant::now(), why: "not connected yet".into() });
-        let (suspicions, suspicions_receiver) = mpsc::channel(SUSPICIONS);
-        let answered = Arc::default();
-        let supervisor = Supervisor::new(
-            Arc::clone(&connector),
-            layouts.clone(),
-            keys.meta(),
-            Backoff::new(Arc::clone(&chance)),
-            link_sender,
-            suspicions_receiver,
-            Arc::clone(&answered),
-        );
-        tasks.spawn(supervisor.run(stop.clone()));
-
         let replication = Replication::new(config.wait, &keys, &connector, &layouts, &chance, &tasks, &stop);
         let (notices, receiver) = mpsc::channel(NOTICE_QUEUE);
         let notifier = Arc::new(Notifier::new(notices));
+        let channels = if layouts.is_cluster { Channels::Sharded } else { Channels::Plain };
+        let doubts = layouts.doubts.clone();
+        let (routes, lines) = Lines::new(Means {
+            connector: Arc::clone(&connector),
+            keys: keys.clone(),
+            chance: Arc::clone(&chance),
+            layouts: layouts.clone(),
+            notifier: Arc::clone(&notifier),
+            tasks: tasks.clone(),
+        });
+        tasks.spawn(lines.run(stop.clone()));
         let (subscriptions, subscriber) =
             Subscriptions::new(connector, layouts, notifier, Backoff::new(Arc::clone(&chance)));
         tasks.spawn(subscriber.run(stop.clone()));
@@ -145,7 +146,7 @@ impl Redis {
         let redis = Self {
             replication,
             keys,
-            commands: Commands::new(link, suspicions, answered),
+            commands: Commands { routes, doubts, channels, chance: Arc::clone(&chance), stop: stop.clone() },
             subscriptions,
             chance,
             tasks,
@@ -261,9 +262,10 @@ impl Store for Redis {
     ) -> Result<(), StoreError> {
         let message = Message::Ack { user: user.as_str().to_owned(), generation, node: node.to_string() };
         let text = serde_json::to_string(&message).map_err(|error| StoreError::Corrupt(error.to_string()))?;
-        let mut publish = redis::cmd("PUBLISH");
-        publish.arg(self.keys.channel(user)).arg(text);
-        self.commands.send(publish).await.map(drop)
+        let channel = self.keys.channel(user);
+        let mut publish = redis::cmd(self.commands.channels.publish());
+        publish.arg(&channel).arg(text);
+        self.commands.send_to(slot_of(&channel), publish).await.map(drop)
     }
 
     async fn time_us(&self) -> Result<u64, StoreError> {

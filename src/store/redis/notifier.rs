@@ -49,6 +49,11 @@ impl Notifier {
         }
     }
 
+    /// Tells that in these partitions writes may be forgotten.
+    pub(super) fn failover(&self, partitions: crate::domain::PartitionSet) {
+        let _ = self.notices.try_send(Notice::Failover(partitions));
+    }
+
     /// Waits until there is a debt and room to pay it, and pays. Returns never while there is none: something
     /// for a `select!`, called again after every other event.
     pub(super) async fn settle(&self) {

@@ -3,6 +3,7 @@
 use redis::{Pipeline, Value};
 
 use super::Redis;
+use super::layout::slot_of;
 use super::reply::{Reply, Snapshot, int};
 use super::script::{Call, LIST};
 use crate::domain::{Partition, Reason, Record, SessionId, Timestamp, Tombstone, UserId};
@@ -44,7 +45,8 @@ impl Redis {
         if with_data {
             pipeline.cmd("GET").arg(self.keys.data(id));
         }
-        let mut reply = Reply::of_values(self.commands.send_all(&pipeline).await.map_err(read_failed)?);
+        let mut reply =
+            Reply::of_values(self.commands.send_all(slot_of(&key), &pipeline).await.map_err(read_failed)?);
         let Value::Int(left) = reply.value()? else {
             return Err(StoreError::Corrupt("a time to live is no integer".to_owned()));
         };
@@ -71,10 +73,12 @@ impl Redis {
     pub(super) async fn read_events(&self, user: &UserId, limit: usize) -> Result<Vec<Event>, StoreError> {
         let mut events = Vec::new();
         let mut end = "+".to_owned();
+        let log = self.keys.log(Partition::of(user));
         for _ in 0..MOST_EVENTS / EVENTS_AT_ONCE {
             let mut page = redis::cmd("XREVRANGE");
-            page.arg(self.keys.log(Partition::of(user))).arg(&end).arg("-").arg("COUNT").arg(EVENTS_AT_ONCE);
-            let mut entries = Reply::of(self.commands.send(page).await.map_err(read_failed)?)?;
+            page.arg(&log).arg(&end).arg("-").arg("COUNT").arg(EVENTS_AT_ONCE);
+            let page = self.commands.send_to(slot_of(&log), page).await;
+            let mut entries = Reply::of(page.map_err(read_failed)?)?;
             let mut seen = 0;
             while !entries.is_empty() {
                 let mut entry = entries.list()?;
@@ -93,10 +97,16 @@ impl Redis {
         Ok(events)
     }
 
+    /// Every primary is asked: while a part of the slots can't be reached, the store can't be used. The answer is
+    /// the latest of their clocks; which one it is matters to nobody who reads a clock that others set.
     pub(super) async fn read_clock(&self) -> Result<u64, StoreError> {
-        let mut reply = Reply::of(self.commands.send(redis::cmd("TIME")).await.map_err(read_failed)?)?;
-        let (seconds, micros) = (reply.int()?, reply.int()?);
-        Ok(seconds.saturating_mul(1_000_000).saturating_add(micros))
+        let mut latest = 0;
+        for answer in self.commands.send_each(&redis::cmd("TIME")).await.map_err(read_failed)? {
+            let mut reply = Reply::of(answer)?;
+            let (seconds, micros) = (reply.int()?, reply.int()?);
+            latest = latest.max(seconds.saturating_mul(1_000_000).saturating_add(micros));
+        }
+        Ok(latest)
     }
 }
 

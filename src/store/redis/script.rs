@@ -4,15 +4,54 @@ use std::sync::LazyLock;
 
 use redis::{Cmd, ToRedisArgs};
 
+use super::layout::slot_of;
+
+/// How messages are published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Channels {
+    /// Every server passes a message on to all others.
+    Plain,
+    /// A channel belongs to a slot, as on a Cluster. There a plain message would visit every server.
+    Sharded,
+}
+
+impl Channels {
+    pub(super) const fn publish(self) -> &'static str {
+        match self {
+            Self::Plain => "PUBLISH",
+            Self::Sharded => "SPUBLISH",
+        }
+    }
+}
+
 /// A script as Redis gets it.
 pub(super) struct Script {
+    plain: Text,
+    sharded: Text,
+}
+
+struct Text {
     source: String,
     sha: String,
 }
 
 impl Script {
     pub(super) fn new(parts: &[&str]) -> Self {
-        let mut source = String::new();
+        Self { plain: Text::new(Channels::Plain, parts), sharded: Text::new(Channels::Sharded, parts) }
+    }
+
+    const fn text(&self, channels: Channels) -> &Text {
+        match channels {
+            Channels::Plain => &self.plain,
+            Channels::Sharded => &self.sharded,
+        }
+    }
+}
+
+impl Text {
+    fn new(channels: Channels, parts: &[&str]) -> Self {
+        // A constant and no argument: which channels there are does not change under a running node.
+        let mut source = format!("local PUBLISH = '{}'\n", channels.publish());
         // Every test of the engine runs its scripts under a guard that refuses a read after the first write.
         #[cfg(test)]
         source.push_str(include_str!("../lua/guard.lua"));
@@ -65,13 +104,23 @@ impl Call {
     }
 
     /// By its hash, which Redis knows unless it was restarted since.
-    pub(super) fn by_hash(&self) -> Cmd {
-        self.command("EVALSHA", &self.script.sha)
+    pub(super) fn by_hash(&self, channels: Channels) -> Cmd {
+        self.command("EVALSHA", &self.script.text(channels).sha)
     }
 
     /// With its text, which also teaches Redis the hash.
-    pub(super) fn by_source(&self) -> Cmd {
-        self.command("EVAL", &self.script.source)
+    pub(super) fn by_source(&self, channels: Channels) -> Cmd {
+        self.command("EVAL", &self.script.text(channels).source)
+    }
+
+    /// The slot of all its keys.
+    pub(super) fn slot(&self) -> u16 {
+        self.keys.first().map_or(0, |key| slot_of(key))
+    }
+
+    /// Whether it touches one key and no other.
+    pub(super) fn is_of_one_key(&self) -> bool {
+        self.keys.len() == 1
     }
 
     fn command(&self, name: &str, script: &str) -> Cmd {

@@ -1,44 +1,45 @@
-//! Keeps one connection for commands alive, for ever.
+//! Keeps one line alive, for as long as its primary is one.
 //!
-//! Owns connecting, the first contact (version, layout, writable), the heartbeat, and the decision to rebuild.
-//! The heartbeat renews the layout's mark: one small write that finds a half-open connection, a primary that
-//! became a replica, and a database that was emptied, none of which a PING would.
+//! Owns connecting, the first contact (version, layout of the data, writable), the heartbeat, and the decision to
+//! rebuild. The heartbeat reads and extends the mark: one small write that finds a half-open connection, a primary
+//! that became a replica, and a database that was emptied, none of which a PING would.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::{ErrorKind, PushKind, RedisError, Value};
-use tokio::sync::{mpsc, watch};
+use redis::{ErrorKind, PushKind, RedisError};
+use tokio::sync::Notify;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::backoff::Backoff;
-use super::commands::{Link, Suspicion};
 use super::connector::{Connector, RESPONSE_TIMEOUT};
 use super::finder::Layouts;
 use super::inspect::version_fault;
-use crate::domain::Partition;
+use super::layout::Address;
+use super::life::{Life, Mark};
+use super::line::{LineEnd, Link, Suspicion};
+use super::mark::{Marker, NoMark};
+use crate::chance::Chance;
+use crate::store::keys::Keys;
 
 const HEARTBEAT: Duration = Duration::from_secs(5);
 /// How long a connection under suspicion has to answer anything. A login waits three seconds in all; it has to be
 /// able to find a silent connection, have it replaced and be sent again in that time.
 const PROBE_TIMEOUT: Duration = Duration::from_millis(500);
-/// Longer than any session and its tombstone: 365 d + 7 d, and a month to come back from holidays.
-const META_KEPT_MS: u64 = 400 * 24 * 60 * 60 * 1000;
-/// Rises when the layout of `keys.rs` or of a record changes incompatibly.
-const LAYOUT: u32 = 1;
 
 pub(super) struct Supervisor {
+    address: Address,
     connector: Arc<Connector>,
     layouts: Layouts,
-    meta_key: Vec<u8>,
+    marker: Marker,
+    chance: Arc<Chance>,
     backoff: Backoff,
-    link: watch::Sender<Link>,
-    suspicions: mpsc::Receiver<Suspicion>,
-    /// Rises with every answer to a command.
-    answered: Arc<AtomicU64>,
+    end: LineEnd,
+    /// Told when the line comes up, and when it leads to another life.
+    news: Arc<Notify>,
 }
 
 /// Why a first contact came to nothing.
@@ -59,24 +60,35 @@ impl From<RedisError> for NoContact {
     }
 }
 
+impl From<NoMark> for NoContact {
+    fn from(none: NoMark) -> Self {
+        match none {
+            NoMark::Failed(why) => Self::Failed(why),
+            NoMark::Foreign(why) => Self::Refused(why),
+        }
+    }
+}
+
 impl Supervisor {
     pub(super) fn new(
+        address: Address,
         connector: Arc<Connector>,
         layouts: Layouts,
-        meta_key: Vec<u8>,
-        backoff: Backoff,
-        link: watch::Sender<Link>,
-        suspicions: mpsc::Receiver<Suspicion>,
-        answered: Arc<AtomicU64>,
+        keys: Keys,
+        chance: Arc<Chance>,
+        end: LineEnd,
+        news: Arc<Notify>,
     ) -> Self {
-        Self { connector, layouts, meta_key, backoff, link, suspicions, answered }
+        let marker = Marker::new(address.clone(), keys, layouts.current.clone(), Arc::clone(&chance));
+        let backoff = Backoff::new(Arc::clone(&chance));
+        Self { address, connector, layouts, marker, chance, backoff, end, news }
     }
 
     /// Runs until `stop`.
     pub(super) async fn run(mut self, stop: CancellationToken) {
         // Cancelling drops the connection with whatever it was doing, which is what closing means.
         stop.run_until_cancelled(self.supervise()).await;
-        self.link.send_replace(Link::Closed);
+        self.end.link.send_replace(Link::Closed);
     }
 
     async fn supervise(&mut self) {
@@ -84,38 +96,37 @@ impl Supervisor {
         loop {
             let lost = CancellationToken::new();
             match self.contact(&lost).await {
-                Ok(connection) => {
+                Ok((connection, life)) => {
                     epoch += 1;
                     self.backoff.reset();
-                    tracing::info!(address = self.layouts.primary_name(), "connected to Redis");
-                    self.link.send_replace(Link::Up { connection: connection.clone(), epoch });
+                    tracing::info!(address = %self.address, "connected to Redis");
+                    self.end.link.send_replace(Link::Up { connection: connection.clone(), epoch, life });
+                    self.news.notify_one();
                     let why = self.watch_over(connection, epoch, &lost).await;
-                    tracing::warn!(
-                        address = self.layouts.primary_name(),
-                        why,
-                        "lost the connection to Redis"
-                    );
-                    self.link.send_replace(Link::Down { since: Instant::now(), why: why.into() });
+                    tracing::warn!(address = %self.address, why, "lost the connection to Redis");
+                    self.end.link.send_replace(Link::Down { since: Instant::now(), why: why.into() });
                 }
                 Err(NoContact::Refused(why)) => {
-                    if !matches!(&*self.link.borrow(), Link::Refused { why: known } if **known == *why) {
-                        tracing::error!(address = self.layouts.primary_name(), why, "this Redis will not do");
+                    if !matches!(&*self.end.link.borrow(), Link::Refused { why: known } if **known == *why) {
+                        tracing::error!(address = %self.address, why, "this Redis will not do");
                     }
-                    self.link.send_replace(Link::Refused { why: why.into() });
+                    self.end.link.send_replace(Link::Refused { why: why.into() });
                 }
                 Err(NoContact::Failed(why)) => self.still_down(why),
             }
+            // Perhaps this is no primary any longer.
+            self.layouts.doubts.doubt();
             sleep(self.backoff.next()).await;
         }
     }
 
     /// Logs once that Redis is away, not with every try.
     fn still_down(&self, why: String) {
-        let news = !matches!(&*self.link.borrow(), Link::Down { why: known, .. } if **known == *why);
+        let news = !matches!(&*self.end.link.borrow(), Link::Down { why: known, .. } if **known == *why);
         if news {
-            tracing::warn!(address = self.layouts.primary_name(), why, "can't reach Redis; trying on");
+            tracing::warn!(address = %self.address, why, "can't reach Redis; trying on");
         }
-        self.link.send_if_modified(|link| {
+        self.end.link.send_if_modified(|link| {
             let since = match link {
                 Link::Down { since, .. } => *since,
                 _ => Instant::now(),
@@ -125,46 +136,37 @@ impl Supervisor {
         });
     }
 
-    /// A connection to a Redis that will do. `lost` is cancelled when it breaks.
-    async fn contact(&self, lost: &CancellationToken) -> Result<MultiplexedConnection, NoContact> {
+    /// A connection to a Redis that will do, and whose life it is. `lost` is cancelled when it breaks.
+    async fn contact(
+        &self,
+        lost: &CancellationToken,
+    ) -> Result<(MultiplexedConnection, Arc<Life>), NoContact> {
         let broken = lost.clone();
-        let mut connection = self
-            .connector
-            .connect(&self.layouts.primary()?, move |push| {
-                if push.kind == PushKind::Disconnection {
-                    broken.cancel();
-                }
-            })
-            .await?;
-        let mut info = redis::cmd("INFO");
-        // Who may not ask is not stopped here: `inspect` reports it.
-        if let Ok(info) = info.arg("server").query_async::<String>(&mut connection).await
-            && let Some(fault) = version_fault(&info)
-        {
-            return Err(NoContact::Refused(fault));
-        }
-        self.claim_layout(&mut connection).await?;
-        self.probe(&mut connection, RESPONSE_TIMEOUT).await.map_err(NoContact::Failed)?;
-        Ok(connection)
+        let on_push = move |push: redis::PushInfo| {
+            if push.kind == PushKind::Disconnection {
+                broken.cancel();
+            }
+        };
+        let mut connection = self.connector.connect(&self.address, on_push).await?;
+        let run = self.identify(&mut connection).await?;
+        let mark = self.marker.claim(&mut connection).await?;
+        Ok((connection, Arc::new(Life { run, mark })))
     }
 
-    /// Marks an empty database as ours, or checks the mark.
-    async fn claim_layout(&self, connection: &mut MultiplexedConnection) -> Result<(), NoContact> {
-        let ours = format!("layout={LAYOUT} partitions={}", Partition::COUNT);
-        // Read first: a Redis that is full refuses a SET, and should still be asked about sessions.
-        let mut get = redis::cmd("GET");
-        let mut there: Option<String> = get.arg(&self.meta_key).query_async(connection).await?;
-        if there.is_none() {
-            let mut set = redis::cmd("SET");
-            set.arg(&self.meta_key).arg(&ours).arg("NX").arg("GET").arg("PX").arg(META_KEPT_MS);
-            there = set.query_async(connection).await?;
+    /// Which process this is and in which of its histories. Both ids, because a primary that was demoted and
+    /// promoted again is the same process, and has forgotten what its replica did not know.
+    async fn identify(&self, connection: &mut MultiplexedConnection) -> Result<String, NoContact> {
+        let info = match redis::cmd("INFO").query_async::<String>(connection).await {
+            Ok(info) => info,
+            Err(error) if error.kind() == ErrorKind::Io => return Err(error.into()),
+            // Who may not ask is not stopped here: `inspect` reports it. Each contact may then be with another.
+            Err(_) => return Ok(format!("unknown-{:x}", u128::from_be_bytes(self.chance.bytes()))),
+        };
+        if let Some(fault) = version_fault(&info) {
+            return Err(NoContact::Refused(fault));
         }
-        match there {
-            Some(theirs) if theirs != ours => {
-                Err(NoContact::Refused(format!("holds sessions of another layout ({theirs}, not {ours})")))
-            }
-            _ => Ok(()),
-        }
+        let id = |name: &str| info.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
+        Ok(format!("{}/{}", id("run_id:"), id("master_replid:")))
     }
 
     /// Waits until the connection is of no more use; answers why.
@@ -179,14 +181,20 @@ impl Supervisor {
         let mut heartbeat = interval(HEARTBEAT);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         heartbeat.reset();
+        let mut layouts = self.layouts.current.clone();
         loop {
             let limit = tokio::select! {
                 () = lost.cancelled() => return "it was closed".to_owned(),
-                Some(suspicion) = self.suspicions.recv() => match suspicion {
+                Some(suspicion) = self.end.suspicions.recv() => match suspicion {
                     Suspicion::Broken(of) if of == epoch => return "a command found it broken".to_owned(),
                     Suspicion::Slow(of) if of == epoch => PROBE_TIMEOUT,
                     // Of an earlier connection.
                     _ => continue,
+                },
+                // The mark's slot may have moved.
+                Ok(()) = layouts.changed() => match self.marker.has_moved(self.known_mark().as_ref()) {
+                    true => RESPONSE_TIMEOUT,
+                    false => continue,
                 },
                 _ = heartbeat.tick() => RESPONSE_TIMEOUT,
             };
@@ -197,17 +205,36 @@ impl Supervisor {
     }
 
     async fn probe(&self, connection: &mut MultiplexedConnection, limit: Duration) -> Result<(), String> {
-        let mut touch = redis::cmd("PEXPIRE");
-        touch.arg(&self.meta_key).arg(META_KEPT_MS);
-        let answered = self.answered.load(Ordering::Relaxed);
-        let answer = timeout(limit, connection.send_packed_command(&touch)).await;
-        match answer.map(|answer| answer.and_then(Value::extract_error)) {
-            Ok(Ok(Value::Int(1))) => Ok(()),
-            Ok(Ok(_)) => Err("the database was emptied".to_owned()),
-            Ok(Err(error)) => Err(error.to_string()),
+        let answered = self.end.answered.load(Ordering::Relaxed);
+        match timeout(limit, self.marker.claim(connection)).await {
+            Ok(Ok(mark)) => {
+                self.learn(mark);
+                Ok(())
+            }
+            Ok(Err(NoMark::Failed(why) | NoMark::Foreign(why))) => Err(why),
             // The line is long, but it moves: a new connection would only make it longer.
-            Err(_) if self.answered.load(Ordering::Relaxed) != answered => Ok(()),
+            Err(_) if self.end.answered.load(Ordering::Relaxed) != answered => Ok(()),
             Err(_) => Err("it does not answer".to_owned()),
+        }
+    }
+
+    /// Takes over a mark that is not the known one. `None` says nothing: it could not be read just now.
+    fn learn(&self, mark: Option<Mark>) {
+        if mark.is_none() || mark == self.known_mark() {
+            return;
+        }
+        self.end.link.send_modify(|link| {
+            if let Link::Up { life, .. } = link {
+                *life = Arc::new(Life { run: life.run.clone(), mark });
+            }
+        });
+        self.news.notify_one();
+    }
+
+    fn known_mark(&self) -> Option<Mark> {
+        match &*self.end.link.borrow() {
+            Link::Up { life, .. } => life.mark.clone(),
+            _ => None,
         }
     }
 }
