@@ -12,7 +12,9 @@
 //! | `sentinel`, `cluster`, `cluster_view`, `witnesses` | asking who that is |
 //! | `supervisor`, `backoff` | that there is one for commands, again and again |
 //! | `commands`, `script` | sending, and what failures mean |
-//! | `subscriber`, `wanted`, `notifier` | messages, gaps, and that none is lost silently |
+//! | `subscriptions`, `wanted` | which channels, at which server, and whether all are heard |
+//! | `subscribers`, `subscriber` | that it is so: a connection for messages with each primary |
+//! | `notifier` | that no message, gap or failover is lost silently |
 //! | `replication` | waiting until replicas have a login |
 //! | `login`, `restore`, `presence`, `ends`, `reads`, `census`, `inspect` | the operations |
 //! | `reply` | reading answers |
@@ -32,7 +34,8 @@ use self::connector::Connector;
 use self::finder::Finder;
 use self::notifier::Notifier;
 use self::replication::Replication;
-use self::subscriber::Subscriptions;
+use self::subscribers::Subscribers;
+use self::subscriptions::Subscriptions;
 use self::supervisor::Supervisor;
 use super::keys::Keys;
 use super::{
@@ -63,6 +66,8 @@ mod restore;
 mod script;
 mod sentinel;
 mod subscriber;
+mod subscribers;
+mod subscriptions;
 mod supervisor;
 #[cfg(test)]
 mod tests;
@@ -136,9 +141,10 @@ impl Redis {
         let replication = Replication::new(config.wait, &keys, &connector, &layouts, &chance, &tasks, &stop);
         let (notices, receiver) = mpsc::channel(NOTICE_QUEUE);
         let notifier = Arc::new(Notifier::new(notices));
-        let (subscriptions, subscriber) =
-            Subscriptions::new(connector, layouts, notifier, Backoff::new(Arc::clone(&chance)));
-        tasks.spawn(subscriber.run(stop.clone()));
+        let subscriptions = Subscriptions::new(notifier);
+        let subscribers =
+            Subscribers::new(connector, layouts, subscriptions.clone(), Arc::clone(&chance), tasks.clone());
+        tasks.spawn(subscribers.run(stop.clone()));
 
         let redis = Self {
             replication,
@@ -235,15 +241,15 @@ impl Store for Redis {
     }
 
     async fn subscribe(&self, user: &UserId) -> Result<(), StoreError> {
-        self.subscriptions.subscribe(self.keys.channel(user)).await
+        self.subscriptions.subscribe(&self.keys.channel(user)).await
     }
 
     fn unsubscribe(&self, user: &UserId) {
-        self.subscriptions.unsubscribe(self.keys.channel(user));
+        self.subscriptions.unsubscribe(&self.keys.channel(user));
     }
 
     fn is_hearing(&self) -> bool {
-        self.subscriptions.is_up()
+        self.subscriptions.is_hearing()
     }
 
     async fn acknowledge(
