@@ -52,7 +52,7 @@ use clock::StoreClock;
 use confirmations::Confirmations;
 use heal::Repairs;
 use here::{Before, Here};
-use journal::Journal;
+use journal::{Journal, Mark};
 use silence::Silence;
 use subscriptions::Subscriptions;
 use view::ActiveView;
@@ -179,7 +179,8 @@ impl Enforcer {
     /// The store's.
     pub async fn set_disabled(&self, user: &UserId, disabled: bool) -> Result<Vec<Record>, StoreError> {
         let saying = self.store.set_disabled(user, disabled, None);
-        let Disabling { ended, .. } = self.metrics.store_call("set_disabled", saying).await?;
+        let Disabling { at, ended } = self.metrics.store_call("set_disabled", saying).await?;
+        self.journal.marked(Mark { user: user.clone(), disabled, at });
         self.settle(&ended);
         Ok(ended)
     }

@@ -55,7 +55,7 @@ impl Enforcer {
             passed_over(image.id(), restored)?;
         }
         for mark in facts.marks {
-            let marking = self.store.set_disabled(&mark.user, mark.disabled);
+            let marking = self.store.set_disabled(&mark.user, mark.disabled, Some(mark.at));
             self.metrics.store_call("set_disabled", marking).await?;
         }
         let mut logins: Vec<_> =

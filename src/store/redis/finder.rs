@@ -35,22 +35,6 @@ pub(super) struct Layouts {
     pub is_cluster: bool,
 }
 
-impl Layouts {
-    /// The one primary of what is no Cluster.
-    pub(super) fn primary(&self) -> Result<Address, RedisError> {
-        let primary = self.current.borrow().as_ref().and_then(|layout| layout.primaries().first().cloned());
-        primary.ok_or_else(|| {
-            let why = self.doubts.trouble().unwrap_or_else(|| "the primary is not found yet".into());
-            std::io::Error::other(why.to_string()).into()
-        })
-    }
-
-    /// For people.
-    pub(super) fn primary_name(&self) -> String {
-        self.primary().map_or_else(|_| "unknown".to_owned(), |primary| primary.to_string())
-    }
-}
-
 /// How everybody says that the layout may be wrong, and hears why there is none.
 #[derive(Clone, Default)]
 pub(super) struct Doubts(Arc<Shared>);

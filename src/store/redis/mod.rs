@@ -13,7 +13,9 @@
 //! | `lines`, `line`, `supervisor`, `backoff` | one connection for commands to each primary, again and again |
 //! | `life`, `mark` | noticing that who answers now may have forgotten |
 //! | `commands`, `redirect`, `script` | sending to whom it belongs, and what failures mean |
-//! | `subscriber`, `wanted`, `notifier` | messages, gaps, and that none is lost silently |
+//! | `subscriptions`, `wanted` | which channels, at which server, and whether all are heard |
+//! | `subscribers`, `subscriber` | that it is so: a connection for messages with each primary |
+//! | `notifier` | that no message, gap or failover is lost silently |
 //! | `replication` | waiting until replicas have a login |
 //! | `login`, `restore`, `presence`, `ends`, `reads`, `census`, `inspect` | the operations |
 //! | `reply` | reading answers |
@@ -35,7 +37,8 @@ use self::lines::{Lines, Means};
 use self::notifier::Notifier;
 use self::replication::Replication;
 use self::script::Channels;
-use self::subscriber::Subscriptions;
+use self::subscribers::Subscribers;
+use self::subscriptions::Subscriptions;
 use super::keys::Keys;
 use super::{
     Attach, Census, Disabling, Event, Inspection, Login, LoginOutcome, Message, NOTICE_QUEUE, Notice,
@@ -72,6 +75,8 @@ mod restore;
 mod script;
 mod sentinel;
 mod subscriber;
+mod subscribers;
+mod subscriptions;
 mod supervisor;
 #[cfg(test)]
 mod tests;
@@ -139,9 +144,10 @@ impl Redis {
             tasks: tasks.clone(),
         });
         tasks.spawn(lines.run(stop.clone()));
-        let (subscriptions, subscriber) =
-            Subscriptions::new(connector, layouts, notifier, Backoff::new(Arc::clone(&chance)));
-        tasks.spawn(subscriber.run(stop.clone()));
+        let subscriptions = Subscriptions::new(notifier);
+        let subscribers =
+            Subscribers::new(connector, layouts, subscriptions.clone(), Arc::clone(&chance), tasks.clone());
+        tasks.spawn(subscribers.run(stop.clone()));
 
         let redis = Self {
             replication,
@@ -243,15 +249,15 @@ impl Store for Redis {
     }
 
     async fn subscribe(&self, user: &UserId) -> Result<(), StoreError> {
-        self.subscriptions.subscribe(self.keys.channel(user)).await
+        self.subscriptions.subscribe(&self.keys.channel(user)).await
     }
 
     fn unsubscribe(&self, user: &UserId) {
-        self.subscriptions.unsubscribe(self.keys.channel(user));
+        self.subscriptions.unsubscribe(&self.keys.channel(user));
     }
 
     fn is_hearing(&self) -> bool {
-        self.subscriptions.is_up()
+        self.subscriptions.is_hearing()
     }
 
     async fn acknowledge(

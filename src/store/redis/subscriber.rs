@@ -1,212 +1,224 @@
-//! The subscriptions: one RESP3 connection of its own, on which nothing else is asked but PING.
+//! One server's subscriptions: a RESP3 connection of its own, on which nothing else is asked but PING.
 //!
-//! Owns the promise of `Store::subscribe`: it returns when the server has confirmed. Of a connection that broke
-//! or fell silent the node is told at once (`Gap`), and again when everything wanted has been confirmed anew.
-//! Never on the command connection: there the crate may take a push for the reply to somebody's command.
+//! What is subscribed is known by pushes alone. The crate can't be asked: it takes a push for the reply to whatever
+//! is in flight, also the `sunsubscribe` that nobody asked for, by which a Cluster says that a slot has gone. From
+//! then on replies are one off. So each batch ends with a PING of its own number: once that comes back, by whichever
+//! door, the server has come past the batch, and all that it has to say about it was heard before. What it did not
+//! confirm by then it refused. Never on the command connection: there such a push would be somebody's reply.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::convert::Infallible;
+use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::{PushInfo, PushKind, RedisError, Value};
-use tokio::sync::{Notify, watch};
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout_at};
+use redis::{Pipeline, PushInfo, PushKind, RedisError, Value};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::backoff::Backoff;
 use super::connector::{Connector, RESPONSE_TIMEOUT};
-use super::finder::Layouts;
+use super::finder::Doubts;
+use super::layout::Address;
 use super::notifier::Notifier;
-use super::wanted::Wanted;
-use crate::store::StoreError;
+use super::subscriptions::Subscriptions;
+use super::wanted::{Source, Work};
 
 /// A connection that is silent for this and a reply's time is taken for dead.
 const HEARTBEAT: Duration = Duration::from_secs(5);
-/// Channels in one SUBSCRIBE. Redis needs about a microsecond each, so nobody else waits for long.
+/// Channels in one batch. Redis needs some microseconds for each, so nobody else waits for long.
 const BATCH: usize = 500;
-/// How long a subscription may take on a connection that is there.
-const PATIENCE: Duration = Duration::from_secs(2);
-/// A connection is waited for until this long after it went; then nobody is kept waiting.
-const HOPE: Duration = Duration::from_secs(1);
 
-/// Whether there is a connection, or since when not.
+/// How channels are subscribed. Always one a command, so that there is one reply to each, and a Cluster never has
+/// to refuse channels of several slots.
 #[derive(Debug, Clone, Copy)]
-enum Health {
-    Up,
-    Down { since: Instant },
-    Closed,
+pub(super) enum Channels {
+    Plain,
+    /// Of a Cluster: a message stays with the servers of its slot.
+    Sharded,
 }
 
-/// What the engine holds of the subscriber.
-pub(super) struct Subscriptions {
-    shared: Arc<Shared>,
-    health: watch::Receiver<Health>,
-}
-
-struct Shared {
-    wanted: Mutex<Wanted>,
-    changed: Notify,
-}
-
-impl Shared {
-    fn wanted(&self) -> MutexGuard<'_, Wanted> {
-        self.wanted.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Subscriptions {
-    /// The handle, and the task to be spawned.
-    pub(super) fn new(
-        connector: Arc<Connector>,
-        layouts: Layouts,
-        notifier: Arc<Notifier>,
-        backoff: Backoff,
-    ) -> (Self, Subscriber) {
-        let shared = Arc::new(Shared { wanted: Mutex::default(), changed: Notify::new() });
-        let (sender, health) = watch::channel(Health::Down { since: Instant::now() });
-        let subscriber =
-            Subscriber { connector, layouts, notifier, backoff, shared: Arc::clone(&shared), health: sender };
-        (Self { shared, health }, subscriber)
-    }
-
-    pub(super) fn is_up(&self) -> bool {
-        matches!(*self.health.borrow(), Health::Up)
-    }
-
-    /// Returns when messages arrive.
-    pub(super) async fn subscribe(&self, channel: Vec<u8>) -> Result<(), StoreError> {
-        let unavailable = |why: &str| Err(StoreError::Unavailable(why.to_owned()));
-        let mut health = self.health.clone();
-        let since = match *health.borrow() {
-            Health::Up | Health::Closed => Instant::now(),
-            Health::Down { since } => since,
-        };
-        let there = health.wait_for(|health| !matches!(health, Health::Down { .. }));
-        match timeout_at(since + HOPE, there).await.map(|there| there.map(|there| *there)) {
-            Ok(Ok(Health::Up)) => {}
-            Ok(_) => return unavailable("the store is closed"),
-            Err(_) => return unavailable("there is no connection for messages"),
-        }
-        let Some(waiter) = self.shared.wanted().want(channel) else { return Ok(()) };
-        self.shared.changed.notify_one();
-        match timeout_at(Instant::now() + PATIENCE, waiter).await {
-            Ok(Ok(())) => Ok(()),
-            // The waiter is dropped here; the subscriber finds it closed and drops the wish.
-            _ => unavailable("a subscription was not confirmed in time"),
+impl Channels {
+    fn verbs(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Plain => ("SUBSCRIBE", "UNSUBSCRIBE"),
+            Self::Sharded => ("SSUBSCRIBE", "SUNSUBSCRIBE"),
         }
     }
-
-    pub(super) fn unsubscribe(&self, channel: Vec<u8>) {
-        self.shared.wanted().forget(channel);
-        self.shared.changed.notify_one();
-    }
 }
 
-/// The task behind it.
 pub(super) struct Subscriber {
-    connector: Arc<Connector>,
-    layouts: Layouts,
-    notifier: Arc<Notifier>,
-    backoff: Backoff,
-    shared: Arc<Shared>,
-    health: watch::Sender<Health>,
+    pub server: Address,
+    pub channels: Channels,
+    pub connector: Arc<Connector>,
+    pub doubts: Doubts,
+    pub subscriptions: Subscriptions,
+    /// Between connections.
+    pub backoff: Backoff,
+    /// Before something refused is asked again.
+    pub pauses: Backoff,
 }
 
 impl Subscriber {
-    /// Runs until `stop`.
-    pub(super) async fn run(mut self, stop: CancellationToken) {
-        stop.run_until_cancelled(self.stay_subscribed()).await;
-        self.health.send_replace(Health::Closed);
-    }
-
-    async fn stay_subscribed(&mut self) {
-        // The node starts with nothing to miss; from then on every loss is told.
-        let mut told_of_loss = false;
+    /// Runs until it is dropped.
+    pub(super) async fn run(mut self) {
         loop {
-            let lost = CancellationToken::new();
-            match self.connect(&lost).await {
-                Ok(connection) => {
-                    let error = self.serve(connection, &lost, told_of_loss).await;
-                    tracing::warn!(%error, "lost the connection for messages from Redis");
-                    self.health.send_replace(Health::Down { since: Instant::now() });
-                    self.shared.wanted().lose_all();
-                    self.notifier.gap(false);
-                    told_of_loss = true;
-                }
-                Err(error) => tracing::debug!(%error, "can't connect to Redis for messages"),
+            let number = self.subscriptions.change(|wanted| wanted.number());
+            let source = Source { server: self.server.clone(), connection: number };
+            let Err(error) = self.listen(&source).await;
+            if self.subscriptions.change(|wanted| wanted.lost(&source, Instant::now())) {
+                tracing::warn!(server = %self.server, %error, "lost the connection for messages from Redis");
+            } else {
+                tracing::debug!(server = %self.server, %error, "can't connect to Redis for messages");
             }
+            self.doubts.doubt();
             sleep(self.backoff.next()).await;
         }
     }
 
-    async fn connect(&self, lost: &CancellationToken) -> Result<MultiplexedConnection, RedisError> {
-        let (notifier, broken) = (Arc::clone(&self.notifier), lost.clone());
-        let on_push = move |push: PushInfo| match push.kind {
-            PushKind::Message | PushKind::SMessage => pass_on(&notifier, &push.data),
-            PushKind::Disconnection => broken.cancel(),
-            _ => {}
+    /// Connects, and follows the wishes until the connection breaks; answers why.
+    async fn listen(&mut self, source: &Source) -> Result<Infallible, RedisError> {
+        let lost = CancellationToken::new();
+        let connection = self.connector.connect(&self.server, self.hear(source, lost.clone())).await?;
+        let mut connection = Asked { connection, number: 0 };
+        let Some(changed) = self.subscriptions.change(|wanted| wanted.connected(source)) else {
+            // No longer one of the layout: whoever follows that is about to drop this.
+            return std::future::pending().await;
         };
-        self.connector.connect(&self.layouts.primary()?, on_push).await
-    }
-
-    /// Subscribes to all that is wanted, then follows the wishes until the connection breaks; answers why.
-    async fn serve(
-        &mut self,
-        mut connection: MultiplexedConnection,
-        lost: &CancellationToken,
-        told_of_loss: bool,
-    ) -> RedisError {
-        while self.shared.wanted().has_work() {
-            if let Err(error) = self.work_off(&mut connection).await {
-                return error;
-            }
-        }
-        self.backoff.reset();
-        self.health.send_replace(Health::Up);
-        if told_of_loss {
-            self.notifier.gap(true);
-        }
+        self.subscriptions.look_again();
         let mut heartbeat = interval(HEARTBEAT);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut retry_at = None;
         loop {
-            let step = tokio::select! {
-                () = lost.cancelled() => Err(std::io::Error::from(std::io::ErrorKind::UnexpectedEof).into()),
-                () = self.shared.changed.notified() => self.work_off(&mut connection).await,
-                () = self.notifier.settle() => Ok(()),
-                _ = heartbeat.tick() => redis::cmd("PING").query_async(&mut connection).await,
-            };
-            if let Err(error) = step {
-                return error;
+            self.work_off(source, &mut connection).await?;
+            self.backoff.reset();
+            let parked = self.subscriptions.change(|wanted| wanted.has_parked(source));
+            retry_at = parked.then(|| retry_at.unwrap_or_else(|| Instant::now() + self.pauses.next()));
+            tokio::select! {
+                () = lost.cancelled() => return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
+                () = changed.notified() => {}
+                () = sleep_until(retry_at.unwrap_or_else(Instant::now)), if parked => {
+                    retry_at = None;
+                    self.subscriptions.change(|wanted| wanted.retry(source, BATCH));
+                    if self.work_off(source, &mut connection).await? == Answered::Confirmed {
+                        self.pauses.reset();
+                    }
+                }
+                _ = heartbeat.tick() => connection.pass(Pipeline::new()).await.map(drop)?,
             }
         }
     }
 
-    /// One batch of what there is to do. The connection's response time-out bounds it.
-    async fn work_off(&self, connection: &mut MultiplexedConnection) -> Result<(), RedisError> {
-        let work = self.shared.wanted().take(BATCH);
-        if !work.unsubscribe.is_empty() {
-            connection.unsubscribe(&work.unsubscribe).await?;
+    /// What is to be done with a push. It comes in the connection's own task.
+    fn hear(&self, source: &Source, lost: CancellationToken) -> impl Fn(PushInfo) + Send + Sync + 'static {
+        let (subscriptions, doubts) = (self.subscriptions.clone(), self.doubts.clone());
+        let source = source.clone();
+        move |push| match (push.kind, push.data.as_slice()) {
+            (PushKind::Message | PushKind::SMessage, [_, Value::BulkString(payload)]) => {
+                pass_on(subscriptions.notifier(), payload);
+            }
+            (PushKind::Subscribe | PushKind::SSubscribe, [Value::BulkString(channel), ..]) => {
+                subscriptions.change(|wanted| wanted.subscribed(&source, channel));
+            }
+            (PushKind::Unsubscribe | PushKind::SUnsubscribe, [Value::BulkString(channel), ..]) => {
+                if subscriptions.change(|wanted| wanted.unsubscribed(&source, channel)) {
+                    doubts.doubt();
+                }
+            }
+            (PushKind::Disconnection, _) => lost.cancel(),
+            _ => {}
         }
-        if !work.subscribe.is_empty() {
-            connection.subscribe(&work.subscribe).await?;
-            self.shared.wanted().confirm(&work.subscribe);
+    }
+
+    /// Asks for all that is to be asked for now, batch by batch.
+    async fn work_off(&self, source: &Source, connection: &mut Asked) -> Result<Answered, RedisError> {
+        let mut answered = Answered::Confirmed;
+        loop {
+            let work = self.subscriptions.change(|wanted| wanted.take(source, BATCH));
+            if work.is_empty() {
+                return Ok(answered);
+            }
+            let complaint = connection.pass(self.commands(&work)).await?;
+            if self.subscriptions.change(|wanted| wanted.settle(source, &work)) {
+                tracing::debug!(server = %self.server, complaint, "Redis refused a subscription");
+                answered = Answered::Refused;
+                self.doubts.doubt();
+            }
         }
-        if self.shared.wanted().has_work() {
-            self.shared.changed.notify_one();
+    }
+
+    fn commands(&self, work: &Work) -> Pipeline {
+        let (subscribe, unsubscribe) = self.channels.verbs();
+        let mut pipeline = Pipeline::with_capacity(work.subscribe.len() + work.unsubscribe.len() + 1);
+        for channel in &work.unsubscribe {
+            pipeline.cmd(unsubscribe).arg(&**channel);
         }
-        Ok(())
+        for channel in &work.subscribe {
+            pipeline.cmd(subscribe).arg(&**channel);
+        }
+        pipeline
     }
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Answered {
+    Confirmed,
+    /// Something of it was not.
+    Refused,
+}
+
+/// A connection whose replies may be off, and how it is still known how far the server has come.
+struct Asked {
+    connection: MultiplexedConnection,
+    /// Of the last PING.
+    number: u64,
+}
+
+impl Asked {
+    /// Sends, and returns when the server has come past it, with the first error that it answered meanwhile, if any:
+    /// for people, because what it belongs to is not certain.
+    async fn pass(&mut self, mut pipeline: Pipeline) -> Result<Option<String>, RedisError> {
+        let first = self.number + 1;
+        let mut complaint = None;
+        let passed = async {
+            loop {
+                self.number += 1;
+                pipeline.cmd("PING").arg(self.number);
+                let answers = self.connection.send_packed_commands(&pipeline, 0, pipeline.len()).await?;
+                for answer in answers {
+                    match answer.extract_error() {
+                        Ok(answer) if is_ping(&answer, first) => return Ok(()),
+                        Ok(_) => {}
+                        // It will not say more than that: PING or channels are not allowed.
+                        Err(error) if error.code() == Some("NOPERM") => return Err(error),
+                        Err(error) => complaint = complaint.take().or_else(|| Some(error.to_string())),
+                    }
+                }
+                // Its answer went to somebody else's place, or will.
+                pipeline.clear();
+            }
+        };
+        timeout(RESPONSE_TIMEOUT, passed)
+            .await
+            .unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut).into()))?;
+        Ok(complaint)
+    }
+}
+
+/// Whether this answers a PING of that number or a later one.
+fn is_ping(answer: &Value, first: u64) -> bool {
+    let Value::BulkString(text) = answer else { return false };
+    std::str::from_utf8(text)
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .is_some_and(|number: u64| number >= first)
+}
+
 /// Parses a message where it arrives, without a hop in between: the socket of the session that it ends is waiting.
-fn pass_on(notifier: &Notifier, data: &[Value]) {
-    let [_, Value::BulkString(payload)] = data else { return };
+fn pass_on(notifier: &Notifier, payload: &[u8]) {
     match serde_json::from_slice(payload) {
         Ok(message) => notifier.message(message),
         // Of a newer version: nothing for this one, which finds out by its next renewal.
         Err(error) => tracing::debug!(%error, "a message that this version does not know"),
     }
 }
-
-/// A reply must be able to come in before the patience of who waits for it ends.
-const _: () = assert!(RESPONSE_TIMEOUT.as_millis() <= PATIENCE.as_millis());
