@@ -6,6 +6,10 @@ use tokio::time::Instant;
 
 use crate::domain::Timestamp;
 
+/// How far two readings may differ beyond what their round trips explain, before the store's clock was set or is
+/// another server's: more than clocks of machines drift apart in the minute for which a reading is kept.
+const DRIFT_US: u64 = 100_000;
+
 /// What this node knows of the store's clock: a reading, and how long ago it was by the monotonic clock.
 ///
 /// Used to show times and to measure takeovers. Nothing is decided by it but whether a cached check is past
@@ -20,10 +24,24 @@ struct Reading {
     round_trip_us: u64,
 }
 
+impl Reading {
+    fn at(&self, now: Instant) -> u64 {
+        let since = u64::try_from(now.duration_since(self.at).as_micros()).unwrap_or(u64::MAX);
+        self.store_us.saturating_add(since)
+    }
+
+    /// Whether a later reading can be one of the same clock.
+    fn agrees_with(&self, later: &Self) -> bool {
+        let apart = self.at(later.at).abs_diff(later.store_us);
+        apart <= self.round_trip_us / 2 + later.round_trip_us / 2 + DRIFT_US
+    }
+}
+
 impl StoreClock {
     /// Takes the store's answer to a question sent at `sent` and answered at `received`: read half-way.
     ///
-    /// A reading is kept until one with a shorter round trip comes or it is a minute old.
+    /// A reading is kept until one with a shorter round trip comes, it is a minute old, or the new one shows that it
+    /// is true no longer.
     pub fn learn(&self, store_us: u64, sent: Instant, received: Instant) {
         let round_trip = received - sent;
         let new = Reading {
@@ -32,8 +50,11 @@ impl StoreClock {
             round_trip_us: u64::try_from(round_trip.as_micros()).unwrap_or(u64::MAX),
         };
         let mut known = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let better = known
-            .is_none_or(|old| old.round_trip_us >= new.round_trip_us || (received - old.at).as_secs() >= 60);
+        let better = known.is_none_or(|old| {
+            old.round_trip_us >= new.round_trip_us
+                || (received - old.at).as_secs() >= 60
+                || !old.agrees_with(&new)
+        });
         if better {
             *known = Some(new);
         }
@@ -41,10 +62,7 @@ impl StoreClock {
 
     pub fn now_us(&self) -> u64 {
         let known = *self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        known.map_or(0, |reading| {
-            let since = u64::try_from(reading.at.elapsed().as_micros()).unwrap_or(u64::MAX);
-            reading.store_us.saturating_add(since)
-        })
+        known.map_or(0, |reading| reading.at(Instant::now()))
     }
 
     pub fn now(&self) -> Timestamp {
@@ -68,7 +86,20 @@ mod tests {
         assert_eq!(clock.now_us(), 1_000_100, "read half-way through the round trip");
         let sent = Instant::now();
         tokio::time::advance(Duration::from_secs(2)).await;
-        clock.learn(99, sent, Instant::now());
-        assert_eq!(clock.now_us(), 3_000_100, "a slow answer tells less than the old one");
+        clock.learn(2_000_100, sent, Instant::now());
+        assert_eq!(clock.now_us(), 2_000_100 + 1_000_000, "a slow answer tells less than the old one");
+    }
+
+    /// Set by somebody, or another server's after a failover: the good old reading is wrong now, by an hour.
+    #[tokio::test(start_paused = true)]
+    async fn a_clock_that_was_set_is_believed_though_it_answered_slowly() {
+        let clock = StoreClock::default();
+        clock.learn(10_000_000_000, Instant::now(), Instant::now());
+        for store_us in [13_600_000_000, 6_400_000_000] {
+            let sent = Instant::now();
+            tokio::time::advance(Duration::from_millis(20)).await;
+            clock.learn(store_us, sent, Instant::now());
+            assert_eq!(clock.now_us(), store_us + 10_000, "read half-way through the round trip");
+        }
     }
 }

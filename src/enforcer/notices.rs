@@ -13,6 +13,9 @@ use crate::domain::{Generation, NodeId, Record, Timestamp, Tombstone, UserId};
 use crate::hub::Eviction;
 use crate::store::{Ended, EndedSession, Message, Notice};
 
+/// No message takes so long on its way to a socket: the store's clock was set back, and this node has yet to learn it.
+const LONGEST_TAKEOVER_US: u64 = 60_000_000;
+
 impl Enforcer {
     /// Brings the store's notices to the sockets until `shutdown`, or until the store is closed.
     pub async fn run_notices(
@@ -43,6 +46,9 @@ impl Enforcer {
             let (enforcer, at_us) = (Arc::clone(self), ended.at_us);
             let on_written = move || {
                 let took_us = enforcer.clock.now_us().saturating_sub(at_us);
+                if took_us > LONGEST_TAKEOVER_US {
+                    return;
+                }
                 #[expect(clippy::cast_precision_loss, reason = "a latency in µs is far below 2^52")]
                 enforcer.metrics.takeover_seconds.observe(took_us as f64 / 1e6);
             };

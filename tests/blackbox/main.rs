@@ -9,6 +9,7 @@ mod support;
 
 mod accounts;
 mod balancer;
+mod clocks;
 mod drain;
 mod durability;
 mod endings;

@@ -4,6 +4,7 @@
 //! types: a black-box test sees what users see, JSON and close codes.
 
 pub mod client;
+pub mod faked_clock;
 pub mod node;
 pub mod patience;
 pub mod redis_cluster;

@@ -19,12 +19,14 @@ use super::patience::{eventually, soon};
 pub struct NodeOptions {
     store: String,
     keys: Vec<(String, String)>,
+    /// More of its environment.
+    variables: Vec<(String, String)>,
 }
 
 impl NodeOptions {
     /// A demo node with intervals so short that tests need not wait.
     pub fn new(store: impl Into<String>) -> Self {
-        let options = Self { store: store.into(), keys: Vec::new() };
+        let options = Self { store: store.into(), keys: Vec::new(), variables: Vec::new() };
         options
             .set("demo", "true")
             .set("log", "info")
@@ -39,6 +41,12 @@ impl NodeOptions {
     pub fn set(mut self, key: &str, value: impl Into<String>) -> Self {
         self.keys.retain(|(known, _)| known != key);
         self.keys.push((key.to_owned(), value.into()));
+        self
+    }
+
+    /// Adds to its environment.
+    pub fn with_variables(mut self, variables: Vec<(String, String)>) -> Self {
+        self.variables.extend(variables);
         self
     }
 
@@ -77,6 +85,7 @@ impl Node {
         command.arg("serve").args(["--listen", &address.to_string(), "--store", &options.store]);
         // Nothing of the environment that the tests run in reaches the node.
         command.env_clear().current_dir(directory.path());
+        command.envs(options.variables.iter().map(|(name, value)| (name, value)));
         for (key, value) in &options.keys {
             command.env(format!("HOTSEAT_{}", key.replace('.', "__").to_uppercase()), value);
         }

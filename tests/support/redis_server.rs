@@ -28,6 +28,8 @@ pub struct RedisServer {
     address: SocketAddr,
     dir: tempfile::TempDir,
     arguments: Vec<String>,
+    /// More of its environment.
+    variables: Vec<(String, String)>,
     keeper: Option<Keeper>,
     is_frozen: AtomicBool,
 }
@@ -85,8 +87,16 @@ impl RedisServer {
             std::fs::write(dir.path().join(name), text).expect("a file in a directory of its own");
         }
         let arguments = arguments.into_iter().map(str::to_owned).collect();
-        let mut server = Self { address, dir, arguments, keeper: None, is_frozen: AtomicBool::new(false) };
+        let variables = Vec::new();
+        let mut server =
+            Self { address, dir, arguments, variables, keeper: None, is_frozen: AtomicBool::new(false) };
         server.try_start().await.then_some(server)
+    }
+
+    /// The same server again, without what it had in memory, with these variables in its environment.
+    pub async fn restart_with(&mut self, variables: Vec<(String, String)>) {
+        self.variables = variables;
+        self.restart().await;
     }
 
     pub fn port(&self) -> u16 {
@@ -173,6 +183,7 @@ impl RedisServer {
         let mut shell = Command::new("sh")
             .args(["-c", KEEPER, "keeper"])
             .args(&self.arguments)
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .current_dir(self.dir.path())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

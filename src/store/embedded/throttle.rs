@@ -23,7 +23,9 @@ impl Throttle {
         let asked_us = period_us.saturating_mul(u64::from(cost.max(1)));
 
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
-        let arrival = buckets.get(key).copied().unwrap_or(0).max(now_us);
+        // No bucket is in debt by more than it holds, but one from before a clock was set back may look so.
+        let most = now_us.saturating_add(capacity_us);
+        let arrival = buckets.get(key).copied().unwrap_or(0).clamp(now_us, most);
         let after = arrival.saturating_add(asked_us);
         let allowed_at = after.saturating_sub(capacity_us);
         if allowed_at > now_us {
@@ -57,6 +59,15 @@ mod tests {
     use super::*;
 
     const NOW: u64 = 1_790_000_000_000_000;
+
+    #[test]
+    fn a_clock_that_was_set_back_blocks_for_one_unit_and_not_for_an_hour() {
+        let throttle = Throttle::default();
+        while throttle.count("a", 3, 1000, 1, NOW).is_none() {}
+        let earlier = NOW - 3_600_000_000;
+        assert_eq!(throttle.count("a", 3, 1000, 1, earlier), Some(1000));
+        assert_eq!(throttle.count("a", 3, 1000, 1, earlier + 1_000_000), None);
+    }
 
     #[test]
     fn a_burst_is_allowed_and_then_one_unit_a_period() {

@@ -5,7 +5,8 @@
 local burst, period, cost = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local full_at = math.max(now, tonumber(redis.call('GET', KEYS[1]) or 0))
+-- No bucket is in debt by more than it holds, but one from before a clock was set back may look so.
+local full_at = math.min(math.max(now, tonumber(redis.call('GET', KEYS[1]) or 0)), now + burst * period)
 local wait = full_at + (math.max(cost, 1) - burst) * period - now
 if wait > 0 then return wait end
 if cost > 0 then
