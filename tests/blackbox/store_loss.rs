@@ -4,11 +4,12 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
+use crate::observed::metrics;
 use crate::support::client::{Client, try_send};
 use crate::support::patience::eventually;
 use crate::support::redis_proxy::RedisProxy;
 use crate::support::rig::{sign_in, try_sign_in, whoami};
-use crate::support::{Node, NodeOptions, Rig, Socket};
+use crate::support::{Heard, Node, NodeOptions, Rig, Socket};
 
 #[tokio::test]
 async fn away_at_the_start_a_node_says_so_and_serves_as_soon_as_it_is_there() {
@@ -61,11 +62,24 @@ async fn sockets_stay_while_it_is_away(away: impl AsyncFnOnce(&mut Rig), back: i
     // Another user: where the answer is lost the login may still be carried out, and take anna's seat.
     assert_refused_for_want_of_the_store(&node, "berta").await;
     whoami(&node, &login.token).await.expect_problem(503, "store-unavailable");
+    eventually("the metrics say so", async || {
+        let samples = metrics(&node).await;
+        (samples["hotseat_store_silence_seconds"] > 0.0 && samples["hotseat_pubsub_connected"] == 0.0)
+            .then_some(())
+    })
+    .await;
+    assert_eq!(metrics(&node).await["hotseat_fenced"], 0.0, "hold is the default");
     socket.assert_served().await;
 
     back(&mut rig).await;
     node.wait_until_ready().await;
     socket.assert_served().await;
+    eventually("the metrics say that it is over", async || {
+        let samples = metrics(&node).await;
+        (samples["hotseat_store_silence_seconds"] == 0.0 && samples["hotseat_pubsub_connected"] == 1.0)
+            .then_some(())
+    })
+    .await;
     whoami(&node, &login.token).await.expect(200);
     sign_in(&node, "anna").await;
     socket.expect_out("takeover", 4409).await;
@@ -83,29 +97,76 @@ async fn sockets_stay_while_redis_hangs() {
     sockets_stay_while_it_is_away(async |rig| rig.server().freeze(), async |rig| rig.server().thaw()).await;
 }
 
-/// Cut off from the truth for `fence_after`, a fencing node puts everybody out, and lets them in again afterwards.
-#[tokio::test]
-async fn a_fencing_node_closes_its_sockets_when_the_store_is_away_too_long() {
+const FENCE_AFTER: Duration = Duration::from_secs(3);
+/// The fence falls up to three looks early, of which there are twenty, and never late; the rest is the busy machine.
+const EARLY: Duration = Duration::from_millis(450);
+const SLACK: Duration = Duration::from_millis(1500);
+
+/// Cut off from the truth, a fencing node keeps everybody until `fence_after`, then puts everybody out and takes nobody,
+/// and lets them in again when the store answers.
+async fn a_fencing_node_puts_everybody_out(
+    away: impl AsyncFnOnce(&mut Rig),
+    back: impl AsyncFnOnce(&mut Rig),
+) {
     let mut rig = Rig::redis().await;
-    let mut node = rig.node_with(&[("on_store_loss", "fence"), ("fence_after", "2s")]).await;
-    let login = sign_in(&node, "anna").await;
-    let mut socket = Socket::live(&node, &login.token).await;
+    let mut node = rig.node_with(&[("on_store_loss", "fence"), ("fence_after", "3s")]).await;
+    let mut logins = Vec::new();
+    for user in 0..5 {
+        let login = sign_in(&node, &format!("user-{user}")).await;
+        logins.push((Socket::live(&node, &login.token).await, login));
+    }
 
     let cut = Instant::now();
-    rig.server().freeze();
-    socket.expect_closed(1013).await;
-    assert!(cut.elapsed() < Duration::from_secs(4), "fenced after {:?}", cut.elapsed());
-    let metrics = Client::stranger(&node).get("/metrics").await;
-    assert!(metrics.text.contains("hotseat_fenced 1"), "{}", metrics.text);
+    away(&mut rig).await;
+    while cut.elapsed() < FENCE_AFTER / 2 {
+        for (socket, _) in &mut logins {
+            socket.assert_served().await;
+        }
+        tokio::time::sleep(FENCE_AFTER / 20).await;
+    }
+    let mut closed = Vec::new();
+    for (socket, _) in &mut logins {
+        socket.expect_closed(1013).await;
+        closed.push(cut.elapsed());
+    }
+    println!("fenced after {:?} to {:?}, {FENCE_AFTER:?} are promised", closed[0], closed[closed.len() - 1]);
+    assert!(closed[0] + EARLY >= FENCE_AFTER, "too early: {closed:?}");
+    assert!(closed.iter().all(|closed| *closed < FENCE_AFTER + SLACK), "too late: {closed:?}");
 
-    rig.server().thaw();
+    assert_eq!(metrics(&node).await["hotseat_fenced"], 1.0);
+    assert_eq!(Client::stranger(&node).get("/readyz").await.status, 503);
+    assert_refused_for_want_of_the_store(&node, "anna").await;
+    let mut knocking = Socket::with_token(&node, &logins[0].1.token).await;
+    knocking.expect_refused("store-unavailable", 1013).await;
+
+    back(&mut rig).await;
     node.wait_until_ready().await;
-    eventually("the fence is lifted", async || {
-        Client::stranger(&node).get("/metrics").await.text.contains("hotseat_fenced 0").then_some(())
-    })
+    eventually("the fence is lifted", async || (metrics(&node).await["hotseat_fenced"] == 0.0).then_some(()))
+        .await;
+    // The sessions were never ended: the same tokens are good again.
+    for (_, login) in &logins {
+        let mut socket = Socket::with_token(&node, &login.token).await;
+        let heard = socket.next().await;
+        assert!(
+            matches!(&heard, Heard::Message(welcome) if welcome["session"]["id"] == json!(login.id)),
+            "{heard:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_fencing_node_puts_everybody_out_when_redis_is_down_too_long() {
+    a_fencing_node_puts_everybody_out(
+        async |rig| rig.server().kill(),
+        async |rig| rig.server().restart().await,
+    )
     .await;
-    // The session was never ended: the same token is good again.
-    Socket::live(&node, &login.token).await.assert_served().await;
+}
+
+#[tokio::test]
+async fn a_fencing_node_puts_everybody_out_when_redis_hangs_too_long() {
+    a_fencing_node_puts_everybody_out(async |rig| rig.server().freeze(), async |rig| rig.server().thaw())
+        .await;
 }
 
 /// Redis decided and its answer was lost: asked again it must answer as the first time, not seat a second session.
