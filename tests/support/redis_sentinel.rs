@@ -132,6 +132,11 @@ impl RedisSentinel {
         self.servers[index].restart().await;
     }
 
+    /// Starts it again with these variables in its environment.
+    pub async fn restart_with(&mut self, index: usize, variables: Vec<(String, String)>) {
+        self.servers[index].restart_with(variables).await;
+    }
+
     /// Waits until another server than `old` is the primary, and answers which.
     pub async fn wait_for_another(&self, old: usize) -> usize {
         let another = async || self.primary_now().await.filter(|primary| *primary != old);
