@@ -3,13 +3,15 @@
 //! Refuses to decide whether a session gets its seat back: `Store::restore` does, by generation. This is the only
 //! place that writes sessions from memory (docs/adr/0006). Invariant: whatever fails is still remembered.
 
+use std::fmt;
+
 use super::Enforcer;
 use super::here::Recalled;
-use super::journal::Seated;
+use super::journal::{Mark, Seated};
 use crate::domain::{Partition, Reason, Record, SeatLimits, SessionId, Timestamp, Tombstone};
 use crate::hub::Command;
 use crate::protocol::CloseCode;
-use crate::store::{Image, Restore, Restored, StoreError};
+use crate::store::{Disabling, Image, Restore, Restored, StoreError};
 
 impl Enforcer {
     /// Restores what a renewal has found missing; answers who is live again. Each is tried, whatever became of
@@ -55,8 +57,7 @@ impl Enforcer {
             passed_over(image.id(), restored)?;
         }
         for mark in facts.marks {
-            let marking = self.store.set_disabled(&mark.user, mark.disabled, Some(mark.at));
-            self.metrics.store_call("set_disabled", marking).await?;
+            passed_over(&mark.user, self.mark_again(&mark).await)?;
         }
         let mut logins: Vec<_> =
             facts.logins.iter().filter_map(|seated| self.login_to_replay(seated)).collect();
@@ -66,6 +67,19 @@ impl Enforcer {
         }
         self.journal.told_again(partition, since);
         Ok(count)
+    }
+
+    /// Says again that a user was disabled or enabled. Not after a day: by then the store may have forgotten a later
+    /// word of another node for good, and this one would be taken for the last.
+    async fn mark_again(&self, mark: &Mark) -> Result<(), StoreError> {
+        if self.now().millis_since(mark.at) > Image::LIVE_FOR_MS {
+            tracing::warn!(user = %mark.user, "who is disabled was said too long ago to be said again");
+            return Ok(());
+        }
+        let saying = self.store.set_disabled(&mark.user, mark.disabled, Some(mark.at));
+        let Disabling { ended, .. } = self.metrics.store_call("set_disabled", saying).await?;
+        ended.iter().for_each(|record| self.on_found_ended(record));
+        Ok(())
     }
 
     /// A login as it is best known by now, and when it was last known live.
@@ -147,10 +161,10 @@ impl Enforcer {
 }
 
 /// What makes no sense is told and passed over: it would not make more sense the next time, and others wait behind it.
-fn passed_over<T>(id: SessionId, outcome: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
+fn passed_over<T>(who: impl fmt::Display, outcome: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
     match outcome {
         Err(error @ StoreError::Corrupt(_)) => {
-            tracing::error!(session = %id, %error, "a session can't be restored");
+            tracing::error!(%who, %error, "what the store has forgotten can't be told again");
             Ok(None)
         }
         outcome => outcome.map(Some),

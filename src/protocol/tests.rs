@@ -100,9 +100,10 @@ fn the_scripts_know_the_reasons_by_their_codes() {
     assert!(include_str!("../store/lua/finish.lua").contains(&reasons), "{reasons}");
     // A Lua list begins with 1, as the codes do.
     assert!(Reason::ALL.iter().map(|reason| reason.code()).eq(1..=7));
-    let codes =
-        [Reason::Takeover, Reason::Replaced, Reason::Expired, Reason::Idle].map(|it| it.code().to_string());
-    let constants = format!("local LIVE, TAKEOVER, REPLACED, EXPIRED, IDLE = 0, {}", codes.join(", "));
+    let known = [Reason::Takeover, Reason::Replaced, Reason::Disabled, Reason::Expired, Reason::Idle];
+    let codes = known.map(|it| it.code().to_string());
+    let constants =
+        format!("local LIVE, TAKEOVER, REPLACED, DISABLED, EXPIRED, IDLE = 0, {}", codes.join(", "));
     assert!(include_str!("../store/lua/record.lua").contains(&constants), "{constants}");
 }
 

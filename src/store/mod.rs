@@ -16,7 +16,7 @@ use async_trait::async_trait;
 
 use crate::domain::{
     By, Device, Generation, NodeId, OnFull, Partition, PartitionSet, Presence, Question, Reason, Record,
-    Role, SeatLimits, Session, SessionId, Timestamp, TokenHash, UserId, Victim,
+    Role, SeatLimits, Session, SessionId, Timestamp, TokenHash, Tombstone, UserId, Victim,
 };
 
 mod codec;
@@ -160,9 +160,9 @@ pub struct Disabling {
 }
 
 impl Disabling {
-    /// How long the store remembers that a user was enabled again, in milliseconds: for longer than any node remembers
-    /// to have disabled it, so that saying the older word again changes nothing.
-    pub(crate) const ENABLED_KEPT_MS: u64 = 10 * 60 * 1000;
+    /// How long the store remembers that a user was enabled again, in milliseconds. Far longer than the day for which
+    /// a node that was cut off may say again that it had disabled it, so that saying the older word changes nothing.
+    pub(crate) const ENABLED_KEPT_MS: u64 = Tombstone::KEPT_MS;
 }
 
 /// One round of the sweeper in one partition.
