@@ -21,6 +21,7 @@ mod chaos_proxy;
 mod faults;
 mod finder;
 mod keyspace;
+mod moves;
 #[path = "../../../../tests/support/redis_cluster.rs"]
 mod redis_cluster;
 #[path = "../../../../tests/support/redis_sentinel.rs"]
