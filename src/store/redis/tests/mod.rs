@@ -15,11 +15,14 @@ use crate::domain::{
 use crate::store::conformance::Bench;
 use crate::store::{Login, LoginOutcome, Message, Notice};
 
+#[path = "../../../../tests/support/certificates.rs"]
+mod certificates;
 mod channels;
 #[path = "../../../../tests/support/chaos_proxy.rs"]
 mod chaos_proxy;
 mod faults;
 mod finder;
+mod inspect;
 mod keyspace;
 mod moves;
 #[path = "../../../../tests/support/redis_cluster.rs"]
@@ -29,6 +32,8 @@ mod redis_sentinel;
 #[path = "../../../../tests/support/redis_server.rs"]
 mod redis_server;
 mod replication;
+mod rights;
+mod tls;
 
 use redis_server::RedisServer;
 
