@@ -40,6 +40,30 @@ macro_rules! conformance_tests {
     };
 }
 
+/// The same with one test a file, for an engine whose ground is slow to prepare: `ground` is the whole path of an
+/// `async fn` to something with an `async fn bench(&self) -> Bench` that makes it fresh and empty.
+macro_rules! conformance_suite_by_file {
+    ($ground:path) => {
+        $crate::store::conformance::with_cases!(conformance_tests_by_file, $ground);
+    };
+}
+
+macro_rules! conformance_tests_by_file {
+    ($ground:path; $($file:ident: $($case:ident)+;)+) => {
+        $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $file() {
+            let ground = $ground().await;
+            $({
+                // Shown when it fails.
+                println!("{}", stringify!($case));
+                let mut bench = ground.bench().await;
+                $crate::store::conformance::$file::$case(&mut bench).await;
+                bench.close().await;
+            })+
+        })+
+    };
+}
+
 /// Every case there is. One that is missing here is dead code, which the compiler refuses.
 macro_rules! with_cases {
     ($callback:ident, $open:path) => {
@@ -160,4 +184,6 @@ macro_rules! with_cases {
     };
 }
 
-pub(crate) use {conformance_suite, conformance_tests, with_cases};
+pub(crate) use {
+    conformance_suite, conformance_suite_by_file, conformance_tests, conformance_tests_by_file, with_cases,
+};

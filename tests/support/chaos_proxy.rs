@@ -3,7 +3,7 @@
 //! Faults hold for connections that there are and that come, until the next one is set. Included by `#[path]`.
 #![allow(dead_code, reason = "each test target uses its part of the harness")]
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -38,7 +38,7 @@ pub enum Loss {
 }
 
 pub struct ChaosProxy {
-    port: u16,
+    address: SocketAddr,
     fault: watch::Sender<Fault>,
     lose: Lose,
     _connections: JoinSet<()>,
@@ -50,7 +50,17 @@ type Lose = Arc<Mutex<Option<(Vec<u8>, Loss)>>>;
 impl ChaosProxy {
     pub async fn start(server_port: u16) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
-        let port = listener.local_addr().expect("a bound address").port();
+        Self::carry_to((Ipv4Addr::LOCALHOST, server_port).into(), listener)
+    }
+
+    /// In front of a server that will listen at `server`, at the same port of another host.
+    pub async fn before(server: SocketAddr) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, server.port())).await.expect("a free port");
+        Self::carry_to(server, listener)
+    }
+
+    fn carry_to(server: SocketAddr, listener: TcpListener) -> Self {
+        let address = listener.local_addr().expect("a bound address");
         let fault = watch::Sender::new(Fault::None);
         let lose = Lose::default();
         let (faults, losses) = (fault.clone(), Arc::clone(&lose));
@@ -59,14 +69,18 @@ impl ChaosProxy {
             // Dropped with the outer set, and with it every connection.
             let mut inner = JoinSet::new();
             while let Ok((client, _)) = listener.accept().await {
-                inner.spawn(carry(client, server_port, faults.subscribe(), Arc::clone(&losses)));
+                inner.spawn(carry(client, server, faults.subscribe(), Arc::clone(&losses)));
             }
         });
-        Self { port, fault, lose, _connections: connections }
+        Self { address, fault, lose, _connections: connections }
     }
 
     pub fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}", self.port)
+        format!("redis://{}", self.address)
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     pub fn set(&self, fault: Fault) {
@@ -84,8 +98,8 @@ impl ChaosProxy {
     }
 }
 
-async fn carry(client: TcpStream, server_port: u16, faults: watch::Receiver<Fault>, lose: Lose) {
-    let Ok(server) = TcpStream::connect((Ipv4Addr::LOCALHOST, server_port)).await else { return };
+async fn carry(client: TcpStream, server: SocketAddr, faults: watch::Receiver<Fault>, lose: Lose) {
+    let Ok(server) = TcpStream::connect(server).await else { return };
     for stream in [&client, &server] {
         let _ = stream.set_nodelay(true);
     }

@@ -9,8 +9,8 @@ use tokio::time::timeout;
 use super::Redis;
 use crate::chance::Chance;
 use crate::domain::{
-    By, Device, DeviceClass, DeviceId, Generation, OnFull, Partition, Record, SeatLimits, SessionId,
-    Timestamp, TokenHash, UserId, Victim,
+    By, Device, DeviceClass, DeviceId, Generation, OnFull, Partition, PartitionSet, Record, SeatLimits,
+    SessionId, Timestamp, TokenHash, UserId, Victim,
 };
 use crate::store::conformance::Bench;
 use crate::store::{Login, LoginOutcome, Message, Notice};
@@ -20,10 +20,13 @@ mod certificates;
 mod channels;
 #[path = "../../../../tests/support/chaos_proxy.rs"]
 mod chaos_proxy;
+mod cluster;
 mod faults;
 mod finder;
 mod inspect;
 mod keyspace;
+mod lives;
+mod moved_channels;
 mod moves;
 #[path = "../../../../tests/support/redis_cluster.rs"]
 mod redis_cluster;
@@ -98,6 +101,15 @@ async fn next(notices: &mut mpsc::Receiver<Notice>) -> Notice {
 /// Waits for a gap of that kind; messages and other gaps before it are passed over.
 async fn gap(notices: &mut mpsc::Receiver<Notice>, wanted: bool) {
     while !matches!(next(notices).await, Notice::Gap { connected } if connected == wanted) {}
+}
+
+/// Waits for a suspicion that writes are forgotten; everything before it is passed over.
+async fn failover(notices: &mut mpsc::Receiver<Notice>) -> PartitionSet {
+    loop {
+        if let Notice::Failover(partitions) = next(notices).await {
+            return partitions;
+        }
+    }
 }
 
 /// Waits for a message about a user; gaps and other messages before it are passed over.

@@ -1,0 +1,144 @@
+//! Servers that may have forgotten, and how the node is told.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::cluster::{open, partitions, slot};
+use super::redis_cluster::RedisCluster;
+use super::redis_server::RedisServer;
+use super::{Redis, connect, failover, login, seated, user};
+use crate::domain::PartitionSet;
+use crate::store::redis::layout::slot_of;
+use crate::store::{Notice, Store as _};
+
+/// Waits until the line to the only server leads to another life, or leads there anew.
+async fn reconnects(store: &Redis, disturb: impl Future<Output = String>) {
+    let life = || store.commands.routes.borrow().owner(0).and_then(|line| line.life());
+    let before = life();
+    disturb.await;
+    let start = Instant::now();
+    while life().is_none_or(|now| before.as_ref().is_some_and(|before| Arc::ptr_eq(before, &now))) {
+        assert!(start.elapsed() < Duration::from_secs(20), "it does not connect again");
+        let _ = store.time_us().await;
+        sleep(Duration::from_millis(5)).await;
+    }
+}
+
+async fn hears_of_no_failover(notices: &mut mpsc::Receiver<Notice>) {
+    let heard = timeout(Duration::from_secs(1), failover(notices)).await;
+    assert!(heard.is_err(), "nothing was forgotten");
+}
+
+#[tokio::test]
+async fn an_emptied_database_is_noticed_by_every_node() {
+    let server = RedisServer::start().await;
+    let (store, mut notices) = connect(&server.url());
+    let (other, mut others) = connect(&server.url());
+    let user = user("user1");
+    for store in [&store, &other] {
+        seated(store.login(&login(&user)).await.unwrap());
+    }
+    server.command("FLUSHALL").await;
+    // Whoever comes first writes the mark again; it is another one.
+    assert_eq!(failover(&mut notices).await, PartitionSet::ALL);
+    assert_eq!(failover(&mut others).await, PartitionSet::ALL);
+    hears_of_no_failover(&mut notices).await;
+}
+
+#[tokio::test]
+async fn a_restarted_redis_is_noticed_even_if_it_has_forgotten_nothing() {
+    let mut server = RedisServer::durable().await;
+    let (store, mut notices) = connect(&server.url());
+    seated(store.login(&login(&user("user1"))).await.unwrap());
+    server.kill();
+    server.restart().await;
+    assert_eq!(failover(&mut notices).await, PartitionSet::ALL);
+}
+
+#[tokio::test]
+async fn a_new_connection_to_the_same_redis_is_nothing_to_notice() {
+    let server = RedisServer::start().await;
+    let (store, mut notices) = connect(&server.url());
+    store.time_us().await.unwrap();
+    reconnects(&store, server.command("CLIENT KILL TYPE normal")).await;
+    hears_of_no_failover(&mut notices).await;
+}
+
+/// It has taken over what another primary knew, and the writes that this one did not have are gone; its process,
+/// its address and the mark are the same as before.
+#[tokio::test]
+async fn a_primary_that_was_a_replica_in_between_is_noticed() {
+    let server = RedisServer::start().await;
+    let (store, mut notices) = connect(&server.url());
+    store.time_us().await.unwrap();
+    server.command("REPLICAOF 127.0.0.1 1").await;
+    server.command("REPLICAOF NO ONE").await;
+    reconnects(&store, server.command("CLIENT KILL TYPE normal")).await;
+    assert_eq!(failover(&mut notices).await, PartitionSet::ALL);
+}
+
+#[tokio::test]
+async fn a_redis_that_does_not_say_which_one_it_is_is_suspected_at_every_contact() {
+    let server = RedisServer::start().await;
+    server.command("ACL SETUSER node on >secret ~* &* +@all -info").await;
+    let (store, mut notices) = connect(&server.url().replace("//", "//node:secret@"));
+    store.time_us().await.unwrap();
+    hears_of_no_failover(&mut notices).await;
+    reconnects(&store, server.command("CLIENT KILL TYPE normal")).await;
+    assert_eq!(failover(&mut notices).await, PartitionSet::ALL);
+}
+
+#[tokio::test]
+async fn a_primary_that_is_short_of_replicas_still_answers_checks() {
+    let server = RedisServer::start().await;
+    let (store, _notices) = connect(&server.url());
+    let old = login(&user("user1"));
+    seated(store.login(&old).await.unwrap());
+    server.command("CONFIG SET min-replicas-to-write 1").await;
+    // A node that starts now, too.
+    let (late, _notices) = connect(&server.url());
+    for store in [&store, &late] {
+        let refused = store.login(&login(&user("user1"))).await;
+        assert!(matches!(refused, Err(crate::store::StoreError::Unavailable(_))), "{refused:?}");
+        assert!(store.get(old.id, false).await.unwrap().unwrap().is_live());
+    }
+}
+
+#[tokio::test]
+async fn an_emptied_primary_of_a_cluster_is_noticed_for_exactly_its_partitions() {
+    let cluster = RedisCluster::start(3).await;
+    let (_store, mut notices) = open(&cluster).await;
+    let (_other, mut others) = open(&cluster).await;
+    // The rig shares the slots out evenly.
+    for (primary, slots) in [(2, 10_922..16_384), (0, 0..5_461)] {
+        cluster.server(primary).command("FLUSHALL").await;
+        let its = partitions(|slot| slots.contains(&slot));
+        assert_eq!(failover(&mut notices).await, its);
+        assert_eq!(failover(&mut others).await, its);
+    }
+}
+
+#[tokio::test]
+async fn slots_that_moved_are_noticed_and_the_marks_follow() {
+    let cluster = RedisCluster::start(2).await;
+    let (store, mut notices) = open(&cluster).await;
+    // The mark's own slot, which is that of a partition as well; its first owner needs another mark then.
+    let meta = slot_of(b"hs:meta");
+    let from = cluster.primary_of(meta).await;
+    cluster.move_slot(meta, 1 - from).await;
+    let user = user("user1");
+    assert_ne!(slot(&user), meta);
+    store.commands.doubts.doubt();
+    assert_eq!(failover(&mut notices).await, partitions(|slot| slot == meta));
+    seated(store.login(&login(&user)).await.unwrap());
+
+    let kept =
+        |slot: u16| if from == 0 { slot < 8_192 && slot != meta } else { slot >= 8_192 && slot != meta };
+    cluster.server(from).command("FLUSHALL").await;
+    assert_eq!(failover(&mut notices).await, partitions(kept));
+    cluster.server(1 - from).command("FLUSHALL").await;
+    assert_eq!(failover(&mut notices).await, partitions(|slot| !kept(slot)));
+}
