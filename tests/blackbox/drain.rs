@@ -20,6 +20,7 @@ crate::on_both_stores!(
     a_node_that_ends_says_restarting_and_closes_1012,
     a_request_under_way_is_answered_before_the_node_ends,
 );
+crate::on_every_redis!(the_sockets_of_a_node_that_ends_come_back_on_the_other_with_their_sessions);
 
 async fn a_node_that_ends_says_restarting_and_closes_1012(engine: Engine) {
     let rig = Rig::new(engine).await;
@@ -108,9 +109,8 @@ async fn a_node_with_one_socket_is_gone_at_once_whatever_its_drain_timeout() {
 
 /// What the SDK does, in Rust: told `restarting` and closed, it stays away for as long as it was asked to, connects
 /// again, and has the session that it had. Nobody logs in.
-#[tokio::test]
-async fn the_sockets_of_a_node_that_ends_come_back_on_the_other_with_their_sessions() {
-    let rig = Rig::redis().await;
+async fn the_sockets_of_a_node_that_ends_come_back_on_the_other_with_their_sessions(engine: Engine) {
+    let rig = Rig::new(engine).await;
     let (mut leaving, staying) = tokio::join!(rig.node(), rig.node());
     let users: Vec<_> = (0..30).map(|user| format!("user-{user}")).collect();
     let mut sockets = Vec::new();
@@ -133,7 +133,7 @@ async fn the_sockets_of_a_node_that_ends_come_back_on_the_other_with_their_sessi
         socket
     }))
     .await;
-    println!("{} sockets were back after {:?}", back.len(), asked.elapsed());
+    println!("{engine:?}: {} sockets were back after {:?}", back.len(), asked.elapsed());
     assert!(leaving.exit().await.success());
 
     let service = Client::service(staying);

@@ -9,6 +9,7 @@ use crate::support::rig::{seated_at_last, sign_in, try_sign_in, whoami};
 use crate::support::{Engine, Node, Rig, Socket};
 
 crate::on_both_stores!(a_client_that_vanished_frees_its_seat_within_the_bound);
+crate::on_every_redis!(the_ghost_of_a_crashed_node_frees_its_seat_after_ghost_after);
 
 const GHOST_AFTER: Duration = Duration::from_secs(3);
 const HEARTBEAT: Duration = Duration::from_millis(1500);
@@ -29,9 +30,8 @@ async fn assert_freed_in_time(node: &Node, what: &str, gone_at: Instant) -> Stri
     newcomer.id
 }
 
-#[tokio::test]
-async fn the_ghost_of_a_crashed_node_frees_its_seat_after_ghost_after() {
-    let rig = Rig::redis().await;
+async fn the_ghost_of_a_crashed_node_frees_its_seat_after_ghost_after(engine: Engine) {
+    let rig = Rig::new(engine).await;
     let (mut doomed, node) = tokio::join!(rig.node_with(&KEYS), rig.node_with(&KEYS));
     let ghost = sign_in(&doomed, "anna").await;
     let mut socket = Socket::live(&doomed, &ghost.token).await;
@@ -41,7 +41,7 @@ async fn the_ghost_of_a_crashed_node_frees_its_seat_after_ghost_after() {
     let crashed = Instant::now();
     // So soon after, nobody can know that the node will not be back.
     try_sign_in(&node, "anna", json!({})).await.expect_problem(409, "seats-full");
-    let newcomer = assert_freed_in_time(&node, "kill -9", crashed).await;
+    let newcomer = assert_freed_in_time(&node, &format!("kill -9, {engine:?}"), crashed).await;
 
     let problem = whoami(&node, &ghost.token).await.expect_problem(401, "session-ended");
     assert_eq!((&problem["reason"], &problem["by"]["session_id"]), (&json!("takeover"), &json!(newcomer)));
@@ -58,7 +58,7 @@ async fn a_node_that_restarts_does_not_keep_the_ghosts_of_its_former_life() {
         node.kill().await;
         let crashed = Instant::now();
         let node = node.start_again().await;
-        assert_freed_in_time(&node, "kill -9 and a restart", crashed).await;
+        assert_freed_in_time(&node, &format!("kill -9 and a restart, {engine:?}"), crashed).await;
         drop(socket);
     }
 }
@@ -73,6 +73,6 @@ async fn a_client_that_vanished_frees_its_seat_within_the_bound(engine: Engine) 
     let half_open = Socket::live(&node, &holder.token).await;
     let vanished = Instant::now();
     try_sign_in(&node, "anna", json!({})).await.expect_problem(409, "seats-full");
-    assert_freed_in_time(&node, "a half-open socket", vanished).await;
+    assert_freed_in_time(&node, &format!("a half-open socket, {engine:?}"), vanished).await;
     drop(half_open);
 }

@@ -13,6 +13,7 @@ mod clocks;
 mod drain;
 mod durability;
 mod endings;
+mod failover;
 mod gateway;
 mod ghosts;
 mod login;

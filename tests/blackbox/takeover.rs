@@ -77,9 +77,10 @@ async fn the_same_device_is_replaced_and_may_come_back(engine: Engine) {
     Socket::live(&node, &new.token).await.assert_served().await;
 }
 
-#[tokio::test]
-async fn a_login_on_one_node_puts_out_a_device_on_another() {
-    let rig = Rig::redis().await;
+crate::on_every_redis!(a_login_on_one_node_puts_out_a_device_on_another);
+
+async fn a_login_on_one_node_puts_out_a_device_on_another(engine: Engine) {
+    let rig = Rig::new(engine).await;
     let (here, there) = tokio::join!(rig.node(), rig.node());
     let old = sign_in(&there, "anna").await;
     let mut socket = Socket::live(&there, &old.token).await;

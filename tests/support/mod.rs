@@ -38,3 +38,28 @@ macro_rules! on_both_stores {
         }
     };
 }
+
+/// One test of a behaviour that is owed across nodes, on every topology of Redis.
+#[macro_export]
+macro_rules! on_every_redis {
+    ($($name:ident),+ $(,)?) => {
+        mod single {
+            $(#[tokio::test]
+            async fn $name() {
+                super::$name($crate::support::Engine::Redis).await;
+            })+
+        }
+        mod sentinel {
+            $(#[tokio::test]
+            async fn $name() {
+                super::$name($crate::support::Engine::Sentinel).await;
+            })+
+        }
+        mod cluster {
+            $(#[tokio::test]
+            async fn $name() {
+                super::$name($crate::support::Engine::Cluster).await;
+            })+
+        }
+    };
+}

@@ -1,12 +1,14 @@
 //! A store and the nodes on it.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::client::{Answer, Client, Login};
 use super::patience::eventually;
+use super::redis_cluster::RedisCluster;
+use super::redis_sentinel::RedisSentinel;
 use super::redis_server::RedisServer;
 use super::{Node, NodeOptions};
 
@@ -14,31 +16,51 @@ use super::{Node, NodeOptions};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Engine {
     Embedded,
+    /// A single one.
     Redis,
+    /// Behind three Sentinels, with two replicas.
+    Sentinel,
+    /// Three primaries.
+    Cluster,
 }
 
 /// A store of its own for one test.
 pub struct Rig {
     url: String,
-    /// Of the embedded store.
-    _directory: TempDir,
-    redis: Option<RedisServer>,
+    servers: Servers,
+}
+
+/// What runs for a store, until it is dropped.
+#[allow(clippy::large_enum_variant, reason = "one for each test")]
+enum Servers {
+    Embedded { _directory: TempDir },
+    Redis(RedisServer),
+    Sentinel(RedisSentinel),
+    Cluster(RedisCluster),
 }
 
 impl Rig {
     pub async fn new(engine: Engine) -> Self {
-        let directory = TempDir::new().expect("a temporary directory");
         match engine {
             Engine::Embedded => {
+                let directory = TempDir::new().expect("a temporary directory");
                 let url = format!("embedded:{}", directory.path().join("data").display());
-                Self { url, _directory: directory, redis: None }
+                Self { url, servers: Servers::Embedded { _directory: directory } }
             }
             Engine::Redis => {
                 // A killed server has written everything to the kernel; only a power failure needs more.
                 let redis =
                     RedisServer::start_with(&["--save", "", "--appendonly", "yes", "--appendfsync", "no"])
                         .await;
-                Self { url: redis.url(), _directory: directory, redis: Some(redis) }
+                Self { url: redis.url(), servers: Servers::Redis(redis) }
+            }
+            Engine::Sentinel => {
+                let redis = RedisSentinel::start().await;
+                Self { url: redis.url(), servers: Servers::Sentinel(redis) }
+            }
+            Engine::Cluster => {
+                let redis = RedisCluster::start(3).await;
+                Self { url: redis.url(), servers: Servers::Cluster(redis) }
             }
         }
     }
@@ -47,9 +69,28 @@ impl Rig {
         Self::new(Engine::Redis).await
     }
 
-    /// The Redis of a rig that has one.
+    /// The Redis of a rig that has a single one.
     pub fn server(&mut self) -> &mut RedisServer {
-        self.redis.as_mut().expect("a rig on Redis")
+        match &mut self.servers {
+            Servers::Redis(redis) => redis,
+            _ => panic!("a rig on a single Redis"),
+        }
+    }
+
+    /// The servers of a rig behind Sentinels.
+    pub fn sentinel(&mut self) -> &mut RedisSentinel {
+        match &mut self.servers {
+            Servers::Sentinel(redis) => redis,
+            _ => panic!("a rig behind Sentinels"),
+        }
+    }
+
+    /// The members of a rig on a Cluster.
+    pub fn cluster(&mut self) -> &mut RedisCluster {
+        match &mut self.servers {
+            Servers::Cluster(redis) => redis,
+            _ => panic!("a rig on a Cluster"),
+        }
     }
 
     /// What `--store` is given.
@@ -59,8 +100,10 @@ impl Rig {
 
     /// Where its Redis listens.
     pub fn redis_address(&self) -> SocketAddr {
-        let redis = self.redis.as_ref().expect("a rig on Redis");
-        SocketAddr::from((Ipv4Addr::LOCALHOST, redis.port()))
+        match &self.servers {
+            Servers::Redis(redis) => redis.address(),
+            _ => panic!("a rig on a single Redis"),
+        }
     }
 
     pub fn options(&self) -> NodeOptions {
