@@ -43,6 +43,9 @@ fn seconds() -> Histogram {
     Histogram::new(SECONDS)
 }
 
+/// What can become of a session that is told again.
+const RESTORED: [&str; 4] = ["live", "ended", "yielded", "too_old"];
+
 /// The counters of one node. All fields are cheap to clone and to bump.
 #[derive(Debug)]
 pub struct Metrics {
@@ -63,6 +66,12 @@ pub struct Metrics {
     pub pubsub_gaps: Counter,
     pub pubsub_connected: Gauge,
     pub reconcile_seconds: Histogram,
+    pub failovers: Counter,
+    restored: Family<ResultLabel, Counter>,
+    pub heal_seconds: Histogram,
+    /// What the node remembers of what the store acknowledged lately.
+    pub journal_facts: Gauge,
+    pub journal_dropped: Counter,
     pub unconfirmed: Counter,
     pub brakes: Counter,
     /// 1 while connections are kept out because the store is away.
@@ -95,12 +104,18 @@ impl Metrics {
             pubsub_gaps: Counter::default(),
             pubsub_connected: Gauge::default(),
             reconcile_seconds: seconds(),
+            failovers: Counter::default(),
+            restored: Family::default(),
+            heal_seconds: seconds(),
+            journal_facts: Gauge::default(),
+            journal_dropped: Counter::default(),
             unconfirmed: Counter::default(),
             brakes: Counter::default(),
             fenced: Gauge::default(),
             store_silence_seconds: Gauge::default(),
         };
         metrics.register();
+        metrics.register_healing();
         metrics
     }
 
@@ -162,6 +177,36 @@ impl Metrics {
         );
     }
 
+    fn register_healing(&mut self) {
+        let registry = &mut self.registry;
+        registry.register(
+            "failovers",
+            "Times that the store may have forgotten what it had acknowledged",
+            self.failovers.clone(),
+        );
+        registry.register(
+            "sessions_restored",
+            "Sessions told again to a store that had forgotten them, by what became of them",
+            self.restored.clone(),
+        );
+        registry.register_with_unit(
+            "heal",
+            "Time from a failover to the end of its healing by this node",
+            Unit::Seconds,
+            self.heal_seconds.clone(),
+        );
+        registry.register(
+            "journal_facts",
+            "Logins and ends that this node would tell a store again that has forgotten them",
+            self.journal_facts.clone(),
+        );
+        registry.register(
+            "journal_dropped",
+            "Logins and ends dropped from the journal before their time for want of room",
+            self.journal_dropped.clone(),
+        );
+    }
+
     /// So many sessions are live in the whole store.
     pub fn counted(&self, sessions: u64) {
         self.sessions.set(i64::try_from(sessions).unwrap_or(i64::MAX));
@@ -173,6 +218,17 @@ impl Metrics {
 
     pub fn ended(&self, reason: Reason) {
         self.ended.get_or_create(&ReasonLabel { reason: reason.as_str() }).inc();
+    }
+
+    /// One of [`RESTORED`].
+    pub fn restored(&self, result: &'static str) {
+        self.restored.get_or_create(&ResultLabel { result }).inc();
+    }
+
+    /// How many sessions a store that had forgotten them was told of, so far.
+    pub fn restored_so_far(&self) -> u64 {
+        let of = |result| self.restored.get_or_create(&ResultLabel { result }).get();
+        RESTORED.into_iter().map(of).sum()
     }
 
     pub fn renewal(&self, result: &'static str) {

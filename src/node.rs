@@ -74,7 +74,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Node
     let tasks = TaskTracker::new();
     tasks.spawn(Arc::clone(&enforcer).run_notices(notices, stop.clone()));
     tasks.spawn(Arc::clone(&enforcer).run_renewal(stop.clone()));
-    tasks.spawn(Arc::clone(&enforcer).run_reconciliation(stop.clone()));
+    tasks.spawn(Arc::clone(&enforcer).run_repairs(stop.clone()));
     tasks.spawn(Arc::clone(&enforcer).run_fence(stop.clone()));
     tasks.spawn(sweeper.run(stop.clone()));
     tasks.close();

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::{Checked, Enforcer};
+use super::{Checked, Enforcer, heal};
 use crate::domain::{Presence, Record, SessionId, Token, Tombstone};
 use crate::hub::{Connection, ConnectionId};
 use crate::store::{Attach, StoreError};
@@ -42,12 +42,13 @@ impl Enforcer {
         let (user, data) = match Checked::judge(token, found) {
             Checked::Live(record) => (record.session.user, record.data),
             Checked::Ended(end) => return Ok(Attached::Ended(end)),
+            Checked::Unknown if self.is_doubtful(id.partition()) => return Err(heal::in_doubt()),
             Checked::Unknown => return Ok(Attached::Unknown),
         };
         let hold = self.subscriptions.hold(&user).await?;
         let registered = self.hub.register(id);
         let connection = registered.connection;
-        self.holds.insert(connection.id, hold);
+        self.here.enter(id, hold);
         let mut pending = Pending { enforcer: Arc::clone(self), id, connection: Some(connection.id) };
         self.metrics.connections.inc();
         let counting = self.store.attach(id, registered.presence, self.ghost_after_ms());
@@ -55,11 +56,13 @@ impl Enforcer {
             Ok(Attach::Live(mut record)) => {
                 record.data = data;
                 pending.connection = None;
+                self.here.found_live(&record);
                 self.note_generation(record.session.generation);
                 Ok(Attached::Live { record, connection })
             }
             Ok(Attach::Ended(Record { end: Some(end), .. })) => Ok(Attached::Ended(end)),
             Ok(Attach::Crowded) => Ok(Attached::Crowded),
+            Ok(Attach::Unknown) if self.is_doubtful(id.partition()) => Err(heal::in_doubt()),
             Ok(Attach::Ended(_) | Attach::Unknown) => Ok(Attached::Unknown),
             Err(error) => Err(error),
         }
@@ -90,7 +93,10 @@ impl Enforcer {
         let removed = self.hub.remove(session, connection)?;
         self.metrics.connections.dec();
         self.keep_goodbye(session, removed.presence);
-        self.holds.remove(&connection);
+        if let Some((record, live_at)) = self.here.leave(session) {
+            // It is on no node's list of sessions now, and may be about to connect again.
+            self.journal.seated(&record, live_at);
+        }
         Some(removed.presence)
     }
 

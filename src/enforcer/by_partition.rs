@@ -26,11 +26,11 @@ impl<T> ByPartition<T> {
         self.len.load(Ordering::Relaxed)
     }
 
-    /// Sets a session's value, unless there is one that it does not `replace`.
-    pub fn insert(&self, id: SessionId, value: T, replace: impl FnOnce(&T) -> bool) {
+    /// Sets a session's value, unless there is one that it does not `replace`; that one may be changed instead.
+    pub fn insert(&self, id: SessionId, value: T, replace: impl FnOnce(&mut T) -> bool) {
         match self.part(id.partition()).entry(id) {
             Entry::Occupied(mut old) => {
-                if replace(old.get()) {
+                if replace(old.get_mut()) {
                     old.insert(value);
                 }
             }
@@ -50,11 +50,22 @@ impl<T> ByPartition<T> {
 
     /// Removes a session's value if it is `unwanted`.
     pub fn remove_if(&self, id: SessionId, unwanted: impl FnOnce(&T) -> bool) {
+        self.change_or_remove(id, |value| !unwanted(value));
+    }
+
+    /// Changes a session's value, if there is one, and removes and answers it unless `keep` says to keep it.
+    pub fn change_or_remove(&self, id: SessionId, keep: impl FnOnce(&mut T) -> bool) -> Option<T> {
         let mut part = self.part(id.partition());
-        if part.get(&id).is_some_and(unwanted) {
-            part.remove(&id);
-            self.len.fetch_sub(1, Ordering::Relaxed);
+        if part.get_mut(&id).is_none_or(keep) {
+            return None;
         }
+        self.len.fetch_sub(1, Ordering::Relaxed);
+        part.remove(&id)
+    }
+
+    /// Looks at, or changes, a session's value, if there is one.
+    pub fn with<R>(&self, id: SessionId, look: impl FnOnce(&mut T) -> R) -> Option<R> {
+        self.part(id.partition()).get_mut(&id).map(look)
     }
 
     /// Takes all that a partition has.
@@ -93,7 +104,9 @@ mod tests {
         things.insert(id(2), 4, |_| false);
         assert_eq!(things.len(), 2);
         things.remove_if(id(2), |value| *value == 5);
-        things.remove_if(id(2), |value| *value == 4);
+        assert_eq!(things.with(id(2), |value| mem::replace(value, 6)), Some(4));
+        assert_eq!(things.change_or_remove(id(2), |value| *value == 6), None);
+        assert_eq!(things.change_or_remove(id(2), |value| *value != 6), Some(6));
         assert_eq!(things.copy(partition), [(id(1), 2)]);
         assert_eq!((things.remove(id(2)), things.len()), (None, 1));
         assert_eq!(things.take(partition), HashMap::from([(id(1), 2)]));

@@ -2,7 +2,7 @@
 
 use tokio::time::Instant;
 
-use super::{Enforcer, millis};
+use super::{Enforcer, heal, millis};
 use crate::domain::{Record, Session, Token, Tombstone};
 use crate::store::StoreError;
 
@@ -33,7 +33,7 @@ impl Enforcer {
     /// thereby used. `with_data` also reads its data.
     ///
     /// # Errors
-    /// The store's.
+    /// The store's; and that a token is unknown which the store may have known before a failover.
     pub async fn check(&self, token: &Token, with_data: bool) -> Result<Checked, StoreError> {
         let id = token.session();
         let cache = self.cache.as_ref().filter(|_| !with_data);
@@ -45,6 +45,9 @@ impl Enforcer {
         let ticket = cache.map(|cache| (cache, cache.begin(), Instant::now()));
         let found = self.metrics.store_call("get", self.store.get(id, with_data)).await?;
         let checked = Checked::judge(token, found);
+        if matches!(checked, Checked::Unknown) && self.is_doubtful(id.partition()) {
+            return Err(heal::in_doubt());
+        }
         if let Checked::Live(record) = &checked {
             self.note_use(&record.session).await;
             if let Some((cache, ticket, read_at)) = ticket {

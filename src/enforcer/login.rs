@@ -107,6 +107,7 @@ impl Enforcer {
         };
         self.metrics.login("seated");
         self.note_generation(session.session.generation);
+        self.journal.seated(&session, session.session.created_at);
         self.settle(&replaced);
         let takeover = match expectation {
             _ if replaced.is_empty() => Takeover::None,

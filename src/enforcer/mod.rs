@@ -13,9 +13,13 @@ mod check;
 mod clock;
 mod confirmations;
 mod fence;
+mod heal;
+mod here;
+mod journal;
 mod login;
 mod notices;
 mod renewal;
+mod restoring;
 mod silence;
 mod subscriptions;
 #[cfg(test)]
@@ -26,8 +30,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use dashmap::DashMap;
-use tokio::sync::Notify;
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use crate::chance::Chance;
@@ -35,7 +38,7 @@ use crate::config::{NodeConfig, Rate, SeatConfig};
 use crate::domain::{
     By, Generation, NodeId, Presence, Reason, Record, SessionId, Timestamp, Tombstone, UserId,
 };
-use crate::hub::{ConnectionId, Eviction, Hub};
+use crate::hub::{Eviction, Hub};
 use crate::metrics::Metrics;
 use crate::store::{Store, StoreError, Target};
 
@@ -47,8 +50,11 @@ use by_partition::ByPartition;
 use cache::CheckCache;
 use clock::StoreClock;
 use confirmations::Confirmations;
+use heal::Repairs;
+use here::{Before, Here};
+use journal::Journal;
 use silence::Silence;
-use subscriptions::{Hold, Subscriptions};
+use subscriptions::Subscriptions;
 use view::ActiveView;
 
 /// How long `/readyz` waits for the store.
@@ -56,6 +62,10 @@ const READY_TIMEOUT: Duration = Duration::from_secs(1);
 /// How many sessions used over HTTP are remembered between two renewals. Past that a use is not noted: the
 /// session then looks as old as its last noted use.
 const MAX_TOUCHED: usize = 1_000_000;
+/// Store calls of one round of renewals, or of healing, under way at once.
+const CONCURRENT: usize = 8;
+/// Restores under way at once, whoever asks for them.
+const RESTORES: usize = 8;
 
 /// What one node knows and does about sessions. Shared by all handlers and tasks of the node.
 pub struct Enforcer {
@@ -68,8 +78,12 @@ pub struct Enforcer {
     metrics: Arc<Metrics>,
     clock: StoreClock,
     subscriptions: Arc<Subscriptions>,
-    /// The right of each connection to its user's channel.
-    holds: DashMap<ConnectionId, Hold>,
+    /// The sessions with connections here.
+    here: Here,
+    /// What the store acknowledged lately.
+    journal: Journal,
+    repairs: Repairs,
+    restores: Semaphore,
     confirmations: Confirmations,
     cache: Option<CheckCache>,
     view: ActiveView,
@@ -81,8 +95,6 @@ pub struct Enforcer {
     generation: AtomicU64,
     /// Messages arrive. While they do not, what this node ends is put out here directly.
     channel_whole: AtomicBool,
-    /// Wakes the check of all sessions; holds one call that comes while it runs.
-    gap_is_over: Notify,
     draining: AtomicBool,
     fenced: AtomicBool,
     silence: Silence,
@@ -101,6 +113,8 @@ pub struct Parts {
 
 impl Enforcer {
     pub fn new(parts: Parts) -> Arc<Self> {
+        let metrics = Arc::clone(&parts.metrics);
+        let journal = if parts.store.may_forget() { Journal::new(metrics) } else { Journal::off(metrics) };
         Arc::new(Self {
             node: parts.node,
             cache: parts.config.check_cache.map(CheckCache::new),
@@ -112,14 +126,16 @@ impl Enforcer {
             chance: parts.chance,
             metrics: parts.metrics,
             clock: StoreClock::default(),
-            holds: DashMap::new(),
+            here: Here::default(),
+            journal,
+            repairs: Repairs::default(),
+            restores: Semaphore::new(RESTORES),
             confirmations: Confirmations::default(),
             view: ActiveView::default(),
             touched: ByPartition::default(),
             departed: ByPartition::default(),
             generation: AtomicU64::new(0),
             channel_whole: AtomicBool::new(true),
-            gap_is_over: Notify::new(),
             draining: AtomicBool::new(false),
             fenced: AtomicBool::new(false),
             silence: Silence::default(),
@@ -172,7 +188,12 @@ impl Enforcer {
     /// # Errors
     /// The store's.
     pub async fn set_data(&self, id: SessionId, data: Option<&str>) -> Result<Option<Record>, StoreError> {
-        self.metrics.store_call("set_data", self.store.set_data(id, data)).await
+        let changed = self.metrics.store_call("set_data", self.store.set_data(id, data)).await?;
+        if let Some(record) = changed.as_ref().filter(|record| record.is_live()) {
+            self.here.changed(record);
+            self.journal.changed(record);
+        }
+        Ok(changed)
     }
 
     /// `session` as the sessions that it ends are told of it, its address as `notice_ip` says.
@@ -257,7 +278,28 @@ impl Enforcer {
             if !self.channel_whole.load(Ordering::Acquire) {
                 self.evict(record.session.id, end.clone(), None);
             }
-            self.forget(record.session.id);
+            self.note_end(record);
+        }
+    }
+
+    /// The store says that a session has ended: forgets it as live, and remembers its end.
+    fn note_end(&self, record: &Record) {
+        let id = record.session.id;
+        self.forget(id);
+        // A message about it may have been here before.
+        if !matches!(self.here.ended(id), Before::Ended) {
+            self.journal.ended(record);
+        }
+    }
+
+    /// A message says so. Of a session without a connection here nothing is known that could be remembered; who
+    /// ended it does.
+    fn note_end_of(&self, id: SessionId, end: &Tombstone) {
+        self.forget(id);
+        let Before::Live(image) = self.here.ended(id) else { return };
+        match image.record() {
+            Ok(record) => self.journal.ended(&Record { end: Some(end.clone()), ..record }),
+            Err(error) => tracing::error!(session = %id, %error, "an end can't be remembered"),
         }
     }
 
@@ -271,7 +313,7 @@ impl Enforcer {
         self.hub.evict(id, &Arc::new(Eviction { end, on_written: None, on_delivered }))
     }
 
-    /// Drops what this node remembers of an ended session.
+    /// Drops what this node has to say of an ended session.
     fn forget(&self, id: SessionId) {
         self.touched.remove(id);
         if let Some(cache) = &self.cache {

@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::Enforcer;
-use crate::domain::{Generation, NodeId, SessionId, Timestamp, Tombstone, UserId};
+use crate::domain::{Generation, NodeId, Record, Timestamp, Tombstone, UserId};
 use crate::hub::Eviction;
 use crate::store::{Ended, EndedSession, Message, Notice};
 
@@ -28,7 +28,7 @@ impl Enforcer {
                     self.on_acknowledged(&user, generation, &node);
                 }
                 Notice::Gap { connected } => self.on_gap(connected),
-                Notice::Failover(_) => self.gap_is_over.notify_one(),
+                Notice::Failover(partitions) => self.on_failover(&partitions),
             }
         }
     }
@@ -38,8 +38,8 @@ impl Enforcer {
         // Dropped when the last connection has been told, or here if there is none.
         let acknowledgement = ended.confirm.then(|| Arc::new(Acknowledgement::new(self, ended)));
         for &EndedSession(id, reason, at_ms) in &ended.sessions {
-            let at = Timestamp::from_millis(at_ms);
-            self.forget(id);
+            let end = Tombstone { reason, at: Timestamp::from_millis(at_ms), by: ended.by.clone() };
+            self.note_end_of(id, &end);
             let (enforcer, at_us) = (Arc::clone(self), ended.at_us);
             let on_written = move || {
                 let took_us = enforcer.clock.now_us().saturating_sub(at_us);
@@ -50,7 +50,7 @@ impl Enforcer {
             self.hub.evict(
                 id,
                 &Arc::new(Eviction {
-                    end: Tombstone { reason, at, by: ended.by.clone() },
+                    end,
                     on_written: Some(Box::new(on_written)),
                     on_delivered: acknowledgement.map(|acknowledgement| -> Box<dyn FnOnce() + Send + Sync> {
                         Box::new(move || drop(acknowledgement))
@@ -73,17 +73,18 @@ impl Enforcer {
         self.metrics.pubsub_connected.set(i64::from(connected));
         if connected {
             tracing::info!("messages arrive again; checking every session of this node");
-            self.gap_is_over.notify_one();
+            self.check_all();
         } else {
             self.metrics.pubsub_gaps.inc();
             tracing::warn!("messages may be lost until the store's channel is back");
         }
     }
 
-    /// A renewal found a session ended: puts its sockets out, as its message would have done.
-    pub(super) fn on_found_ended(&self, id: SessionId, end: Tombstone) {
-        self.forget(id);
-        if self.evict(id, end, None) > 0 {
+    /// The store was asked and says that a session has ended: puts its sockets out, as its message would have done.
+    pub(super) fn on_found_ended(&self, record: &Record) {
+        let Some(end) = record.end.clone() else { return };
+        self.note_end(record);
+        if self.evict(record.session.id, end, None) > 0 {
             self.metrics.found_by_renewal.inc();
         }
     }

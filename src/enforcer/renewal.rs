@@ -3,20 +3,18 @@
 //! Owns the rhythm and the batches; what it finds goes the way of a message. Invariant: a use or a goodbye that was
 //! taken along is written, or kept for the next renewal.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
-use futures_util::stream;
+use futures_util::stream::{self, FuturesUnordered};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::{Enforcer, millis};
-use crate::domain::{Partition, Presence, SessionId};
-use crate::hub::Command;
-use crate::protocol::CloseCode;
-use crate::store::Renewal;
+use super::{CONCURRENT, Enforcer, millis};
+use crate::domain::{Partition, PartitionSet, Presence, SessionId};
+use crate::store::{Renewal, StoreError};
 
 /// A renewal interval is cut into this many slots at most; each partition has its own.
 const MAX_SLOTS: u32 = 64;
@@ -24,10 +22,6 @@ const MAX_SLOTS: u32 = 64;
 const MIN_SLOT: Duration = Duration::from_millis(20);
 /// Sessions in one store call, so that no call holds the store for long.
 const BATCH: usize = 128;
-/// Store calls under way at once.
-const CONCURRENT: usize = 8;
-/// Over how long the check of all sessions after a gap is spread.
-const RECONCILE_OVER: Duration = Duration::from_secs(1);
 
 type Batches = BTreeMap<Partition, Vec<Renewal>>;
 
@@ -60,6 +54,10 @@ impl Found {
 impl Enforcer {
     /// Renews until `shutdown`: every partition once each interval, each in its own slot, so that a lost
     /// message costs at most one interval and the store sees an even trickle.
+    ///
+    /// A slot does not wait for those before it: a part of the store that hangs must not keep the others from being
+    /// renewed. One that is still waiting when it is its turn again is passed over, so there are never more of them
+    /// under way than slots, and no session is renewed twice at once.
     pub async fn run_renewal(self: Arc<Self>, shutdown: CancellationToken) {
         let every = self.config.renew_every(self.seats.ghost_after);
         let slots = slots_of(every);
@@ -69,46 +67,42 @@ impl Enforcer {
             every / slots,
         );
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        for slot in (0..slots).cycle() {
-            if shutdown.run_until_cancelled(ticks.tick()).await.is_none() {
-                return;
+        let mut waiting = HashSet::new();
+        let mut rounds = FuturesUnordered::new();
+        let mut turns = (0..slots).cycle();
+        loop {
+            tokio::select! {
+                biased;
+                () = shutdown.cancelled() => break,
+                Some(slot) = rounds.next() => {
+                    waiting.remove(&slot);
+                }
+                _ = ticks.tick() => {
+                    let slot = turns.next().unwrap_or_default();
+                    if waiting.insert(slot) {
+                        rounds.push(self.renew_slot(slot, slots));
+                    }
+                }
             }
-            if slot == 0 {
-                self.check_on_store().await;
-            }
-            let batches = self.collect(in_slot(slot, slots));
-            self.renew(batches).await;
         }
+        // What they took along is written, or put back for the last flush.
+        while rounds.next().await.is_some() {}
     }
 
-    /// Checks every session after each gap until `shutdown`, one check at a time. However often the channel comes and
-    /// goes meanwhile, one more check follows, begun after the last of the gaps: a store that is in trouble is not
-    /// asked by more and more of them at once.
-    pub async fn run_reconciliation(self: Arc<Self>, shutdown: CancellationToken) {
-        while shutdown.run_until_cancelled(self.gap_is_over.notified()).await.is_some() {
-            self.reconcile(&shutdown).await;
+    /// Renews the partitions of one slot; answers the slot.
+    async fn renew_slot(&self, slot: u32, slots: u32) -> u32 {
+        if slot == 0 {
+            self.check_on_store().await;
         }
-    }
-
-    /// Checks every session of this node now: messages may have been lost. Given up at `shutdown` between two slots,
-    /// and not within one: the uses that it took along would be lost, and the last flush could not write them.
-    async fn reconcile(&self, shutdown: &CancellationToken) {
-        let start = Instant::now();
-        let slots = slots_of(RECONCILE_OVER);
-        // A shift of a random slot, so that the nodes of a cluster do not walk in step.
-        let first = self.chance.bytes::<1>()[0];
-        for slot in 0..slots {
-            if shutdown.is_cancelled() {
-                return;
-            }
-            let slot = (slot + u32::from(first)) % slots;
-            let batches = self.collect(in_slot(slot, slots));
-            if !batches.is_empty() {
-                self.renew(batches).await;
-                shutdown.run_until_cancelled(tokio::time::sleep(RECONCILE_OVER / slots)).await;
+        let mine = in_slot(slot, slots);
+        let mut batches = self.collect(&mine);
+        for partition in Partition::all().filter(|partition| mine(*partition)) {
+            if self.journal.wants_answer(partition) {
+                batches.entry(partition).or_default();
             }
         }
-        self.metrics.reconcile_seconds.observe(start.elapsed().as_secs_f64());
+        self.renew(batches).await;
+        slot
     }
 
     /// Writes what is not yet written: uses and goodbyes of the last interval. For the end of a node.
@@ -120,13 +114,16 @@ impl Enforcer {
     pub(super) async fn renew_use(&self, id: SessionId) {
         let Some(at) = self.touched.remove(id) else { return };
         let used = Renewal { id, seen_ago_ms: Some(millis(at.elapsed())), presence: None };
-        self.renew_batch(id.partition(), &[used]).await;
+        // A failure was told, and the use was put back.
+        let _ = self.renew_batch(id.partition(), &[used]).await;
     }
 
     /// Writes the goodbye of a client that fell silent, as seen when it was last known there.
     pub(super) async fn renew_vanished(&self, id: SessionId, presence: Presence) {
         let seen_ago_ms = Some(millis(2 * self.config.heartbeat));
-        self.renew_batch(id.partition(), &[Renewal { id, seen_ago_ms, presence: Some(presence) }]).await;
+        // A failure was told, and the goodbye is kept for the next renewal.
+        let _ =
+            self.renew_batch(id.partition(), &[Renewal { id, seen_ago_ms, presence: Some(presence) }]).await;
     }
 
     /// What there is to renew in the partitions that `wanted` takes. Each session once, although one may leave or
@@ -148,43 +145,74 @@ impl Enforcer {
         found.into_batches()
     }
 
-    async fn renew(&self, batches: Batches) {
+    /// Renews; answers the partitions where the store could not be asked.
+    pub(super) async fn renew(&self, batches: Batches) -> PartitionSet {
         let mut calls = Vec::with_capacity(batches.len());
         for (partition, sessions) in &batches {
-            calls.extend(sessions.chunks(BATCH).map(|batch| (*partition, batch)));
+            // Also one that is there without sessions: its answer is wanted.
+            let (first, more) = sessions.split_at(sessions.len().min(BATCH));
+            calls.push((*partition, first));
+            calls.extend(more.chunks(BATCH).map(|batch| (*partition, batch)));
         }
+        let failed = Mutex::new(PartitionSet::default());
         stream::iter(calls)
-            .for_each_concurrent(CONCURRENT, |(partition, batch)| self.renew_batch(partition, batch))
+            .for_each_concurrent(CONCURRENT, async |(partition, batch)| {
+                if self.renew_batch(partition, batch).await.is_err() {
+                    failed.lock().unwrap_or_else(PoisonError::into_inner).insert(partition);
+                }
+            })
             .await;
+        failed.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn renew_batch(&self, partition: Partition, batch: &[Renewal]) {
+    /// Renews sessions of one partition, restores those that the store has forgotten, and renews these again: what
+    /// was restored has no connections yet.
+    async fn renew_batch(&self, partition: Partition, batch: &[Renewal]) -> Result<(), StoreError> {
+        let missing = self.renew_once(partition, batch).await?;
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let restoring = self.restore_missing(&missing).await;
+        let live = restoring.inspect_err(|error| {
+            tracing::debug!(%partition, %error, "what the store has lost is restored with the next renewal");
+            self.put_back(batch);
+        })?;
+        let again: Vec<_> = batch.iter().filter(|renewal| live.contains(&renewal.id)).cloned().collect();
+        if !again.is_empty() {
+            // Lost again already: restored with the next renewal.
+            self.renew_once(partition, &again).await?;
+        }
+        Ok(())
+    }
+
+    /// One renewal; answers who is missing.
+    async fn renew_once(
+        &self,
+        partition: Partition,
+        batch: &[Renewal],
+    ) -> Result<Vec<SessionId>, StoreError> {
         let call = self.store.renew(self.node, partition, batch, self.ghost_after_ms());
-        match self.metrics.store_call("renew", call).await {
-            Ok(renewed) => {
-                self.metrics.renewal("ok");
-                for renewal in batch {
-                    if let Some(presence) = renewal.presence {
-                        self.departed.remove_if(renewal.id, |left| left.sequence <= presence.sequence);
-                    }
-                }
-                for record in renewed.ended {
-                    if let Some(end) = record.end {
-                        self.on_found_ended(record.session.id, end);
-                    }
-                }
-                for id in renewed.missing {
-                    tracing::warn!(session = %id, "the store has lost a session");
-                    self.forget(id);
-                    self.hub.send(id, &Command::Close(CloseCode::UNKNOWN_TOKEN));
-                }
-            }
-            Err(error) => {
-                self.metrics.renewal("failed");
-                tracing::debug!(%partition, %error, "a renewal failed; the next one repeats it");
-                self.put_back(batch);
+        let renewed = self.metrics.store_call("renew", call).await.inspect_err(|error| {
+            self.metrics.renewal("failed");
+            tracing::debug!(%partition, %error, "a renewal failed; the next one repeats it");
+            self.put_back(batch);
+        })?;
+        self.metrics.renewal("ok");
+        self.journal.answered(partition);
+        for renewal in batch {
+            if let Some(presence) = renewal.presence {
+                self.departed.remove_if(renewal.id, |left| left.sequence <= presence.sequence);
             }
         }
+        for record in &renewed.ended {
+            self.on_found_ended(record);
+        }
+        let missing: HashSet<_> = renewed.missing.iter().collect();
+        // Those that ended are told so by now.
+        for renewal in batch.iter().filter(|renewal| !missing.contains(&renewal.id)) {
+            self.here.renewed(renewal.id, renewed.now, renewal.seen_ago_ms);
+        }
+        Ok(renewed.missing)
     }
 
     /// Uses that were not written are kept for the next renewal.
@@ -207,11 +235,11 @@ impl Enforcer {
 }
 
 /// Whether a partition is looked at in `slot` of `slots`.
-fn in_slot(slot: u32, slots: u32) -> impl Fn(Partition) -> bool {
+pub(super) fn in_slot(slot: u32, slots: u32) -> impl Fn(Partition) -> bool {
     move |partition| u32::from(partition.index()) % slots == slot
 }
 
-fn slots_of(interval: Duration) -> u32 {
+pub(super) fn slots_of(interval: Duration) -> u32 {
     let most = interval.as_millis() / MIN_SLOT.as_millis();
     u32::try_from(most).unwrap_or(MAX_SLOTS).clamp(1, MAX_SLOTS)
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -68,7 +69,7 @@ impl Rig {
     fn hear(mut self) -> Self {
         let notices = self.notices.take().unwrap();
         tokio::spawn(Arc::clone(&self.enforcer).run_notices(notices, self.stop.clone()));
-        tokio::spawn(Arc::clone(&self.enforcer).run_reconciliation(self.stop.clone()));
+        tokio::spawn(Arc::clone(&self.enforcer).run_repairs(self.stop.clone()));
         self
     }
 
@@ -167,7 +168,7 @@ async fn a_connection_that_comes_while_its_session_ends_is_told() {
         _ => panic!("an ended session was attached"),
     }
     assert!(rig.hub.is_empty());
-    assert!(rig.enforcer.holds.is_empty(), "the channel is given back");
+    assert!(rig.enforcer.here.len() == 0, "the channel is given back");
 }
 
 #[tokio::test]
@@ -196,24 +197,26 @@ async fn a_login_that_nobody_confirms_says_sent_and_is_counted() {
 async fn an_attach_that_is_given_up_leaves_nothing_behind() {
     let rig = Rig::new(None);
     let (token, record, _) = rig.login("phone", false).await;
+    // What was attached whole; a client that vanished would be detached by its handler.
+    let mut whole = Vec::new();
     for steps in 0..20 {
         let mut attaching = Box::pin(rig.enforcer.attach(&token));
         // Give up after some polls, wherever that is.
         for _ in 0..steps {
-            if futures_util::poll!(attaching.as_mut()).is_ready() {
+            if let Poll::Ready(attached) = futures_util::poll!(attaching.as_mut()) {
+                let Attached::Live { connection, .. } = attached.unwrap() else { panic!("not live") };
+                whole.push(connection.id);
                 break;
             }
             tokio::task::yield_now().await;
         }
         drop(attaching);
     }
-    // What was attached whole is still registered; a client that vanished would be detached by its handler.
-    let whole: Vec<_> = rig.enforcer.holds.iter().map(|hold| *hold.key()).collect();
     for connection in whole {
         rig.enforcer.detach(record.session.id, connection).await;
     }
     within(async {
-        while !(rig.hub.is_empty() && rig.enforcer.holds.is_empty() && rig.enforcer.departed.len() == 0) {
+        while !(rig.hub.is_empty() && rig.enforcer.here.len() == 0 && rig.enforcer.departed.len() == 0) {
             tokio::task::yield_now().await;
         }
     })

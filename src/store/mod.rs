@@ -317,6 +317,11 @@ pub trait Store: Send + Sync + 'static {
         node: NodeId,
     ) -> Result<(), StoreError>;
 
+    /// Whether it can lose what it has acknowledged, so that nodes have to remember it for a while.
+    fn may_forget(&self) -> bool {
+        true
+    }
+
     /// The store's clock, in microseconds since the epoch. An answer at all means that the store can be used.
     async fn time_us(&self) -> Result<u64, StoreError>;
 

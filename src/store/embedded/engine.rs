@@ -136,6 +136,11 @@ impl Store for Embedded {
         true
     }
 
+    /// An answered write is on the disk.
+    fn may_forget(&self) -> bool {
+        false
+    }
+
     async fn acknowledge(
         &self,
         user: &UserId,

@@ -1,0 +1,261 @@
+//! What follows when messages may have been lost or the store may have forgotten: one task that checks and heals.
+//!
+//! After a gap every session of this node is checked. After a failover the node first tells the store again what its
+//! journal says of the partitions concerned (ends, then who is disabled, then logins by generation), at once, for
+//! until then an ended session may be accepted; then it renews all its sessions there, spread over a second, and
+//! restores those that are missing.
+//!
+//! Nodes heal without asking each other, and that is right because `Store::restore` commutes in what the
+//! guarantees speak of: ended wins over live, of two that can't both sit the higher generation stays, and neither
+//! verdict can be taken back. So whatever is told, when, how often, and by whom, in the end every acknowledged end
+//! is an end, no seat is taken twice, and a newer login has the seat rather than an older one. One thing depends on
+//! the order: a login told before the end that made room for it takes the room of the oldest. That is why a node
+//! tells ends first; between nodes nothing prevents it.
+//!
+//! Invariants: one pass at a time; what a pass could not do is done by the next, for as long as the node runs;
+//! nothing that may have to be told again is dropped before it was.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use futures_util::stream;
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::renewal::{in_slot, slots_of};
+use super::{CONCURRENT, Enforcer};
+use crate::domain::{Partition, PartitionSet};
+use crate::store::StoreError;
+
+/// Over how long the check of all sessions is spread.
+const CHECK_OVER: Duration = Duration::from_secs(1);
+/// The longest pause before what failed is tried again; the pause is anything up to it.
+const RETRY_WITHIN: Duration = Duration::from_secs(2);
+const FIRST_RETRY_WITHIN: Duration = Duration::from_millis(100);
+/// Other nodes need one renewal interval to heal, and this for the way.
+const DOUBT_MARGIN: Duration = Duration::from_secs(1);
+
+/// What is to be healed and checked, and where the store's "never seen" is to be doubted.
+#[derive(Default)]
+pub(super) struct Repairs {
+    work: Mutex<Work>,
+    wake: Notify,
+}
+
+#[derive(Default, Clone, Copy)]
+struct Work {
+    forgotten: PartitionSet,
+    unchecked: PartitionSet,
+    /// The first failover that is not yet healed.
+    since: Option<Instant>,
+    doubtful: PartitionSet,
+    doubtful_until: Option<Instant>,
+}
+
+impl Repairs {
+    fn check(&self, partitions: &PartitionSet) {
+        self.lock().unchecked.extend(partitions);
+        self.wake.notify_one();
+    }
+
+    /// `noted` runs in the same step.
+    fn heal(&self, partitions: &PartitionSet, doubt: Duration, noted: impl FnOnce()) {
+        let now = Instant::now();
+        let mut work = self.lock();
+        work.forgotten.extend(partitions);
+        work.since.get_or_insert(now);
+        if work.doubtful_until.is_none_or(|until| until <= now) {
+            work.doubtful = PartitionSet::default();
+        }
+        work.doubtful.extend(partitions);
+        work.doubtful_until = Some(now + doubt);
+        noted();
+        drop(work);
+        self.wake.notify_one();
+    }
+
+    /// Waits until there is something to do, and takes it.
+    async fn next(&self) -> Work {
+        loop {
+            if let Some(work) = self.take() {
+                return work;
+            }
+            self.wake.notified().await;
+        }
+    }
+
+    fn take(&self) -> Option<Work> {
+        let mut work = self.lock();
+        if work.forgotten.is_empty() && work.unchecked.is_empty() {
+            return None;
+        }
+        let taken = *work;
+        (work.forgotten, work.unchecked, work.since) = Default::default();
+        Some(taken)
+    }
+
+    /// Gives back what could not be done. `healed` runs in the same step for what needs no more healing.
+    fn put_back(&self, left: &Work, healed: impl FnOnce(&PartitionSet)) {
+        let mut work = self.lock();
+        work.forgotten.extend(&left.forgotten);
+        work.unchecked.extend(&left.unchecked);
+        if !left.forgotten.is_empty() {
+            work.since = left.since;
+        }
+        healed(&work.forgotten);
+    }
+
+    fn is_doubtful(&self, partition: Partition) -> bool {
+        let work = self.lock();
+        work.forgotten.contains(partition)
+            || (work.doubtful.contains(partition)
+                && work.doubtful_until.is_some_and(|until| Instant::now() < until))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Work> {
+        self.work.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Enforcer {
+    /// Messages may have been lost in all partitions.
+    pub(super) fn check_all(&self) {
+        self.repairs.check(&PartitionSet::ALL);
+    }
+
+    /// The store may have forgotten acknowledged writes.
+    pub(super) fn on_failover(&self, partitions: &PartitionSet) {
+        let count = partitions.iter().count();
+        tracing::warn!(
+            partitions = count,
+            "the store may have forgotten; telling it again what this node remembers"
+        );
+        self.metrics.failovers.inc();
+        let doubt = self.config.renew_every(self.seats.ghost_after) + DOUBT_MARGIN;
+        self.repairs.heal(partitions, doubt, || {
+            partitions.iter().for_each(|partition| self.journal.keep(partition));
+        });
+    }
+
+    /// Whether a session that the store does not know may be one that it has forgotten and that some node is about
+    /// to restore: within one renewal interval of a failover, and for as long as this node could not heal it.
+    pub(super) fn is_doubtful(&self, partition: Partition) -> bool {
+        self.repairs.is_doubtful(partition)
+    }
+
+    /// Checks after each gap and heals after each failover until `shutdown`. However many come meanwhile, one more
+    /// pass follows, begun after the last of them: a store that is in trouble is not asked by more and more of them
+    /// at once.
+    pub async fn run_repairs(self: Arc<Self>, shutdown: CancellationToken) {
+        let mut within = FIRST_RETRY_WITHIN;
+        while let Some(work) = shutdown.run_until_cancelled(self.repairs.next()).await {
+            if self.repair(&work, &shutdown).await {
+                within = FIRST_RETRY_WITHIN;
+                continue;
+            }
+            let pause = self.chance.up_to(within);
+            within = (within * 2).min(RETRY_WITHIN);
+            // Unless there is news.
+            let woken = timeout(pause, self.repairs.wake.notified());
+            shutdown.run_until_cancelled(woken).await;
+        }
+    }
+
+    /// One pass; answers whether everything was done. At `shutdown` it is given up between two steps, and not
+    /// within one: the uses that a renewal took along would be lost, and the last flush could not write them.
+    async fn repair(&self, work: &Work, shutdown: &CancellationToken) -> bool {
+        let start = Instant::now();
+        let restored = self.metrics.restored_so_far();
+        let (facts, unhealed) = self.replay_all(&work.forgotten, shutdown).await;
+        let mut check = work.unchecked;
+        check.extend(&without(&work.forgotten, &unhealed));
+        let failed = self.renew_all_in(&check, shutdown).await;
+        let mut left = Work { since: work.since, ..Work::default() };
+        left.forgotten =
+            work.forgotten.iter().filter(|it| unhealed.contains(*it) || failed.contains(*it)).collect();
+        left.unchecked = without(&failed, &left.forgotten);
+        self.repairs.put_back(&left, |forgotten| {
+            // Not what another failover has struck meanwhile.
+            without(&work.forgotten, forgotten).iter().for_each(|partition| self.journal.release(partition));
+        });
+        if !work.unchecked.is_empty() {
+            self.metrics.reconcile_seconds.observe(start.elapsed().as_secs_f64());
+        }
+        if !work.forgotten.is_empty() {
+            let partitions = work.forgotten.iter().count();
+            let left = left.forgotten.iter().count();
+            let took = work.since.unwrap_or(start).elapsed();
+            let sessions = self.metrics.restored_so_far() - restored;
+            tracing::info!(
+                partitions,
+                left,
+                facts,
+                sessions,
+                took_ms = took.as_millis(),
+                "told the store again"
+            );
+            if left == 0 {
+                self.metrics.heal_seconds.observe(took.as_secs_f64());
+            }
+        }
+        left.forgotten.is_empty() && left.unchecked.is_empty()
+    }
+
+    /// Replays the journal of some partitions; answers how many facts, and where it failed.
+    async fn replay_all(
+        &self,
+        partitions: &PartitionSet,
+        shutdown: &CancellationToken,
+    ) -> (usize, PartitionSet) {
+        let told = Mutex::new((0, PartitionSet::default()));
+        stream::iter(partitions.iter())
+            .for_each_concurrent(CONCURRENT, async |partition| {
+                let replayed = match shutdown.is_cancelled() {
+                    true => return,
+                    false => self.replay(partition).await,
+                };
+                let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+                match replayed {
+                    Ok(facts) => told.0 += facts,
+                    Err(error) => {
+                        tracing::debug!(%partition, %error, "a replay failed and will be repeated");
+                        told.1.insert(partition);
+                    }
+                }
+            })
+            .await;
+        told.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Renews every session of this node in some partitions now; answers where it failed.
+    async fn renew_all_in(&self, partitions: &PartitionSet, shutdown: &CancellationToken) -> PartitionSet {
+        let slots = slots_of(CHECK_OVER);
+        // A shift of a random slot, so that the nodes of a cluster do not walk in step.
+        let first = u32::from(self.chance.bytes::<1>()[0]);
+        let mut failed = PartitionSet::default();
+        for slot in 0..slots {
+            if shutdown.is_cancelled() {
+                break;
+            }
+            let in_slot = in_slot((slot + first) % slots, slots);
+            let batches = self.collect(|partition| partitions.contains(partition) && in_slot(partition));
+            if !batches.is_empty() {
+                failed.extend(&self.renew(batches).await);
+                shutdown.run_until_cancelled(tokio::time::sleep(CHECK_OVER / slots)).await;
+            }
+        }
+        failed
+    }
+}
+
+/// What is in `some` and not in `others`.
+fn without(some: &PartitionSet, others: &PartitionSet) -> PartitionSet {
+    some.iter().filter(|partition| !others.contains(*partition)).collect()
+}
+
+/// Why a token that the store does not know is not called unknown.
+pub(super) fn in_doubt() -> StoreError {
+    StoreError::Unavailable("it has forgotten sessions and is told of them again".to_owned())
+}

@@ -1,0 +1,162 @@
+//! What this node holds of each session that has a connection here: the right to its user's channel, and its image.
+//!
+//! Owns what has to be there for as long as a connection is, by session and not by connection. Refuses to know
+//! more of a session than the store has said of it. Invariants: it is gone with the session's last connection; what
+//! has ended stays ended, however late the word that it was live arrives.
+
+use std::mem;
+
+use super::by_partition::ByPartition;
+use super::subscriptions::Hold;
+use crate::domain::{Record, SessionId, Timestamp};
+use crate::store::{Image, StoreError};
+
+/// The sessions with connections on this node.
+#[derive(Default)]
+pub(super) struct Here(ByPartition<Held>);
+
+struct Held {
+    connections: u32,
+    known: Known,
+    /// One a session: its tabs hear by the same channel.
+    _hold: Hold,
+}
+
+/// What the store has said of a session that has a connection here.
+enum Known {
+    /// Nothing yet: its first connection is on the way to be counted.
+    Nothing,
+    Live(Live),
+    Ended,
+}
+
+/// A session as the store last said that it is live.
+struct Live {
+    image: Image,
+    /// When that was, by the store's clock.
+    at: Timestamp,
+    /// Its last use that went through here, by the store's clock.
+    seen_at: Timestamp,
+}
+
+impl Live {
+    fn record(&self) -> Result<Record, StoreError> {
+        let mut record = self.image.record()?;
+        record.session.seen_at = self.seen_at;
+        Ok(record)
+    }
+}
+
+/// What was known of a session before it was known to have ended.
+pub(super) enum Before {
+    Live(Image),
+    Ended,
+    Unknown,
+}
+
+/// What is known of a session that the store does not know.
+pub(super) enum Recalled {
+    /// There is no connection of it here.
+    Unheld,
+    /// Who attaches it just now gets an answer of their own.
+    Arriving,
+    /// It is being put out.
+    Ended,
+    /// It was live, as the record says, and last known to be so at that moment of the store's clock.
+    Live(Box<Record>, Timestamp),
+}
+
+impl Here {
+    /// A connection of the session comes.
+    pub fn enter(&self, id: SessionId, hold: Hold) {
+        let first = Held { connections: 1, known: Known::Nothing, _hold: hold };
+        self.0.insert(id, first, |held| {
+            held.connections += 1;
+            false
+        });
+    }
+
+    /// A connection of the session has gone; answers the session if that was the last one, as
+    /// [`Recalled::Live`]. The hold is given back after the lock is.
+    pub fn leave(&self, id: SessionId) -> Option<(Record, Timestamp)> {
+        let left = self.0.change_or_remove(id, |held| {
+            held.connections = held.connections.saturating_sub(1);
+            held.connections > 0
+        })?;
+        let Known::Live(live) = left.known else { return None };
+        // An image that can't be read would be a fault of ours, and is found by who recalls it.
+        Some((live.record().ok()?, live.at))
+    }
+
+    /// The store said that the session is live, as the record with its data shows it.
+    pub fn found_live(&self, record: &Record) {
+        let seen_at = record.session.seen_at;
+        let live = Live { image: Image::of(record), at: seen_at, seen_at };
+        self.change(record.session.id, |known| {
+            if !matches!(known, Known::Ended) {
+                *known = Known::Live(live);
+            }
+        });
+    }
+
+    /// The session has other data now.
+    pub fn changed(&self, record: &Record) {
+        self.live(record.session.id, |live| {
+            live.image = Image::of(record);
+            live.seen_at = live.seen_at.max(record.session.seen_at);
+        });
+    }
+
+    /// The session was live at `now`, and was used here so long before, if at all.
+    pub fn renewed(&self, id: SessionId, now: Timestamp, seen_ago_ms: Option<u64>) {
+        self.live(id, |live| {
+            live.at = now;
+            if let Some(ago) = seen_ago_ms {
+                live.seen_at = live.seen_at.max(now.minus_millis(ago));
+            }
+        });
+    }
+
+    /// The session has ended; answers what was known until now.
+    pub fn ended(&self, id: SessionId) -> Before {
+        match self.0.with(id, |held| mem::replace(&mut held.known, Known::Ended)) {
+            Some(Known::Live(live)) => Before::Live(live.image),
+            Some(Known::Ended) => Before::Ended,
+            Some(Known::Nothing) | None => Before::Unknown,
+        }
+    }
+
+    /// What is known of a session that the store does not know.
+    ///
+    /// # Errors
+    /// `Corrupt`, if its image can't be read: a fault of ours.
+    pub fn recall(&self, id: SessionId) -> Result<Recalled, StoreError> {
+        let known = self.0.with(id, |held| match &held.known {
+            Known::Live(live) => Ok((live.record(), live.at)),
+            Known::Nothing => Err(Recalled::Arriving),
+            Known::Ended => Err(Recalled::Ended),
+        });
+        match known {
+            Some(Ok((record, at))) => Ok(Recalled::Live(Box::new(record?), at)),
+            Some(Err(other)) => Ok(other),
+            None => Ok(Recalled::Unheld),
+        }
+    }
+
+    fn live(&self, id: SessionId, change: impl FnOnce(&mut Live)) {
+        self.change(id, |known| {
+            if let Known::Live(live) = known {
+                change(live);
+            }
+        });
+    }
+
+    fn change(&self, id: SessionId, change: impl FnOnce(&mut Known)) {
+        self.0.with(id, |held| change(&mut held.known));
+    }
+
+    #[cfg(test)]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+}

@@ -1,0 +1,158 @@
+//! Tells the store again of one session that it has forgotten, and acts on what becomes of it.
+//!
+//! Refuses to decide whether a session gets its seat back: `Store::restore` does, by generation. This is the only
+//! place that writes sessions from memory (docs/adr/0006). Invariant: whatever fails is still remembered.
+
+use super::Enforcer;
+use super::here::Recalled;
+use super::journal::Seated;
+use crate::domain::{Partition, Reason, Record, SeatLimits, SessionId, Timestamp, Tombstone};
+use crate::hub::Command;
+use crate::protocol::CloseCode;
+use crate::store::{Image, Restore, Restored, StoreError};
+
+impl Enforcer {
+    /// Restores what a renewal has found missing; answers who is live again. Each is tried, whatever became of
+    /// the others, until the store can't be asked.
+    ///
+    /// # Errors
+    /// The store's; those that are left are missing in the next renewal too.
+    pub(super) async fn restore_missing(&self, missing: &[SessionId]) -> Result<Vec<SessionId>, StoreError> {
+        let mut live = Vec::new();
+        for &id in missing {
+            let (restored, live_at) = match self.here.recall(id) {
+                Ok(Recalled::Live(record, at)) => (self.restore_live(*record, at).await, at),
+                Ok(Recalled::Arriving | Recalled::Ended) => continue,
+                Ok(Recalled::Unheld) => {
+                    tracing::warn!(session = %id, "the store has lost a session that has no connection here");
+                    self.forget(id);
+                    continue;
+                }
+                Err(error) => (Err(error), Timestamp::default()),
+            };
+            if let Some(record) = passed_over(id, restored)?.flatten() {
+                // The store has acknowledged it again, and may forget it again.
+                self.journal.seated(&record, live_at);
+                live.push(id);
+            }
+        }
+        Ok(live)
+    }
+
+    /// Tells the store all that it has acknowledged to this node lately in a partition; answers how many facts.
+    ///
+    /// # Errors
+    /// The store's, at the first fact that it could not be told.
+    pub(super) async fn replay(&self, partition: Partition) -> Result<usize, StoreError> {
+        let since = tokio::time::Instant::now();
+        let facts = self.journal.facts(partition);
+        let count = facts.ends.len() + facts.marks.len() + facts.logins.len();
+        for image in &facts.ends {
+            let restored = match image.record() {
+                Ok(record) => self.restore_ended(record).await,
+                Err(error) => Err(error),
+            };
+            passed_over(image.id(), restored)?;
+        }
+        for mark in facts.marks {
+            let marking = self.store.set_disabled(&mark.user, mark.disabled);
+            self.metrics.store_call("set_disabled", marking).await?;
+        }
+        let mut logins: Vec<_> =
+            facts.logins.iter().filter_map(|seated| self.login_to_replay(seated)).collect();
+        logins.sort_by_key(|(record, _)| record.session.generation);
+        for (record, live_at) in logins {
+            passed_over(record.session.id, self.restore_live(record, live_at).await)?;
+        }
+        self.journal.told_again(partition, since);
+        Ok(count)
+    }
+
+    /// A login as it is best known by now, and when it was last known live.
+    fn login_to_replay(&self, seated: &Seated) -> Option<(Record, Timestamp)> {
+        let id = seated.image.id();
+        let known = match self.here.recall(id) {
+            Ok(Recalled::Live(record, at)) => Ok((*record, at)),
+            Ok(Recalled::Ended) => return None,
+            Ok(Recalled::Unheld | Recalled::Arriving) => {
+                seated.image.record().map(|record| (record, seated.live_at))
+            }
+            Err(error) => Err(error),
+        };
+        passed_over(id, known).ok()?
+    }
+
+    /// Restores a session that was live; answers it if it is again.
+    async fn restore_live(&self, record: Record, live_at: Timestamp) -> Result<Option<Record>, StoreError> {
+        let id = record.session.id;
+        let restore = self.restoration(&record, live_at);
+        match self.tell_again(&restore).await? {
+            Restored::Live => return Ok(Some(record)),
+            Restored::Ended(ended) => self.on_found_ended(&ended),
+            Restored::Yields(winner) => {
+                self.note_generation(winner.session.generation);
+                self.restore_ended(self.taken_over(record, &winner)).await?;
+            }
+            Restored::TooOld => {
+                tracing::warn!(session = %id, "a session was last known live too long ago to be restored");
+                self.forget(id);
+                self.hub.send(id, &Command::Close(CloseCode::UNKNOWN_TOKEN));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Restores a session as ended, and puts its sockets out.
+    async fn restore_ended(&self, record: Record) -> Result<(), StoreError> {
+        let restore = self.restoration(&record, record.session.seen_at);
+        if let Restored::Ended(ended) = self.tell_again(&restore).await? {
+            self.on_found_ended(&ended);
+            return Ok(());
+        }
+        // An end is taken by every store that keeps its contract.
+        Err(StoreError::Corrupt(format!("the end of {} was not taken", record.session.id)))
+    }
+
+    /// `record` as it ends because `winner`, a newer login, holds its seat.
+    fn taken_over(&self, record: Record, winner: &Record) -> Record {
+        let same_device = record.session.device.id == winner.session.device.id;
+        let reason = if same_device { Reason::Replaced } else { Reason::Takeover };
+        let end = Tombstone { reason, at: winner.session.created_at, by: Some(self.by(winner)) };
+        Record { end: Some(end), ..record }
+    }
+
+    fn restoration(&self, record: &Record, live_at: Timestamp) -> Restore {
+        let session = &record.session;
+        Restore {
+            image: Image::of(record),
+            live_at,
+            limits: SeatLimits::resolve(&self.seats.limits, &session.roles, session.device.class),
+            by: self.by(record),
+        }
+    }
+
+    /// One of a few at a time, so that logins pass between them.
+    async fn tell_again(&self, restore: &Restore) -> Result<Restored, StoreError> {
+        // Closed by nobody; and if it were, the bound would be all that is lost.
+        let _turn = self.restores.acquire().await;
+        let restored = self.metrics.store_call("restore", self.store.restore(restore)).await?;
+        self.metrics.restored(match &restored {
+            Restored::Live => "live",
+            Restored::Ended(_) => "ended",
+            Restored::Yields(_) => "yielded",
+            Restored::TooOld => "too_old",
+        });
+        Ok(restored)
+    }
+}
+
+/// What makes no sense is told and passed over: it would not make more sense the next time, and others wait behind it.
+fn passed_over<T>(id: SessionId, outcome: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
+    match outcome {
+        Err(error @ StoreError::Corrupt(_)) => {
+            tracing::error!(session = %id, %error, "a session can't be restored");
+            Ok(None)
+        }
+        outcome => outcome.map(Some),
+    }
+}
