@@ -7,7 +7,11 @@
 //! Invariants: bounded in bytes; nothing is dropped of a partition that is kept but for want of room, and that is
 //! counted.
 
-use std::collections::{HashSet, VecDeque};
+mod shelf;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashSet;
 use std::mem;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,6 +23,8 @@ use crate::domain::{Partition, Record, SessionId, Timestamp, UserId};
 use crate::metrics::Metrics;
 use crate::store::Image;
 
+use shelf::{Fact, Shelf, Taken};
+
 /// Guarantee 5 speaks of 60 s; the rest is for a notice of a failover that comes late.
 const LOGINS_KEPT: Duration = Duration::from_secs(70);
 const ENDS_KEPT: Duration = Duration::from_secs(120);
@@ -27,8 +33,6 @@ const ENDS_KEPT: Duration = Duration::from_secs(120);
 const NOTICE_WITHIN: Duration = Duration::from_secs(10);
 /// Some 350,000 facts: 2,000 takeovers a second, each a login and an end.
 const CAPACITY_BYTES: usize = 128 << 20;
-/// What a fact takes beyond the bytes of its image.
-const FACT_BYTES: usize = 112;
 
 /// A session that was live at that moment of the store's clock.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,77 +76,6 @@ struct Part {
     heard: Option<Instant>,
     /// The store may have forgotten what is here; nothing goes until it was told again.
     kept: bool,
-}
-
-/// Facts of one kind with the moment each became known, oldest first.
-struct Shelf<T>(VecDeque<(Instant, T)>);
-
-impl<T> Default for Shelf<T> {
-    fn default() -> Self {
-        Self(VecDeque::new())
-    }
-}
-
-trait Fact: Clone {
-    /// Bytes of memory.
-    fn weight(&self) -> usize;
-}
-
-impl Fact for Image {
-    fn weight(&self) -> usize {
-        FACT_BYTES + self.bytes().len() + self.data().map_or(0, str::len)
-    }
-}
-
-impl Fact for Seated {
-    fn weight(&self) -> usize {
-        self.image.weight() + size_of::<Timestamp>()
-    }
-}
-
-impl Fact for Mark {
-    fn weight(&self) -> usize {
-        FACT_BYTES + self.user.as_str().len()
-    }
-}
-
-/// What was taken off a shelf.
-#[derive(Default)]
-struct Taken {
-    facts: u32,
-    bytes: usize,
-}
-
-impl<T: Fact> Shelf<T> {
-    fn oldest(&self) -> Option<Instant> {
-        self.0.front().map(|(at, _)| *at)
-    }
-
-    fn drop_oldest(&mut self, taken: &mut Taken) {
-        if let Some((_, fact)) = self.0.pop_front() {
-            taken.facts += 1;
-            taken.bytes += fact.weight();
-            // What a burst has reserved is given back when it is over.
-            if self.0.len() < self.0.capacity() / 4 {
-                self.0.shrink_to(self.0.len() * 2);
-            }
-        }
-    }
-
-    fn prune(&mut self, sure: Instant, kept_for: Duration, taken: &mut Taken) {
-        while self.oldest().is_some_and(|at| at + kept_for < sure) {
-            self.drop_oldest(taken);
-        }
-    }
-
-    /// What was known before `now` was told to the store again then.
-    fn restamp(&mut self, now: Instant) {
-        self.0.iter_mut().take_while(|(at, _)| *at < now).for_each(|(at, _)| *at = now);
-    }
-
-    fn copy(&self) -> Vec<T> {
-        self.0.iter().map(|(_, fact)| fact.clone()).collect()
-    }
 }
 
 impl Part {
@@ -220,8 +153,7 @@ impl Journal {
         let id = record.session.id;
         let Some(mut part) = self.part(id.partition()) else { return };
         // Newest first: data change soon after a login, if at all.
-        let login = part.logins.0.iter_mut().rev().find(|(_, login)| login.image.id() == id);
-        if let Some((_, login)) = login {
+        if let Some(login) = part.logins.last_mut(|login| login.image.id() == id) {
             let before = login.weight();
             login.image = Image::of(record);
             self.bytes.fetch_add(login.weight(), Ordering::Relaxed);
@@ -291,7 +223,7 @@ impl Journal {
         };
         while !room(&gone, &lost) && part.drop_oldest(&mut lost) {}
         if room(&gone, &lost) {
-            shelf(&mut part).0.push_back((now, fact));
+            shelf(&mut part).push(now, fact);
             self.bytes.fetch_add(weight, Ordering::Relaxed);
             self.metrics.journal_facts.inc();
             drop(part);

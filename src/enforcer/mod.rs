@@ -12,6 +12,7 @@ mod cache;
 mod check;
 mod clock;
 mod confirmations;
+mod ends;
 mod fence;
 mod heal;
 mod here;
@@ -35,12 +36,10 @@ use tokio::time::Instant;
 
 use crate::chance::Chance;
 use crate::config::{NodeConfig, Rate, SeatConfig};
-use crate::domain::{
-    By, Generation, NodeId, Presence, Reason, Record, SessionId, Timestamp, Tombstone, UserId,
-};
-use crate::hub::{Eviction, Hub};
+use crate::domain::{By, Generation, NodeId, Presence, Record, SessionId, Timestamp, UserId};
+use crate::hub::Hub;
 use crate::metrics::Metrics;
-use crate::store::{Store, StoreError, Target};
+use crate::store::{Store, StoreError};
 
 pub use attach::Attached;
 pub use check::Checked;
@@ -51,7 +50,7 @@ use cache::CheckCache;
 use clock::StoreClock;
 use confirmations::Confirmations;
 use heal::Repairs;
-use here::{Before, Here};
+use here::Here;
 use journal::Journal;
 use silence::Silence;
 use subscriptions::Subscriptions;
@@ -158,31 +157,6 @@ impl Enforcer {
         self.metrics.store_call("sessions_of", self.store.sessions_of(user, self.ghost_after_ms())).await
     }
 
-    /// Ends live sessions and puts their sockets out, on every node; answers those that it ended.
-    ///
-    /// # Errors
-    /// The store's.
-    pub async fn end(
-        &self,
-        target: Target,
-        reason: Reason,
-        by: Option<By>,
-    ) -> Result<Vec<Record>, StoreError> {
-        let ended = self.metrics.store_call("end", self.store.end(&target, reason, by.as_ref())).await?;
-        self.settle(&ended);
-        Ok(ended)
-    }
-
-    /// Disables a user, which ends its sessions, or enables it; answers those that it ended.
-    ///
-    /// # Errors
-    /// The store's.
-    pub async fn set_disabled(&self, user: &UserId, disabled: bool) -> Result<Vec<Record>, StoreError> {
-        let ended = self.metrics.store_call("set_disabled", self.store.set_disabled(user, disabled)).await?;
-        self.settle(&ended);
-        Ok(ended)
-    }
-
     /// Replaces the data of a live session; `None` clears it. Answers the record as it now is, live or ended.
     ///
     /// # Errors
@@ -267,58 +241,6 @@ impl Enforcer {
         let time_us = self.metrics.store_call("time", self.store.time_us()).await?;
         self.clock.learn(time_us, sent, Instant::now());
         Ok(())
-    }
-
-    /// Books sessions that this node has ended. Their sockets hear of it by the message that the store sent in
-    /// the same step, or, while messages may be lost, from here.
-    fn settle(&self, ended: &[Record]) {
-        for record in ended {
-            let Some(end) = &record.end else { continue };
-            self.metrics.ended(end.reason);
-            if !self.channel_whole.load(Ordering::Acquire) {
-                self.evict(record.session.id, end.clone(), None);
-            }
-            self.note_end(record);
-        }
-    }
-
-    /// The store says that a session has ended: forgets it as live, and remembers its end.
-    fn note_end(&self, record: &Record) {
-        let id = record.session.id;
-        self.forget(id);
-        // A message about it may have been here before.
-        if !matches!(self.here.ended(id), Before::Ended) {
-            self.journal.ended(record);
-        }
-    }
-
-    /// A message says so. Of a session without a connection here nothing is known that could be remembered; who
-    /// ended it does.
-    fn note_end_of(&self, id: SessionId, end: &Tombstone) {
-        self.forget(id);
-        let Before::Live(image) = self.here.ended(id) else { return };
-        match image.record() {
-            Ok(record) => self.journal.ended(&Record { end: Some(end.clone()), ..record }),
-            Err(error) => tracing::error!(session = %id, %error, "an end can't be remembered"),
-        }
-    }
-
-    /// Puts every connection of an ended session out; answers how many there are on this node.
-    fn evict(
-        &self,
-        id: SessionId,
-        end: Tombstone,
-        on_delivered: Option<Box<dyn FnOnce() + Send + Sync>>,
-    ) -> usize {
-        self.hub.evict(id, &Arc::new(Eviction { end, on_written: None, on_delivered }))
-    }
-
-    /// Drops what this node has to say of an ended session.
-    fn forget(&self, id: SessionId) {
-        self.touched.remove(id);
-        if let Some(cache) = &self.cache {
-            cache.ended(id);
-        }
     }
 
     /// Notes a generation, so that the next login of this node is above it whatever the store has forgotten.

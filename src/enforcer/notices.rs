@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::Enforcer;
-use crate::domain::{Generation, NodeId, Record, Timestamp, Tombstone, UserId};
+use crate::domain::{Generation, NodeId, Timestamp, Tombstone, UserId};
 use crate::hub::Eviction;
 use crate::store::{Ended, EndedSession, Message, Notice};
 
@@ -77,15 +77,6 @@ impl Enforcer {
         } else {
             self.metrics.pubsub_gaps.inc();
             tracing::warn!("messages may be lost until the store's channel is back");
-        }
-    }
-
-    /// The store was asked and says that a session has ended: puts its sockets out, as its message would have done.
-    pub(super) fn on_found_ended(&self, record: &Record) {
-        let Some(end) = record.end.clone() else { return };
-        self.note_end(record);
-        if self.evict(record.session.id, end, None) > 0 {
-            self.metrics.found_by_renewal.inc();
         }
     }
 }

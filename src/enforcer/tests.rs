@@ -1,5 +1,8 @@
 //! The enforcer over the embedded store and sockets in memory, with messages that can be lost.
 
+mod forgetful;
+mod healing;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
@@ -29,7 +32,7 @@ struct Rig {
     store: Arc<dyn Store>,
     notices: Option<mpsc::Receiver<Notice>>,
     stop: CancellationToken,
-    _dir: tempfile::TempDir,
+    _dir: Option<tempfile::TempDir>,
 }
 
 /// The store's time, moved by hand.
@@ -50,19 +53,33 @@ impl Rig {
     fn at(clock: impl Clock, check_cache: Option<Duration>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let (store, notices) = Embedded::open(dir.path(), clock).unwrap();
-        let node = NodeId::from_bytes([1; 8]);
+        let mut rig = Self::over(1, store, notices, check_cache);
+        rig._dir = Some(dir);
+        rig
+    }
+
+    /// A node on a store that it may share with others.
+    fn over(
+        node: u8,
+        store: Arc<dyn Store>,
+        notices: mpsc::Receiver<Notice>,
+        check_cache: Option<Duration>,
+    ) -> Self {
+        // Two nodes of one seed would mint the same sessions.
+        let chance = Arc::new(Chance::seeded(node.into()));
+        let node = NodeId::from_bytes([node; 8]);
         let hub = Hub::new(node, Duration::from_secs(30));
         let defaults = crate::config::Config::default();
         let enforcer = Enforcer::new(Parts {
             node,
             seats: SeatConfig { ghost_after: Duration::from_secs(60), ..defaults.seats },
             config: NodeConfig { renew_interval: Duration::from_millis(100), check_cache, ..defaults.node },
-            store: Arc::clone(&store) as Arc<dyn Store>,
+            store: Arc::clone(&store),
             hub: Arc::clone(&hub),
-            chance: Arc::new(Chance::seeded(1)),
+            chance,
             metrics: Arc::new(Metrics::new()),
         });
-        Self { enforcer, hub, store, notices: Some(notices), stop: CancellationToken::new(), _dir: dir }
+        Self { enforcer, hub, store, notices: Some(notices), stop: CancellationToken::new(), _dir: None }
     }
 
     /// Messages reach the sockets.
@@ -79,8 +96,12 @@ impl Rig {
     }
 
     async fn login(&self, device: &str, confirm: bool) -> (Token, Record, Takeover) {
+        self.login_as("ada", device, confirm).await
+    }
+
+    async fn login_as(&self, user: &str, device: &str, confirm: bool) -> (Token, Record, Takeover) {
         let new = NewSession {
-            user: UserId::parse("user_id", "ada").unwrap(),
+            user: UserId::parse("user_id", user).unwrap(),
             device_id: None,
             device_name: Some(device.to_owned()),
             device_class: None,
@@ -204,8 +225,10 @@ async fn an_attach_that_is_given_up_leaves_nothing_behind() {
         // Give up after some polls, wherever that is.
         for _ in 0..steps {
             if let Poll::Ready(attached) = futures_util::poll!(attaching.as_mut()) {
-                let Attached::Live { connection, .. } = attached.unwrap() else { panic!("not live") };
-                whole.push(connection.id);
+                // Or it has as many as it may have.
+                if let Attached::Live { connection, .. } = attached.unwrap() {
+                    whole.push(connection.id);
+                }
                 break;
             }
             tokio::task::yield_now().await;

@@ -1,0 +1,98 @@
+//! How sessions end through this node, and what the node does about an end wherever it heard of it.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::Enforcer;
+use super::here::Before;
+use crate::domain::{By, Reason, Record, SessionId, Tombstone, UserId};
+use crate::hub::Eviction;
+use crate::store::{StoreError, Target};
+
+impl Enforcer {
+    /// Ends live sessions and puts their sockets out, on every node; answers those that it ended.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn end(
+        &self,
+        target: Target,
+        reason: Reason,
+        by: Option<By>,
+    ) -> Result<Vec<Record>, StoreError> {
+        let ended = self.metrics.store_call("end", self.store.end(&target, reason, by.as_ref())).await?;
+        self.settle(&ended);
+        Ok(ended)
+    }
+
+    /// Disables a user, which ends its sessions, or enables it; answers those that it ended.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn set_disabled(&self, user: &UserId, disabled: bool) -> Result<Vec<Record>, StoreError> {
+        let ended = self.metrics.store_call("set_disabled", self.store.set_disabled(user, disabled)).await?;
+        self.settle(&ended);
+        Ok(ended)
+    }
+
+    /// Books sessions that this node has ended. Their sockets hear of it by the message that the store sent in
+    /// the same step, or, while messages may be lost, from here.
+    pub(super) fn settle(&self, ended: &[Record]) {
+        for record in ended {
+            let Some(end) = &record.end else { continue };
+            self.metrics.ended(end.reason);
+            if !self.channel_whole.load(Ordering::Acquire) {
+                self.evict(record.session.id, end.clone(), None);
+            }
+            self.note_end(record);
+        }
+    }
+
+    /// The store was asked and says that a session has ended: puts its sockets out, as its message would have done.
+    pub(super) fn on_found_ended(&self, record: &Record) {
+        let Some(end) = record.end.clone() else { return };
+        self.note_end(record);
+        if self.evict(record.session.id, end, None) > 0 {
+            self.metrics.found_by_renewal.inc();
+        }
+    }
+
+    /// Puts every connection of an ended session out; answers how many there are on this node.
+    pub(super) fn evict(
+        &self,
+        id: SessionId,
+        end: Tombstone,
+        on_delivered: Option<Box<dyn FnOnce() + Send + Sync>>,
+    ) -> usize {
+        self.hub.evict(id, &Arc::new(Eviction { end, on_written: None, on_delivered }))
+    }
+
+    /// The store says that a session has ended: forgets it as live, and remembers its end.
+    fn note_end(&self, record: &Record) {
+        let id = record.session.id;
+        self.forget(id);
+        // A message about it may have been here before.
+        if !matches!(self.here.ended(id), Before::Ended) {
+            self.journal.ended(record);
+        }
+    }
+
+    /// A message says so. Of a session without a connection here nothing is known that could be remembered; who
+    /// ended it does.
+    pub(super) fn note_end_of(&self, id: SessionId, end: &Tombstone) {
+        self.forget(id);
+        let Before::Live(image) = self.here.ended(id) else { return };
+        match image.record() {
+            Ok(record) => self.journal.ended(&Record { end: Some(end.clone()), ..record }),
+            Err(error) => tracing::error!(session = %id, %error, "an end can't be remembered"),
+        }
+    }
+
+    /// Drops what this node has to say of a session that is not live.
+    pub(super) fn forget(&self, id: SessionId) {
+        self.touched.remove(id);
+        if let Some(cache) = &self.cache {
+            cache.ended(id);
+        }
+    }
+}
