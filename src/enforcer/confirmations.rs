@@ -1,6 +1,6 @@
 //! Logins with `confirm`: who waits for which nodes to say that the older devices are out.
 //!
-//! Invariant: nothing is kept for a login that has stopped waiting.
+//! Invariant: nothing is kept of a user for whom no login waits, and not without bound while some do.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,6 +9,9 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use crate::domain::{Generation, NodeId, UserId};
+
+/// Answers kept for the logins of one user that wait just now. Past that one is lost, and its login says `sent`.
+const MAX_HEARD: usize = 4096;
 
 /// Logins that wait for nodes to say that the older devices are out.
 ///
@@ -43,7 +46,11 @@ impl Confirmations {
     /// An acknowledgement has arrived.
     pub fn heard(&self, user: &UserId, generation: Generation, node: NodeId) {
         if let Some(waiting) = lock(&self.waiting).get(user) {
-            lock(&waiting.heard).insert((generation, node));
+            let mut heard = lock(&waiting.heard);
+            if heard.len() < MAX_HEARD {
+                heard.insert((generation, node));
+            }
+            drop(heard);
             waiting.more.notify_waiters();
         }
     }
@@ -63,7 +70,10 @@ impl Expectation<'_> {
                 more.await;
             }
         };
-        tokio::time::timeout(bound, complete).await.is_ok()
+        let confirmed = tokio::time::timeout(bound, complete).await.is_ok();
+        // Nobody else waits for these.
+        lock(&self.waiting.heard).retain(|(of, _)| *of != generation);
+        confirmed
     }
 }
 
@@ -102,6 +112,24 @@ mod tests {
             !expectation.all(Generation(8), &nodes, Duration::from_secs(1)).await,
             "another login's answer"
         );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn answers_to_those_who_wait_no_more_are_not_kept_without_bound() {
+        let user = UserId::parse("user", "u").unwrap();
+        let confirmations = Confirmations::default();
+        let first = confirmations.expect(&user);
+        let second = confirmations.expect(&user);
+        confirmations.heard(&user, Generation(1), node(1));
+        confirmations.heard(&user, Generation(2), node(1));
+        let nodes = HashSet::from([node(1)]);
+        assert!(first.all(Generation(1), &nodes, Duration::from_secs(1)).await);
+        assert_eq!(*lock(&second.waiting.heard), HashSet::from([(Generation(2), node(1))]));
+        for late in 0..2 * MAX_HEARD as u64 {
+            confirmations.heard(&user, Generation(late), node(2));
+        }
+        assert_eq!(lock(&second.waiting.heard).len(), MAX_HEARD);
+        assert!(second.all(Generation(2), &nodes, Duration::from_secs(1)).await);
     }
 
     #[tokio::test(start_paused = true)]

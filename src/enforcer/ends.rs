@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use super::Enforcer;
 use super::here::Before;
 use super::journal::Mark;
+use super::notices::{Acknowledgement, OnDelivered, on_delivered};
 use crate::domain::{By, Reason, Record, SessionId, Tombstone, UserId};
 use crate::hub::Eviction;
 use crate::store::{Disabling, StoreError, Target};
@@ -40,12 +41,18 @@ impl Enforcer {
 
     /// Books sessions that this node has ended. Their sockets hear of it by the message that the store sent in
     /// the same step, or, while messages may be lost, from here.
-    pub(super) fn settle(&self, ended: &[Record]) {
+    fn settle(&self, ended: &[Record]) {
+        self.settle_by(ended, None);
+    }
+
+    /// As [`Self::settle`], for a login that waits until they have been told.
+    pub(super) fn settle_by(&self, ended: &[Record], acknowledgement: Option<Arc<Acknowledgement>>) {
+        let direct = acknowledgement.is_some() || !self.channel_whole.load(Ordering::Acquire);
         for record in ended {
             let Some(end) = &record.end else { continue };
             self.metrics.ended(end.reason);
-            if !self.channel_whole.load(Ordering::Acquire) {
-                self.evict(record.session.id, end.clone(), None);
+            if direct {
+                self.evict(record.session.id, end.clone(), acknowledgement.as_ref().map(on_delivered));
             }
             self.note_end(record);
         }
@@ -61,12 +68,7 @@ impl Enforcer {
     }
 
     /// Puts every connection of an ended session out; answers how many there are on this node.
-    pub(super) fn evict(
-        &self,
-        id: SessionId,
-        end: Tombstone,
-        on_delivered: Option<Box<dyn FnOnce() + Send + Sync>>,
-    ) -> usize {
+    pub(super) fn evict(&self, id: SessionId, end: Tombstone, on_delivered: Option<OnDelivered>) -> usize {
         self.hub.evict(id, &Arc::new(Eviction { end, on_written: None, on_delivered }))
     }
 

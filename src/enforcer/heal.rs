@@ -48,6 +48,8 @@ pub(super) struct Repairs {
 struct Work {
     forgotten: PartitionSet,
     unchecked: PartitionSet,
+    /// What a pass has taken and not yet healed.
+    underway: PartitionSet,
     /// The first failover that is not yet healed.
     since: Option<Instant>,
     doubtful: PartitionSet,
@@ -93,12 +95,14 @@ impl Repairs {
         }
         let taken = *work;
         (work.forgotten, work.unchecked, work.since) = Default::default();
+        work.underway = taken.forgotten;
         Some(taken)
     }
 
     /// Gives back what could not be done. `healed` runs in the same step for what needs no more healing.
     fn put_back(&self, left: &Work, healed: impl FnOnce(&PartitionSet)) {
         let mut work = self.lock();
+        work.underway = PartitionSet::default();
         work.forgotten.extend(&left.forgotten);
         work.unchecked.extend(&left.unchecked);
         if !left.forgotten.is_empty() {
@@ -110,6 +114,7 @@ impl Repairs {
     fn is_doubtful(&self, partition: Partition) -> bool {
         let work = self.lock();
         work.forgotten.contains(partition)
+            || work.underway.contains(partition)
             || (work.doubtful.contains(partition)
                 && work.doubtful_until.is_some_and(|until| Instant::now() < until))
     }
@@ -137,6 +142,14 @@ impl Enforcer {
         self.repairs.heal(partitions, doubt, || {
             partitions.iter().for_each(|partition| self.journal.keep(partition));
         });
+    }
+
+    /// A session was missing that this node knew live. Who has forgotten one acknowledged write has forgotten others,
+    /// of which no renewal speaks; the engine may find that out later, and for partitions alone.
+    pub(super) fn on_missing(&self, partition: Partition) {
+        if !self.is_doubtful(partition) {
+            self.on_failover(&PartitionSet::ALL);
+        }
     }
 
     /// Whether a session that the store does not know may be one that it has forgotten and that some node is about

@@ -5,12 +5,14 @@
 
 use std::collections::HashSet;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
+use tokio::time::{Instant, timeout};
 use utoipa::ToSchema;
 
 use super::{Enforcer, by, millis};
@@ -75,20 +77,23 @@ pub enum LoginAnswer {
 }
 
 impl Enforcer {
-    /// Asks the store for a seat. One round trip; with `confirm` also the wait for the older devices' nodes.
+    /// Asks the store for a seat. One round trip; with `confirm` also the wait for the older devices' nodes, which
+    /// never decides the login: where messages do not arrive it is seated all the same, and says `sent`.
     ///
     /// # Errors
     /// The store's. After `OutcomeUnknown` the login may have been seated; nobody holds its token then, so it
     /// is a ghost and blocks nobody.
-    pub async fn login(&self, new: NewSession) -> Result<LoginAnswer, StoreError> {
+    pub async fn login(self: &Arc<Self>, new: NewSession) -> Result<LoginAnswer, StoreError> {
         let confirm = new.confirm;
         let (token, login) = self.compose(new);
         // Who wants to hear the answers has to listen before the question is asked.
+        let asked = Instant::now();
         let expectation = confirm.then(|| self.confirmations.expect(&login.user));
         let _hold = match confirm {
-            true => Some(self.subscriptions.hold(&login.user).await?),
+            true => timeout(CONFIRM_WITHIN, self.subscriptions.hold(&login.user)).await.ok(),
             false => None,
         };
+        let listening = asked.elapsed();
         let outcome = self.metrics.store_call("login", self.store.login(&login)).await;
         let (session, replaced) = match outcome {
             Ok(LoginOutcome::Seated { session, replaced }) => (session, replaced),
@@ -108,14 +113,18 @@ impl Enforcer {
         self.metrics.login("seated");
         self.note_generation(session.session.generation);
         self.journal.seated(&session, session.session.created_at);
-        self.settle(&replaced);
+        let generation = session.session.generation;
+        // Where the store's message may not arrive the sockets of this node are told from here, and say so from here.
+        let direct = confirm && !self.channel_whole.load(Ordering::Acquire);
+        self.settle_by(&replaced, direct.then(|| self.acknowledgement(&session.session.user, generation)));
         let takeover = match expectation {
             _ if replaced.is_empty() => Takeover::None,
             None => Takeover::Sent,
             Some(expectation) => {
                 let nodes: HashSet<NodeId> =
                     replaced.iter().flat_map(|record| record.nodes.iter().copied()).collect();
-                if expectation.all(session.session.generation, &nodes, CONFIRM_WITHIN).await {
+                let within = CONFIRM_WITHIN.saturating_sub(listening);
+                if expectation.all(generation, &nodes, within).await {
                     Takeover::Confirmed
                 } else {
                     self.metrics.unconfirmed.inc();

@@ -228,6 +228,9 @@ impl Enforcer {
             return Err("the node is going away".to_owned());
         }
         match tokio::time::timeout(READY_TIMEOUT, self.read_clock()).await {
+            Ok(Ok(())) if self.is_fenced() => {
+                Err("the store was away, and the fence is not lifted yet".to_owned())
+            }
             // Nobody can connect before messages arrive.
             Ok(Ok(())) if !self.store.is_hearing() => Err("the store's messages do not arrive".to_owned()),
             Ok(outcome) => outcome.map_err(|error| error.to_string()),

@@ -39,7 +39,8 @@ impl Enforcer {
     fn on_ended(self: &Arc<Self>, ended: &Ended) {
         self.note_generation(ended.generation);
         // Dropped when the last connection has been told, or here if there is none.
-        let acknowledgement = ended.confirm.then(|| Arc::new(Acknowledgement::new(self, ended)));
+        let user = UserId::parse("user", &ended.user).ok().filter(|_| ended.confirm);
+        let acknowledgement = user.map(|user| self.acknowledgement(&user, ended.generation));
         for &EndedSession(id, reason, at_ms) in &ended.sessions {
             let end = Tombstone { reason, at: Timestamp::from_millis(at_ms), by: ended.by.clone() };
             self.note_end_of(id, &end);
@@ -52,18 +53,24 @@ impl Enforcer {
                 #[expect(clippy::cast_precision_loss, reason = "a latency in µs is far below 2^52")]
                 enforcer.metrics.takeover_seconds.observe(took_us as f64 / 1e6);
             };
-            let acknowledgement = acknowledgement.clone();
             self.hub.evict(
                 id,
                 &Arc::new(Eviction {
                     end,
                     on_written: Some(Box::new(on_written)),
-                    on_delivered: acknowledgement.map(|acknowledgement| -> Box<dyn FnOnce() + Send + Sync> {
-                        Box::new(move || drop(acknowledgement))
-                    }),
+                    on_delivered: acknowledgement.as_ref().map(on_delivered),
                 }),
             );
         }
+    }
+
+    /// Is said when the last clone of it is dropped.
+    pub(super) fn acknowledgement(
+        self: &Arc<Self>,
+        user: &UserId,
+        generation: Generation,
+    ) -> Arc<Acknowledgement> {
+        Arc::new(Acknowledgement { enforcer: Arc::clone(self), user: user.clone(), generation })
     }
 
     fn on_acknowledged(&self, user: &str, generation: Generation, node: &str) {
@@ -87,23 +94,27 @@ impl Enforcer {
     }
 }
 
-/// Says to the login that waits, when it is dropped: this node has put out what it ended.
-struct Acknowledgement {
-    enforcer: Arc<Enforcer>,
-    user: String,
-    generation: Generation,
+/// Called once, when every connection has been told or is gone.
+pub(super) type OnDelivered = Box<dyn FnOnce() + Send + Sync>;
+
+/// Keeps an acknowledgement from being said until an eviction is delivered.
+pub(super) fn on_delivered(acknowledgement: &Arc<Acknowledgement>) -> OnDelivered {
+    let acknowledgement = Arc::clone(acknowledgement);
+    Box::new(move || drop(acknowledgement))
 }
 
-impl Acknowledgement {
-    fn new(enforcer: &Arc<Enforcer>, ended: &Ended) -> Self {
-        Self { enforcer: Arc::clone(enforcer), user: ended.user.clone(), generation: ended.generation }
-    }
+/// Says to the login that waits, when it is dropped: this node has put out what it ended.
+pub(super) struct Acknowledgement {
+    enforcer: Arc<Enforcer>,
+    user: UserId,
+    generation: Generation,
 }
 
 impl Drop for Acknowledgement {
     fn drop(&mut self) {
-        let Ok(user) = UserId::parse("user", &self.user) else { return };
-        let (enforcer, generation) = (Arc::clone(&self.enforcer), self.generation);
+        let (enforcer, user, generation) = (Arc::clone(&self.enforcer), self.user.clone(), self.generation);
+        // The login may wait on this very node, and needs no channel to hear of it.
+        enforcer.confirmations.heard(&user, generation, enforcer.node);
         tokio::spawn(async move {
             let saying = enforcer.store.acknowledge(&user, generation, enforcer.node);
             if let Err(error) = enforcer.metrics.store_call("acknowledge", saying).await {

@@ -23,7 +23,10 @@ impl Enforcer {
         let mut live = Vec::new();
         for &id in missing {
             let (restored, live_at) = match self.here.recall(id) {
-                Ok(Recalled::Live(record, at)) => (self.restore_live(*record, at).await, at),
+                Ok(Recalled::Live(record, at)) => {
+                    self.on_missing(id.partition());
+                    (self.restore_live(*record, at).await, at)
+                }
                 Ok(Recalled::Arriving | Recalled::Ended) => continue,
                 Ok(Recalled::Unheld) => {
                     tracing::warn!(session = %id, "the store has lost a session that has no connection here");

@@ -29,6 +29,8 @@ pub(super) struct Forgetful {
     nodes: Mutex<Vec<mpsc::Sender<Notice>>>,
     /// Messages go nowhere.
     pub is_mute: AtomicBool,
+    /// Nobody can be subscribed to.
+    pub is_deaf: AtomicBool,
     /// So many of the next restores fail.
     pub failing_restores: AtomicUsize,
     /// Renewals of this partition never return.
@@ -49,6 +51,7 @@ impl Forgetful {
             subscribed: Mutex::default(),
             nodes: Mutex::default(),
             is_mute: AtomicBool::new(false),
+            is_deaf: AtomicBool::new(false),
             failing_restores: AtomicUsize::new(0),
             hung: Mutex::default(),
             restores: AtomicUsize::new(0),
@@ -231,6 +234,9 @@ impl Store for Forgetful {
     }
 
     async fn subscribe(&self, user: &UserId) -> Result<(), StoreError> {
+        if self.is_deaf.load(Ordering::SeqCst) {
+            return Err(StoreError::Unavailable("messages do not arrive".to_owned()));
+        }
         lock(&self.subscribed).insert(user.clone());
         self.primary().subscribe(user).await
     }

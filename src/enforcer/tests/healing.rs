@@ -120,9 +120,11 @@ async fn an_ordinary_renewal_restores_what_it_finds_missing() {
     let rig = node(1, &store, Renewals::Running);
     let (token, record, _) = rig.login("phone", false).await;
     let (mut client, _running) = rig.connect(&token).await;
+    let (_, unconnected, _) = rig.login_as("berta", "phone", false).await;
     // Nobody is told.
     store.empty().await;
     rig.until("live", &record, |found| found.connections == 1).await;
+    rig.until("of what no renewal speaks", &unconnected, Record::is_live).await;
     client.send("ping").await;
     assert_eq!(within(client.text()).await, "pong", "its socket has noticed nothing");
 }
