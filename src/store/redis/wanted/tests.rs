@@ -148,6 +148,18 @@ fn a_lost_connection_is_a_gap_and_brings_back_what_was_promised() {
 }
 
 #[test]
+fn a_late_word_of_an_earlier_connection_confirms_and_takes_nothing() {
+    let (mut wanted, one, _) = two();
+    wanted.lost(&one, Instant::now());
+    let again = connect(&mut wanted, 1);
+    wanted.subscribed(&one, &lower());
+    assert_eq!(obey(&mut wanted, &again).subscribe, [lower()], "still to be asked for");
+    assert!(!wanted.unsubscribed(&one, &lower()));
+    assert!(!wanted.lost(&one, Instant::now()));
+    assert!(wanted.want(&lower()).is_none(), "still held");
+}
+
+#[test]
 fn of_several_losses_the_first_opens_the_gap_and_the_last_to_heal_ends_it() {
     let (mut wanted, one, two) = two();
     wanted.lost(&one, Instant::now());
