@@ -57,6 +57,8 @@ pub(super) struct Subscriber {
     pub backoff: Backoff,
     /// Before something refused is asked again.
     pub pauses: Backoff,
+    /// Why there is no connection, as last logged.
+    pub trouble: Option<String>,
 }
 
 impl Subscriber {
@@ -66,13 +68,18 @@ impl Subscriber {
             let number = self.subscriptions.change(|wanted| wanted.number());
             let source = Source { server: self.server.clone(), connection: number };
             let Err(error) = self.listen(&source).await;
-            if self.subscriptions.change(|wanted| wanted.lost(&source, Instant::now())) {
-                tracing::warn!(server = %self.server, %error, "lost the connection for messages from Redis");
-            } else {
-                tracing::debug!(server = %self.server, %error, "can't connect to Redis for messages");
-            }
+            self.subscriptions.change(|wanted| wanted.lost(&source, Instant::now()));
+            self.report(error.to_string());
             self.doubts.doubt();
             sleep(self.backoff.next()).await;
+        }
+    }
+
+    /// Logs once why there is no connection, not with every try.
+    fn report(&mut self, trouble: String) {
+        if self.trouble.as_ref() != Some(&trouble) {
+            tracing::warn!(server = %self.server, trouble, "no connection for messages from Redis; trying on");
+            self.trouble = Some(trouble);
         }
     }
 
@@ -92,6 +99,7 @@ impl Subscriber {
         loop {
             self.work_off(source, &mut connection).await?;
             self.backoff.reset();
+            self.trouble = None;
             let parked = self.subscriptions.change(|wanted| wanted.has_parked(source));
             retry_at = parked.then(|| retry_at.unwrap_or_else(|| Instant::now() + self.pauses.next()));
             tokio::select! {
@@ -121,7 +129,8 @@ impl Subscriber {
                 subscriptions.change(|wanted| wanted.subscribed(&source, channel));
             }
             (PushKind::Unsubscribe | PushKind::SUnsubscribe, [Value::BulkString(channel), ..]) => {
-                if subscriptions.change(|wanted| wanted.unsubscribed(&source, channel)) {
+                let lost = subscriptions.change(|wanted| wanted.unsubscribed(&source, channel));
+                if lost {
                     doubts.doubt();
                 }
             }

@@ -87,6 +87,7 @@ impl Subscribers {
             subscriptions: self.subscriptions.clone(),
             backoff: backoff(),
             pauses: backoff(),
+            trouble: None,
         }
     }
 }

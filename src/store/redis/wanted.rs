@@ -181,10 +181,9 @@ impl Wanted {
         Some(Arc::clone(&server.changed))
     }
 
-    /// The connection is gone and with it every subscription: all that is wanted there is to be done again. Answers
-    /// whether it was there at all.
-    pub(super) fn lost(&mut self, source: &Source, now: Instant) -> bool {
-        let Some(server) = self.server(source) else { return false };
+    /// The connection is gone and with it every subscription: all that is wanted there is to be done again.
+    pub(super) fn lost(&mut self, source: &Source, now: Instant) {
+        let Some(server) = self.server(source) else { return };
         server.disconnect(now);
         let here: Vec<Channel> = self
             .channels
@@ -193,7 +192,6 @@ impl Wanted {
             .map(|(channel, _)| Arc::clone(channel))
             .collect();
         here.iter().for_each(|channel| self.review(channel));
-        true
     }
 
     /// What to ask of that server next, about at most `most` channels, and all of it answered before this is asked

@@ -222,7 +222,7 @@ async fn who_subscribes_while_the_slot_moves_is_answered_by_its_new_owner() {
     let (times, ()) = tokio::join!(coming_and_going, moving);
     assert!(times > 6, "{times} subscriptions");
     store.subscribe(&mover).await.unwrap();
-    settles(&cluster, &[mover.clone()]).await;
+    settles(&cluster, std::slice::from_ref(&mover)).await;
     heard(&cluster, &mut notices, &mover).await;
 }
 
