@@ -8,11 +8,12 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::cluster::{open, partitions, slot};
 use super::redis_cluster::RedisCluster;
+use super::redis_sentinel::RedisSentinel;
 use super::redis_server::RedisServer;
 use super::{Redis, connect, failover, login, seated, user};
 use crate::domain::PartitionSet;
 use crate::store::redis::layout::slot_of;
-use crate::store::{Notice, Store as _};
+use crate::store::{Notice, Store as _, StoreError};
 
 /// Waits until the line to the only server leads to another life, or leads there anew.
 async fn reconnects(store: &Redis, disturb: impl Future<Output = String>) {
@@ -102,7 +103,7 @@ async fn a_primary_that_is_short_of_replicas_still_answers_checks() {
     let (late, _notices) = connect(&server.url());
     for store in [&store, &late] {
         let refused = store.login(&login(&user("user1"))).await;
-        assert!(matches!(refused, Err(crate::store::StoreError::Unavailable(_))), "{refused:?}");
+        assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
         assert!(store.get(old.id, false).await.unwrap().unwrap().is_live());
     }
 }
@@ -141,4 +142,30 @@ async fn slots_that_moved_are_noticed_and_the_marks_follow() {
     assert_eq!(failover(&mut notices).await, partitions(kept));
     cluster.server(1 - from).command("FLUSHALL").await;
     assert_eq!(failover(&mut notices).await, partitions(|slot| !kept(slot)));
+}
+
+#[tokio::test]
+async fn a_failover_behind_sentinels_is_followed_and_noticed() {
+    let sentinels = RedisSentinel::start().await;
+    let (store, mut notices) = connect(&sentinels.url());
+    let user = user("user1");
+    let old = login(&user);
+    let start = Instant::now();
+    while let Err(error) = store.login(&old).await {
+        assert!(start.elapsed() < Duration::from_secs(20), "{error}");
+    }
+    sentinels.failover().await;
+    let start = Instant::now();
+    let (_, replaced) = loop {
+        // The demoted primary answers READONLY or not at all: neither is a decision, and both are followed up.
+        match store.login(&login(&user)).await {
+            Ok(outcome) => break seated(outcome),
+            Err(StoreError::Unavailable(_) | StoreError::OutcomeUnknown(_)) => {}
+            Err(error) => panic!("{error}"),
+        }
+        assert!(start.elapsed() < Duration::from_secs(20), "no login after a planned failover");
+    };
+    println!("logins are back {:?} after the promotion", start.elapsed());
+    assert!(replaced.len() <= 1);
+    assert_eq!(failover(&mut notices).await, PartitionSet::ALL);
 }
