@@ -1,128 +1,142 @@
 //! Whether this Redis will do, for the operator.
+//!
+//! Asks each primary by itself, on a connection of its own, so that one that is in a bad way is described and not
+//! merely away; and the Sentinels whether they could fail over.
 
-use std::collections::HashMap;
+use futures_util::future::join_all;
+use redis::aio::MultiplexedConnection;
+use redis::{ErrorKind, RedisError, ServerErrorKind, Value};
 
-use redis::Value;
-
+use self::findings::Findings;
+use self::sentinels::Sentinels;
+use self::server::ServerInfo;
 use super::Redis;
-use super::reply::{self, Reply};
-use crate::store::{Inspection, StoreError};
+use super::connector::{Connector, RESPONSE_TIMEOUT};
+use super::finder::Layouts;
+use super::layout::{Address, Layout, SLOTS};
+use crate::config::{RedisUrl, Topology};
+use crate::store::{Inspection, Store as _, StoreError};
 
-const OLDEST_MAJOR: u32 = 7;
+mod findings;
+mod sentinels;
+mod server;
+
+pub(super) use server::version_fault;
+
+/// What there is to look at.
+pub(super) struct Inspector {
+    connector: Connector,
+    layouts: Layouts,
+    /// `None` unless there are some.
+    sentinels: Option<Sentinels>,
+}
+
+impl Inspector {
+    pub(super) fn new(url: &RedisUrl, connector: Connector, layouts: Layouts) -> Self {
+        let sentinels = match &url.topology {
+            Topology::Sentinel { master, login } => {
+                let servers = url.servers.iter();
+                let servers =
+                    servers.map(|server| Address { host: server.host.clone(), port: server.port }).collect();
+                Some(Sentinels::new(connector.for_sentinels(login.as_ref()), servers, master.clone()))
+            }
+            Topology::Single | Topology::Cluster => None,
+        };
+        Self { connector, layouts, sentinels }
+    }
+
+    async fn inspect(&self) -> Result<Inspection, StoreError> {
+        let Some(layout) = self.layouts.current.borrow().clone() else {
+            let why = self.layouts.doubts.trouble();
+            let why = why.unwrap_or_else(|| "the primary is not found yet".into());
+            return Err(StoreError::Unavailable(why.to_string()));
+        };
+        let mut findings = Findings::new(layout.primaries().len() > 1);
+        let answers = join_all(layout.primaries().iter().map(|primary| self.ask(primary))).await;
+        let mut servers = Vec::new();
+        for (primary, answer) in layout.primaries().iter().zip(answers) {
+            match answer {
+                Ok(Some(info)) => servers.push((primary.clone(), info)),
+                Ok(None) => findings.warn(
+                    Some(primary),
+                    "can't be examined: its user may not run INFO (allow +info in its ACL)",
+                ),
+                // One server that is away is for the caller to wait for.
+                Err(error) if layout.primaries().len() == 1 => {
+                    return Err(StoreError::Unavailable(error.to_string()));
+                }
+                Err(error) => findings.fault(Some(primary), &format!("does not answer ({error})")),
+            }
+        }
+        for (primary, info) in &servers {
+            info.judge(primary, self.layouts.is_cluster, self.sentinels.is_some(), &mut findings);
+        }
+        let mut description = server::describe(servers.iter().map(|(_, info)| info));
+        if self.layouts.is_cluster {
+            judge_slots(&layout, &mut findings);
+            description += " (Cluster)";
+        }
+        if let Some(sentinels) = &self.sentinels {
+            description += &sentinels.judge(&mut findings).await;
+        }
+        Ok(findings.into_inspection(description))
+    }
+
+    /// `None` if it may not be asked.
+    async fn ask(&self, server: &Address) -> Result<Option<ServerInfo>, RedisError> {
+        let mut connection = self.connector.connect(server, |_| {}).await?;
+        connection.set_response_timeout(RESPONSE_TIMEOUT);
+        let info: String = match redis::cmd("INFO").query_async(&mut connection).await {
+            Ok(info) => info,
+            Err(error) if is_denied(&error) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let snapshots = snapshots(&mut connection).await?;
+        Ok(Some(ServerInfo::new(info, snapshots)))
+    }
+}
+
+/// When it writes snapshots, as `CONFIG` says; `None` if it does not say. Hosted ones rename it, a user like ours may
+/// not ask it: it would also tell passwords.
+async fn snapshots(connection: &mut MultiplexedConnection) -> Result<Option<String>, RedisError> {
+    let mut get = redis::cmd("CONFIG");
+    match get.arg("GET").arg("save").query_async::<Value>(connection).await {
+        Ok(answer) => {
+            let pairs: Result<Vec<(String, String)>, _> = redis::from_redis_value(answer);
+            Ok(pairs.ok().and_then(|pairs| pairs.into_iter().next()).map(|(_, save)| save))
+        }
+        Err(error) if matches!(error.kind(), ErrorKind::Io) => Err(error),
+        Err(_) => Ok(None),
+    }
+}
+
+fn is_denied(error: &RedisError) -> bool {
+    error.kind() == ErrorKind::Server(ServerErrorKind::NoPerm)
+}
+
+fn judge_slots(layout: &Layout, findings: &mut Findings) {
+    let unserved = (0..SLOTS).filter(|slot| layout.owner(*slot).is_none()).count();
+    if unserved > 0 {
+        let text = format!(
+            "has {unserved} of {SLOTS} slots that no primary serves: whose users are there can't log in"
+        );
+        findings.fault(None, &text);
+    }
+}
 
 impl Redis {
     pub(super) async fn examine(&self) -> Result<Inspection, StoreError> {
-        let mut inspection = Inspection { description: "Redis".to_owned(), ..Inspection::default() };
-        match self.commands.send(redis::cmd("INFO")).await {
-            Ok(info) => {
-                let info = String::from_utf8_lossy(&reply::bytes(info)?).into_owned();
-                let info = fields(&info);
-                judge(&info, &mut inspection);
-                if info.get("aof_enabled") == Some(&"0") {
-                    inspection.warnings.push(self.persistence_warning().await?);
-                }
-            }
-            Err(error) if is_denied(&error) => inspection
-                .warnings
-                .push("can't be examined: its user may not run INFO (allow +info in its ACL)".to_owned()),
-            // Redis is there and will not do; the error says why.
-            Err(StoreError::Corrupt(why)) => inspection.faults.push(why),
-            Err(error) => return Err(error),
+        let used = self.time_us().await;
+        // Redis is there and will not do; the error says why.
+        if let Err(StoreError::Corrupt(why)) = used {
+            let description = "Redis".to_owned();
+            return Ok(Inspection { description, faults: vec![why], ..Inspection::default() });
         }
-        Ok(inspection)
-    }
-
-    async fn persistence_warning(&self) -> Result<String, StoreError> {
-        let mut get = redis::cmd("CONFIG");
-        get.arg("GET").arg("save");
-        let save = match self.commands.send(get).await {
-            Ok(answer @ (Value::Map(_) | Value::Array(_))) => {
-                let mut pair = Reply::of(answer)?;
-                pair.bytes()?;
-                pair.bytes()?
-            }
-            // Not allowed, or renamed away, as hosted ones do.
-            Ok(_) | Err(StoreError::Corrupt(_)) => b"unknown".to_vec(),
-            Err(error) if is_denied(&error) => b"unknown".to_vec(),
-            Err(error) => return Err(error),
-        };
-        Ok(if save.is_empty() {
-            "keeps nothing on disk: a restart forgets every session; set appendonly yes".to_owned()
-        } else {
-            "keeps no append-only file: a crash forgets the logins since the last snapshot; set appendonly yes"
-                .to_owned()
-        })
-    }
-}
-
-fn is_denied(error: &StoreError) -> bool {
-    matches!(error, StoreError::Unavailable(why) if why.contains("NoPerm"))
-}
-
-/// What is wrong with the version in the text of INFO, if anything is.
-pub(super) fn version_fault(info: &str) -> Option<String> {
-    let version = *fields(info).get("redis_version")?;
-    let major: u32 = version.split('.').next()?.parse().ok()?;
-    (major < OLDEST_MAJOR).then(|| format!("is Redis {version}; 7.0 or newer is needed"))
-}
-
-fn fields(info: &str) -> HashMap<&str, &str> {
-    info.lines().filter_map(|line| line.split_once(':')).collect()
-}
-
-fn judge(info: &HashMap<&str, &str>, inspection: &mut Inspection) {
-    let field = |name: &str| info.get(name).copied().unwrap_or_default();
-    inspection.description = format!("Redis {} ({})", field("redis_version"), field("redis_mode"));
-    if field("role") == "slave" {
-        inspection.faults.push("is a replica, which takes no writes: name the primary".to_owned());
-    }
-    if field("cluster_enabled") == "1" {
-        inspection.faults.push("is a node of a Redis Cluster: name it as redis+cluster://".to_owned());
-    }
-    let policy = field("maxmemory_policy");
-    if !matches!(field("maxmemory"), "" | "0") && policy != "noeviction" {
-        inspection
-            .faults
-            .push(format!("may throw sessions away: maxmemory-policy is {policy} and must be noeviction"));
-    }
-    for name in ["rdb_last_bgsave_status", "aof_last_write_status", "aof_last_bgrewrite_status"] {
-        if field(name) == "err" {
-            inspection.warnings.push(format!("failed to write to disk ({name} is err)"));
-        }
+        let inspection = self.inspector.inspect().await?;
+        // What can't be used has to have a reason, or it is too early to tell.
+        if inspection.faults.is_empty() { used.map(|_| inspection) } else { Ok(inspection) }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn judged(info: &str) -> Inspection {
-        let mut inspection = Inspection::default();
-        judge(&fields(info), &mut inspection);
-        inspection
-    }
-
-    #[test]
-    fn an_old_redis_is_refused_and_an_unknown_one_is_not() {
-        assert!(version_fault("redis_version:6.2.14\r\n").unwrap().contains("6.2.14"));
-        for fine in ["redis_version:7.0.0", "redis_version:8.2.1", "redis_version:unstable", ""] {
-            assert_eq!(version_fault(fine), None, "{fine}");
-        }
-    }
-
-    #[test]
-    fn what_would_lose_sessions_is_a_fault() {
-        let sound = "redis_version:7.0.15\r\nredis_mode:standalone\r\nrole:master\r\nmaxmemory:0\r\n\
-                     maxmemory_policy:allkeys-lru\r\n";
-        assert_eq!(judged(sound).description, "Redis 7.0.15 (standalone)");
-        assert!(judged(sound).faults.is_empty());
-        for (fault, word) in [
-            ("maxmemory:1000000\nmaxmemory_policy:allkeys-lru", "noeviction"),
-            ("role:slave", "replica"),
-            ("cluster_enabled:1", "Cluster"),
-        ] {
-            assert!(judged(fault).faults[0].contains(word), "{fault}");
-        }
-        assert_eq!(judged("aof_last_write_status:err").warnings.len(), 1);
-    }
-}
+mod tests;

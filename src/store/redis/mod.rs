@@ -32,6 +32,7 @@ use self::backoff::Backoff;
 use self::commands::Commands;
 use self::connector::Connector;
 use self::finder::Finder;
+use self::inspect::Inspector;
 use self::layout::slot_of;
 use self::lines::{Lines, Means};
 use self::notifier::Notifier;
@@ -94,6 +95,7 @@ pub struct Redis {
     commands: Commands,
     subscriptions: Subscriptions,
     replication: Option<Replication>,
+    inspector: Inspector,
     chance: Arc<Chance>,
     tasks: TaskTracker,
     stop: CancellationToken,
@@ -129,6 +131,7 @@ impl Redis {
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let (finder, layouts) = Finder::new(url, &connector, Backoff::new(Arc::clone(&chance)));
         tasks.spawn(finder.run(stop.clone()));
+        let inspector = Inspector::new(url, Connector::clone(&connector), layouts.clone());
 
         let replication = Replication::new(config.wait, &keys, &connector, &layouts, &chance, &tasks, &stop);
         let (notices, receiver) = mpsc::channel(NOTICE_QUEUE);
@@ -154,6 +157,7 @@ impl Redis {
             keys,
             commands: Commands { routes, doubts, channels, chance: Arc::clone(&chance), stop: stop.clone() },
             subscriptions,
+            inspector,
             chance,
             tasks,
             _stop_on_drop: stop.clone().drop_guard(),

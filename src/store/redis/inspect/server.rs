@@ -1,0 +1,125 @@
+//! What one server's `INFO` says about its fitness.
+
+use std::collections::HashMap;
+
+use super::super::layout::Address;
+use super::findings::Findings;
+
+const OLDEST_MAJOR: u32 = 7;
+
+/// What a primary says of itself.
+pub(super) struct ServerInfo {
+    info: String,
+    /// When it writes snapshots; `None` if that is unknown.
+    snapshots: Option<String>,
+}
+
+/// A replica, as its primary says.
+struct Replica<'a> {
+    place: String,
+    state: &'a str,
+}
+
+/// What is wrong with the version in the text of INFO, if anything is.
+pub(in super::super) fn version_fault(info: &str) -> Option<String> {
+    let version = *fields(info).get("redis_version")?;
+    let major: u32 = version.split('.').next()?.parse().ok()?;
+    (major < OLDEST_MAJOR).then(|| format!("is Redis {version}; 7.0 or newer is needed"))
+}
+
+fn fields(info: &str) -> HashMap<&str, &str> {
+    info.lines().filter_map(|line| line.split_once(':')).collect()
+}
+
+/// Such as `Redis 7.0.15 (standalone)` or `Redis 7.0.15, 3 primaries, 3 replicas`.
+pub(super) fn describe<'a>(servers: impl Iterator<Item = &'a ServerInfo>) -> String {
+    let servers: Vec<HashMap<&str, &str>> = servers.map(|server| fields(&server.info)).collect();
+    let mut versions: Vec<&str> =
+        servers.iter().filter_map(|info| info.get("redis_version").copied()).collect();
+    versions.sort_unstable();
+    versions.dedup();
+    let replicas: usize = servers.iter().map(|info| replicas(info).count()).sum();
+    let name = format!("Redis {}", versions.join(" and ")).trim_end().to_owned();
+    let count =
+        |count: usize, one: &str, more: &str| format!("{count} {}", if count == 1 { one } else { more });
+    let replicas = count(replicas, "replica", "replicas");
+    match servers.as_slice() {
+        [] => name,
+        [info] if info.get("redis_mode") == Some(&"cluster") => format!("{name}, 1 primary, {replicas}"),
+        [info] if info.contains_key("slave0") => format!("{name}, {replicas}"),
+        [info] => format!("{name} ({})", info.get("redis_mode").copied().unwrap_or_default()),
+        several => format!("{name}, {}, {replicas}", count(several.len(), "primary", "primaries")),
+    }
+}
+
+fn replicas<'a>(info: &'a HashMap<&str, &'a str>) -> impl Iterator<Item = Replica<'a>> {
+    (0..).map_while(|index| info.get(format!("slave{index}").as_str())).map(|line| {
+        let fields: HashMap<&str, &str> = line.split(',').filter_map(|field| field.split_once('=')).collect();
+        let field = |name: &str| fields.get(name).copied().unwrap_or_default();
+        Replica { place: format!("{}:{}", field("ip"), field("port")), state: field("state") }
+    })
+}
+
+impl ServerInfo {
+    pub(super) fn new(info: String, snapshots: Option<String>) -> Self {
+        Self { info, snapshots }
+    }
+
+    pub(super) fn judge(&self, server: &Address, in_cluster: bool, watched: bool, findings: &mut Findings) {
+        let info = fields(&self.info);
+        let field = |name: &str| info.get(name).copied().unwrap_or_default();
+        let place = Some(server);
+        if let Some(fault) = version_fault(&self.info) {
+            findings.fault(place, &fault);
+        }
+        if field("role") == "slave" {
+            findings.fault(place, "is a replica, which takes no writes: name the primary");
+        }
+        if field("cluster_enabled") == "1" && !in_cluster {
+            findings.fault(place, "is a node of a Redis Cluster: name it as redis+cluster://");
+        }
+        let policy = field("maxmemory_policy");
+        if !matches!(field("maxmemory"), "" | "0") && policy != "noeviction" {
+            let text = "may throw sessions away: maxmemory-policy is";
+            findings.fault(place, &format!("{text} {policy} and must be noeviction"));
+        }
+        for name in ["rdb_last_bgsave_status", "aof_last_write_status", "aof_last_bgrewrite_status"] {
+            if field(name) == "err" {
+                findings.warn(place, &format!("failed to write to disk ({name} is err)"));
+            }
+        }
+        if field("aof_enabled") == "0" {
+            findings.warn(place, self.without_aof());
+        }
+        if in_cluster || watched {
+            judge_replicas(&info, server, watched, findings);
+        }
+    }
+
+    fn without_aof(&self) -> &'static str {
+        if self.snapshots.as_deref() == Some("") {
+            "keeps nothing on disk: a restart forgets every session; set appendonly yes"
+        } else {
+            "keeps no append-only file: a crash forgets the logins since the last snapshot; set appendonly yes"
+        }
+    }
+}
+
+fn judge_replicas(info: &HashMap<&str, &str>, server: &Address, watched: bool, findings: &mut Findings) {
+    let place = Some(server);
+    if replicas(info).next().is_none() {
+        findings.warn(place, "has no replica: if it dies nothing takes its place");
+    }
+    for replica in replicas(info).filter(|replica| replica.state != "online") {
+        let Replica { place: replica, state } = replica;
+        findings.warn(place, &format!("has a replica at {replica} that is not in sync ({state})"));
+    }
+    // Is there only where min-replicas-to-write is set. A Cluster's primary that is cut off stops by itself.
+    if watched && !info.contains_key("min_slaves_good_slaves") {
+        findings.warn(
+            place,
+            "goes on taking logins when it is cut off from its replicas, and a failover then forgets them; set \
+             min-replicas-to-write 1",
+        );
+    }
+}
