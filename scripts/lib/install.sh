@@ -17,6 +17,7 @@ debian_tools=(
   "chromium chromium"
   "nginx nginx"
   "curl curl"
+  "openssl openssl"
   "node nodejs"
   "npm npm"
   "python3 python3"

@@ -1,21 +1,18 @@
 //! How a server is greeted: credentials, TLS, database, time-outs, RESP3.
 //!
-//! Knows no addresses: whoever asks for a connection says where to. Certificates and the names in them are always
-//! verified, and there is no way to ask otherwise.
+//! Knows no addresses: whoever asks for a connection says where to.
 
-use std::fs;
-use std::path::Path;
-use std::sync::Once;
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::io::tcp::TcpSettings;
 use redis::{
-    AsyncConnectionConfig, Client, ClientTlsConfig, ConnectionAddr, ConnectionInfo, IntoConnectionInfo,
-    ProtocolVersion, PushInfo, RedisConnectionInfo, RedisError, TlsCertificates,
+    AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, ProtocolVersion,
+    PushInfo, RedisConnectionInfo, RedisError,
 };
 
 use super::layout::Address;
+use super::tls;
 use crate::config::{Login, TlsFiles};
 
 /// From the first packet to Redis's greeting.
@@ -47,7 +44,7 @@ impl Connector {
         database: u16,
         tls: Option<&TlsFiles>,
     ) -> Result<Self, ConfigError> {
-        let tls = tls.map(certificates).transpose()?;
+        let tls = tls.map(tls::certificates).transpose()?;
         let connector =
             Self { greeting: RedisConnectionInfo::default(), tls, connect_timeout: CONNECT_TIMEOUT };
         Ok(connector.greeting(login, database))
@@ -106,6 +103,13 @@ impl Connector {
         )
         .await
         .unwrap_or_else(|_| Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()))
+        .map_err(|error| match tls::advice(&error) {
+            Some(advice) if self.tls.is_some() => {
+                let kind = std::io::ErrorKind::ConnectionRefused;
+                std::io::Error::new(kind, format!("{advice} ({error})")).into()
+            }
+            _ => error,
+        })
     }
 
     fn info(&self, to: &Address) -> Result<ConnectionInfo, RedisError> {
@@ -120,34 +124,4 @@ impl Connector {
         let tcp = TcpSettings::default().set_nodelay(true);
         Ok(addr.into_connection_info()?.set_redis_settings(self.greeting.clone()).set_tcp_settings(tcp))
     }
-}
-
-/// The certificates as the client library holds them: inside an address.
-fn certificates(files: &TlsFiles) -> Result<ConnectionAddr, ConfigError> {
-    static PROVIDER: Once = Once::new();
-    // An error means that the program around us has chosen one already.
-    PROVIDER.call_once(|| drop(rustls::crypto::ring::default_provider().install_default()));
-    let client_tls = match (&files.cert, &files.key) {
-        (Some(cert), Some(key)) => Some(ClientTlsConfig {
-            client_cert: read_pem("redis_tls.cert", cert)?,
-            client_key: read_pem("redis_tls.key", key)?,
-        }),
-        _ => None,
-    };
-    let root_cert = files.ca.as_deref().map(|ca| read_pem("redis_tls.ca", ca)).transpose()?;
-    let anywhere = ConnectionAddr::TcpTls { host: String::new(), port: 0, insecure: false, tls_params: None };
-    let client = Client::build_with_tls(anywhere, TlsCertificates { client_tls, root_cert })
-        .map_err(|error| ConfigError(format!("redis_tls can't be used: {error}")))?;
-    Ok(client.get_connection_info().addr().clone())
-}
-
-fn read_pem(key: &str, file: &Path) -> Result<Vec<u8>, ConfigError> {
-    let pem = fs::read(file)
-        .map_err(|error| ConfigError(format!("{key} can't be read from {}: {error}", file.display())))?;
-    // A file without a single certificate would be taken by the library, and nobody be believed.
-    let begins = b"-----BEGIN ";
-    if !pem.windows(begins.len()).any(|window| window == begins) {
-        return Err(ConfigError(format!("{key} must be a PEM file, and {} is none", file.display())));
-    }
-    Ok(pem)
 }

@@ -7,7 +7,7 @@
 //!
 //! | module | owns |
 //! | --- | --- |
-//! | `connector` | greeting a server: credentials, TLS, RESP3 |
+//! | `connector`, `tls` | greeting a server: credentials, certificates, RESP3 |
 //! | `finder`, `layout` | which primary takes the writes of which slot |
 //! | `sentinel`, `cluster`, `cluster_view`, `witnesses` | asking who that is |
 //! | `lines`, `line`, `supervisor`, `backoff` | one connection for commands to each primary, again and again |
@@ -81,6 +81,7 @@ mod subscriptions;
 mod supervisor;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod wanted;
 mod witnesses;
 

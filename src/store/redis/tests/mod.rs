@@ -15,6 +15,8 @@ use crate::domain::{
 use crate::store::conformance::Bench;
 use crate::store::{Login, LoginOutcome, Message, Notice};
 
+#[path = "../../../../tests/support/certificates.rs"]
+mod certificates;
 mod channels;
 #[path = "../../../../tests/support/chaos_proxy.rs"]
 mod chaos_proxy;
@@ -28,6 +30,7 @@ mod redis_sentinel;
 #[path = "../../../../tests/support/redis_server.rs"]
 mod redis_server;
 mod replication;
+mod tls;
 
 use redis_server::RedisServer;
 
