@@ -4,8 +4,7 @@
 //! merely away; and the Sentinels whether they could fail over.
 
 use futures_util::future::join_all;
-use redis::aio::MultiplexedConnection;
-use redis::{ErrorKind, RedisError, ServerErrorKind, Value};
+use redis::{ErrorKind, RedisError, ServerErrorKind};
 
 use self::findings::Findings;
 use self::sentinels::Sentinels;
@@ -86,27 +85,11 @@ impl Inspector {
     async fn ask(&self, server: &Address) -> Result<Option<ServerInfo>, RedisError> {
         let mut connection = self.connector.connect(server, |_| {}).await?;
         connection.set_response_timeout(RESPONSE_TIMEOUT);
-        let info: String = match redis::cmd("INFO").query_async(&mut connection).await {
-            Ok(info) => info,
-            Err(error) if is_denied(&error) => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        let snapshots = snapshots(&mut connection).await?;
-        Ok(Some(ServerInfo::new(info, snapshots)))
-    }
-}
-
-/// When it writes snapshots, as `CONFIG` says; `None` if it does not say. Hosted ones rename it, a user like ours may
-/// not ask it: it would also tell passwords.
-async fn snapshots(connection: &mut MultiplexedConnection) -> Result<Option<String>, RedisError> {
-    let mut get = redis::cmd("CONFIG");
-    match get.arg("GET").arg("save").query_async::<Value>(connection).await {
-        Ok(answer) => {
-            let pairs: Result<Vec<(String, String)>, _> = redis::from_redis_value(answer);
-            Ok(pairs.ok().and_then(|pairs| pairs.into_iter().next()).map(|(_, save)| save))
+        match redis::cmd("INFO").query_async(&mut connection).await {
+            Ok(info) => Ok(Some(ServerInfo(info))),
+            Err(error) if is_denied(&error) => Ok(None),
+            Err(error) => Err(error),
         }
-        Err(error) if matches!(error.kind(), ErrorKind::Io) => Err(error),
-        Err(_) => Ok(None),
     }
 }
 

@@ -8,11 +8,7 @@ use super::findings::Findings;
 const OLDEST_MAJOR: u32 = 7;
 
 /// What a primary says of itself.
-pub(super) struct ServerInfo {
-    info: String,
-    /// When it writes snapshots; `None` if that is unknown.
-    snapshots: Option<String>,
-}
+pub(super) struct ServerInfo(pub(super) String);
 
 /// A replica, as its primary says.
 struct Replica<'a> {
@@ -33,7 +29,7 @@ fn fields(info: &str) -> HashMap<&str, &str> {
 
 /// Such as `Redis 7.0.15 (standalone)` or `Redis 7.0.15, 3 primaries, 3 replicas`.
 pub(super) fn describe<'a>(servers: impl Iterator<Item = &'a ServerInfo>) -> String {
-    let servers: Vec<HashMap<&str, &str>> = servers.map(|server| fields(&server.info)).collect();
+    let servers: Vec<HashMap<&str, &str>> = servers.map(|server| fields(&server.0)).collect();
     let mut versions: Vec<&str> =
         servers.iter().filter_map(|info| info.get("redis_version").copied()).collect();
     versions.sort_unstable();
@@ -61,15 +57,11 @@ fn replicas<'a>(info: &'a HashMap<&str, &'a str>) -> impl Iterator<Item = Replic
 }
 
 impl ServerInfo {
-    pub(super) fn new(info: String, snapshots: Option<String>) -> Self {
-        Self { info, snapshots }
-    }
-
     pub(super) fn judge(&self, server: &Address, in_cluster: bool, watched: bool, findings: &mut Findings) {
-        let info = fields(&self.info);
+        let info = fields(&self.0);
         let field = |name: &str| info.get(name).copied().unwrap_or_default();
         let place = Some(server);
-        if let Some(fault) = version_fault(&self.info) {
+        if let Some(fault) = version_fault(&self.0) {
             findings.fault(place, &fault);
         }
         if field("role") == "slave" {
@@ -89,18 +81,14 @@ impl ServerInfo {
             }
         }
         if field("aof_enabled") == "0" {
-            findings.warn(place, self.without_aof());
+            findings.warn(
+                place,
+                "keeps no append-only file: a crash forgets the logins since the last snapshot, or all where there is \
+                 none; set appendonly yes",
+            );
         }
         if in_cluster || watched {
             judge_replicas(&info, server, watched, findings);
-        }
-    }
-
-    fn without_aof(&self) -> &'static str {
-        if self.snapshots.as_deref() == Some("") {
-            "keeps nothing on disk: a restart forgets every session; set appendonly yes"
-        } else {
-            "keeps no append-only file: a crash forgets the logins since the last snapshot; set appendonly yes"
         }
     }
 }

@@ -8,7 +8,7 @@ fn at(port: u16) -> Address {
 
 fn judged(info: &str, in_cluster: bool, watched: bool) -> Inspection {
     let mut findings = Findings::new(false);
-    let info = ServerInfo::new(info.to_owned(), None);
+    let info = ServerInfo(info.to_owned());
     info.judge(&at(1), in_cluster, watched, &mut findings);
     findings.into_inspection(server::describe([&info].into_iter()))
 }
@@ -67,9 +67,7 @@ fn what_is_wrong_with_several_servers_is_said_once_with_their_names() {
 
 #[test]
 fn a_cluster_is_described_by_its_primaries_and_replicas() {
-    let member = |replicas: &str| {
-        ServerInfo::new(format!("redis_version:7.0.15\nredis_mode:cluster\n{replicas}"), None)
-    };
+    let member = |replicas: &str| ServerInfo(format!("redis_version:7.0.15\nredis_mode:cluster\n{replicas}"));
     let (with, without) = (member("slave0:ip=a,port=1,state=online"), member(""));
     assert_eq!(
         server::describe([&with, &without, &with].into_iter()),

@@ -30,6 +30,7 @@ mod redis_sentinel;
 #[path = "../../../../tests/support/redis_server.rs"]
 mod redis_server;
 mod replication;
+mod rights;
 mod tls;
 
 use redis_server::RedisServer;
