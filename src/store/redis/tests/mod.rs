@@ -22,6 +22,7 @@ mod channels;
 mod chaos_proxy;
 mod faults;
 mod finder;
+mod inspect;
 mod keyspace;
 #[path = "../../../../tests/support/redis_cluster.rs"]
 mod redis_cluster;

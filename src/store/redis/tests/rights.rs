@@ -85,8 +85,8 @@ async fn do_everything(store: &Redis, notices: &mut mpsc::Receiver<Notice>) {
     store.sweep(id.partition(), node).await.unwrap();
     store.throttle("bucket", 1, 60_000, 1).await.unwrap();
     store.end(&Target::User(ann.clone()), Reason::Kicked, None).await.unwrap();
-    store.set_disabled(&ann, true).await.unwrap();
-    store.set_disabled(&ann, false).await.unwrap();
+    store.set_disabled(&ann, true, None).await.unwrap();
+    store.set_disabled(&ann, false, None).await.unwrap();
     assert!(!store.events_of(&ann, 100).await.unwrap().is_empty());
     store.unsubscribe(&ann);
     store.inspect().await.unwrap();
