@@ -118,11 +118,6 @@ impl Commands {
         Ok(answers)
     }
 
-    /// Sends a command without a key, that may be sent twice, to any primary.
-    pub(super) async fn send(&self, command: Cmd) -> Result<Value, StoreError> {
-        self.send_to(0, command).await
-    }
-
     /// Sends a command of that slot that may be sent twice.
     pub(super) async fn send_to(&self, slot: u16, command: Cmd) -> Result<Value, StoreError> {
         let routed = Routed { slot, command: &command, asks: true };
