@@ -25,9 +25,13 @@ mod faults;
 mod finder;
 mod inspect;
 mod keyspace;
+<<<<<<< HEAD
 mod lives;
 mod moved_channels;
 mod moves;
+=======
+mod late;
+>>>>>>> 3d4690e (store: Refuse what reaches the store after its caller gave up)
 #[path = "../../../../tests/support/redis_cluster.rs"]
 mod redis_cluster;
 #[path = "../../../../tests/support/redis_sentinel.rs"]
