@@ -122,7 +122,14 @@ impl Redis {
             answer => {
                 let mut reply = Reply::of(answer)?;
                 let mut count = || reply.int().map(|count| u32::try_from(count).unwrap_or(u32::MAX));
-                Ok(Swept { ended: count()?, moved: count()?, more: count()? > 0, leased: false })
+                let swept = Swept { ended: count()?, moved: count()?, more: count()? > 0, leased: false };
+                let mut damaged = reply.list()?;
+                while !damaged.is_empty() {
+                    // Once: it is listed no more.
+                    let session = damaged.session_id()?;
+                    tracing::error!(%session, "a session's record is damaged; it is left as it lies, and unlisted");
+                }
+                Ok(swept)
             }
         }
     }
