@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
+use super::faked_clock::FakedClock;
 use super::redis_server::RedisServer;
 use super::{Redis, connect, login, seated, user};
 use crate::domain::{Reason, SeatLimits, UserId};
@@ -98,26 +99,76 @@ async fn what_was_given_up_undoes_nothing_newer_when_a_frozen_redis_thaws() {
     );
 }
 
+/// How many scripts Redis was sent.
+async fn sent(server: &RedisServer) -> u64 {
+    let stats = server.command("INFO commandstats").await;
+    let calls = stats.lines().filter_map(|line| line.split_once("calls="));
+    let of_scripts = calls.filter(|(name, _)| name.starts_with("cmdstat_eval"));
+    of_scripts.filter_map(|(_, rest)| rest.split(',').next()?.parse::<u64>().ok()).sum()
+}
+
 /// A node that knows nothing of the store's clock yet learns it from the first answer, and then knows it.
 #[tokio::test]
 async fn only_the_first_call_of_a_node_is_sent_twice() {
     let server = RedisServer::start().await;
     let (store, _notices) = connect(&server.url());
     recovers(&store).await;
-    let sent = async || -> u64 {
-        let stats = server.command("INFO commandstats").await;
-        let calls = stats.lines().filter_map(|line| line.split_once("calls="));
-        let of_scripts = calls.filter(|(name, _)| name.starts_with("cmdstat_eval"));
-        of_scripts.filter_map(|(_, rest)| rest.split(',').next()?.parse::<u64>().ok()).sum()
-    };
-    let mut before = sent().await;
+    let mut before = sent(&server).await;
     // EVALSHA and EVAL the first time, for want of the script; EVALSHA again, for want of the time.
     for expected in [3, 1, 1, 1] {
         seat(&store, &login(&user("user1"))).await;
-        let now = sent().await;
+        let now = sent(&server).await;
         assert_eq!(now - before, expected);
         before = now;
     }
     seat(&store, &login(&user("user2"))).await;
-    assert_eq!(sent().await - before, 1, "nor in another partition");
+    assert_eq!(sent(&server).await - before, 1, "nor in another partition");
+}
+
+/// An hour ahead: the answer says so, and the login is sent again. An hour back: it is taken, and the answer tells.
+#[tokio::test]
+async fn logins_go_on_in_order_while_the_stores_clock_jumps() {
+    let mut server = RedisServer::start().await;
+    let clock = FakedClock::new();
+    server.restart_with(clock.variables()).await;
+    let (store, _notices) = connect(&server.url());
+    recovers(&store).await;
+    let user = user("user1");
+    let first = login(&user);
+    seat(&store, &first).await;
+    let mut last = store.get(first.id, false).await.unwrap().unwrap().session;
+    let real = last.created_at;
+    for (ahead_s, more) in [(3_600, 2), (3_600, 1), (0, 1), (0, 1), (-3_600, 1), (7_200, 2)] {
+        clock.set(ahead_s);
+        let before = sent(&server).await;
+        let (session, replaced) = seated(store.login(&login(&user)).await.unwrap());
+        assert_eq!(sent(&server).await - before, more, "{ahead_s} s ahead");
+        let session = session.session;
+        assert!(session.generation > last.generation, "{ahead_s} s ahead");
+        let off = session.created_at.as_millis().abs_diff(real.as_millis()) / 1_000;
+        assert!(off.abs_diff(i64::unsigned_abs(ahead_s)) < 60, "the clock is not {ahead_s} s ahead");
+        // The one before it ended, unless by then it had not been used for half an hour by that clock.
+        assert!(replaced.iter().all(|record| record.session.id == last.id));
+        last = session;
+    }
+    assert_eq!(store.sessions_of(&user, 60_000).await.unwrap().len(), 1);
+}
+
+/// After a jump back, too, once an answer has told of it.
+#[tokio::test]
+async fn a_login_that_was_given_up_is_refused_by_a_clock_that_went_back() {
+    let mut server = RedisServer::start().await;
+    let clock = FakedClock::new();
+    server.restart_with(clock.variables()).await;
+    let (store, _notices) = connect(&server.url());
+    recovers(&store).await;
+    let user = user("user1");
+    seat(&store, &login(&super::user("somebody"))).await;
+    clock.set(-3_600);
+    seat(&store, &login(&super::user("somebody"))).await;
+    server.freeze();
+    let outcome = store.login(&login(&user)).await;
+    assert!(matches!(outcome, Err(StoreError::OutcomeUnknown(_))), "{outcome:?}");
+    server.thaw();
+    assert!(settled(&server, &user).await.is_empty(), "the ghost was seated");
 }

@@ -21,17 +21,16 @@ mod channels;
 #[path = "../../../../tests/support/chaos_proxy.rs"]
 mod chaos_proxy;
 mod cluster;
+#[path = "../../../../tests/support/faked_clock.rs"]
+mod faked_clock;
 mod faults;
 mod finder;
 mod inspect;
 mod keyspace;
-<<<<<<< HEAD
+mod late;
 mod lives;
 mod moved_channels;
 mod moves;
-=======
-mod late;
->>>>>>> 3d4690e (store: Refuse what reaches the store after its caller gave up)
 #[path = "../../../../tests/support/redis_cluster.rs"]
 mod redis_cluster;
 #[path = "../../../../tests/support/redis_sentinel.rs"]
