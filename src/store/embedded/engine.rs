@@ -17,7 +17,7 @@ use crate::store::{
 impl Store for Embedded {
     async fn login(&self, login: &Login) -> Result<LoginOutcome, StoreError> {
         let login = login.clone();
-        self.submit(move |step| login::login(step, &login)).await
+        self.submit_punctual(move |step| login::login(step, &login)).await
     }
 
     async fn get(&self, id: SessionId, with_data: bool) -> Result<Option<Record>, StoreError> {
@@ -69,7 +69,7 @@ impl Store for Embedded {
 
     async fn end(&self, target: &Target, reason: Reason, by: Option<&By>) -> Result<Vec<Record>, StoreError> {
         let (target, by) = (target.clone(), by.cloned());
-        self.submit(move |step| Ok(ends::end(step, &target, reason, by.as_ref()))).await
+        self.submit_punctual(move |step| Ok(ends::end(step, &target, reason, by.as_ref()))).await
     }
 
     async fn sessions_of(&self, user: &UserId, node_ttl_ms: u64) -> Result<Vec<Record>, StoreError> {
@@ -84,7 +84,7 @@ impl Store for Embedded {
 
     async fn set_data(&self, id: SessionId, data: Option<&str>) -> Result<Option<Record>, StoreError> {
         let data = data.map(str::to_owned);
-        self.submit(move |step| ends::set_data(step, id, data.as_deref())).await
+        self.submit_punctual(move |step| ends::set_data(step, id, data.as_deref())).await
     }
 
     async fn set_disabled(
@@ -94,7 +94,7 @@ impl Store for Embedded {
         at: Option<Timestamp>,
     ) -> Result<Disabling, StoreError> {
         let user = user.clone();
-        self.submit(move |step| Ok(ends::set_disabled(step, &user, disabled, at))).await
+        self.submit_punctual(move |step| Ok(ends::set_disabled(step, &user, disabled, at))).await
     }
 
     /// Leaves what is due to the sweep and does not count it: the answer is the same, and a reader changes

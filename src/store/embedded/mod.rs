@@ -118,9 +118,29 @@ impl Embedded {
         &self,
         operation: impl FnOnce(&mut Step<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
+        self.enqueue(false, operation).await
+    }
+
+    /// The same, but what its caller has given up by the time of its turn is not carried out: a login that nobody
+    /// waits for would put out who has logged in since.
+    async fn submit_punctual<T: Send + 'static>(
+        &self,
+        operation: impl FnOnce(&mut Step<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.enqueue(true, operation).await
+    }
+
+    async fn enqueue<T: Send + 'static>(
+        &self,
+        punctual: bool,
+        operation: impl FnOnce(&mut Step<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
         self.running()?;
         let (reply, answer) = oneshot::channel();
         let work: writer::Work = Box::new(move |step| {
+            if punctual && reply.is_closed() {
+                return Box::new(|_| ());
+            }
             let result = step.and_then(operation);
             Box::new(move |failure| {
                 let result = match failure {

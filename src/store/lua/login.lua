@@ -2,9 +2,9 @@
 -- KEYS 7 the new record, 8 its data, 9 the user's disabled mark
 -- ARGV 1 the record without times and generation  2 data or ''  3 ttl ms  4 seats of its class or -1  5 seats in all
 --      or -1  6 on_full  7 victim  8 sids to replace  9 ghost_after ms  10 generation floor  11 by
---      12 '1' to ask the nodes for confirmation
+--      12 '1' to ask the nodes for confirmation  13 not after, ms
 -- Answers {'seated', now, nodes, bytes, data, {sid, bytes, data, …}} | {'full', now, nodes, {sid, bytes, …}} |
---      {'disabled'}
+--      {'disabled'} | {'late', now}
 local sid, data, by = KEYS[7]:sub(-16), ARGV[2], ARGV[11]
 local now, now_us = clock()
 local stamps, nodes = read_nodes()
@@ -23,6 +23,7 @@ if stored then
   end
   return { 'seated', now, nodes, stored, data_of(r), ended }
 end
+if is_late(now, ARGV[13]) then return { 'late', now } end
 if read_mark(KEYS[9]) then return { 'disabled' } end
 
 local new = decode(sid, ARGV[1])

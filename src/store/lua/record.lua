@@ -19,6 +19,9 @@ local function clock()
   return seconds * 1000 + math.floor(micros / 1000), seconds * 1000000 + micros
 end
 
+-- Whether the caller has given up: whatever must not be done then is told a time to be done by; '' is none.
+local function is_late(now, not_after) return not_after ~= '' and now > tonumber(not_after) end
+
 -- The bytes are told in store/codec.rs.
 local function decode(sid, raw)
   local r = { sid = sid, hash = raw:sub(43, 74) }

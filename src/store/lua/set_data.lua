@@ -1,7 +1,8 @@
 -- Replaces the data of a live session and marks it as seen.
--- KEYS 7 the record, 8 its data   ARGV 1 data, '' to clear them
--- Answers {now, nodes, bytes, data} | false if it is unknown
+-- KEYS 7 the record, 8 its data   ARGV 1 data, '' to clear them  2 not after, ms
+-- Answers {now, nodes, bytes, data} | {'late', now} | false if it is unknown
 local now = clock()
+if is_late(now, ARGV[2]) then return { 'late', now } end
 local _, nodes = read_nodes()
 local raw = redis.call('GET', KEYS[7])
 if not raw then return false end

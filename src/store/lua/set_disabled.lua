@@ -1,9 +1,11 @@
 -- Disables a user and ends its sessions, or enables it.
 -- KEYS 7 the user's mark
 -- ARGV 1 user  2 '1' to disable, '0' to enable  3 when that was said, ms, or '' for now  4 ms to keep an enabled mark
--- Answers {now, nodes, the time of the last word, {sid, bytes, …} of those that it ended}
+--      5 not after, ms, or ''
+-- Answers {now, nodes, the time of the last word, {sid, bytes, …} of those that it ended} | {'late', now}
 local user, disable = ARGV[1], ARGV[2] == '1'
 local now, now_us = clock()
+if is_late(now, ARGV[5]) then return { 'late', now } end
 local _, nodes = read_nodes()
 local last = tonumber(redis.call('GET', LAST) or 0)
 local was, since = read_mark(KEYS[7])

@@ -1,6 +1,6 @@
 -- Ends what is past its deadline, a bounded batch of it, and trims what grew old.
 -- KEYS 7 the lease   ARGV 1 who sweeps, '' for without a lease  2 most to end  3 lease ms
--- Answers {ended, moved, 1 if there is more | 0} | false while another holds the lease
+-- Answers {ended, moved, 1 if there is more | 0, {sid of a damaged record, …}} | false while another holds the lease
 local LOOKED_AT = 50
 local who, most = ARGV[1], tonumber(ARGV[2])
 local now, now_us = clock()
@@ -8,7 +8,7 @@ local holder = redis.call('GET', KEYS[7])
 if who ~= '' and holder and holder ~= who then return false end
 local last = tonumber(redis.call('GET', LAST) or 0)
 local due = redis.call('ZRANGEBYSCORE', DUE, '-inf', now, 'LIMIT', 0, LOOKED_AT)
-local over, later, lost, more = {}, {}, {}, #due == LOOKED_AT
+local over, later, lost, damaged, more = {}, {}, {}, {}, #due == LOOKED_AT
 for _, entry in ipairs(due) do
   if #over == most then
     more = true
@@ -16,9 +16,11 @@ for _, entry in ipairs(due) do
   end
   local user, sid = entry:sub(1, -18), entry:sub(-16)
   local raw = redis.call('GET', PREFIX .. 's:' .. sid)
-  local r = raw and decode(sid, raw)
-  if not r then
+  local readable, r = pcall(decode, sid, raw)
+  if not raw or not readable then
+    -- A damaged one stays for whoever wants to look at it, but must not hold up the others for ever.
     lost[#lost + 1] = { sid = sid, user = user }
+    if raw then damaged[#damaged + 1] = sid end
   elseif not lapsed(r, now) then
     later[#later + 1] = r
   else
@@ -42,4 +44,4 @@ if first and tonumber(first[1]:match('^%d+')) < oldest then
 end
 -- Released only by who holds it: `holder` is this sweeper here, or nobody.
 if who ~= '' and holder and not more then redis.call('DEL', KEYS[7]) end
-return { #over, #later + #lost, more and 1 or 0 }
+return { #over, #later + #lost, more and 1 or 0, damaged }

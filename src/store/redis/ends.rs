@@ -1,6 +1,9 @@
 //! What changes or ends sessions that are there: kicks, disabling, data, the sweeper; and the brake.
 
+use tokio::time::Instant;
+
 use super::Redis;
+use super::connector::RESPONSE_TIMEOUT;
 use super::reply::{Reply, int};
 use super::script::{Call, END, SET_DATA, SET_DISABLED, SWEEP, THROTTLE};
 use crate::domain::{By, NodeId, Partition, Reason, Record, SessionId, Timestamp, UserId};
@@ -10,6 +13,11 @@ use crate::store::{Disabling, StoreError, Swept, Target, codec};
 const ENDED_AT_ONCE: u32 = 25;
 /// How long a sweeper may be away between two batches before another takes over.
 const LEASE_MS: u64 = 10_000;
+
+/// Until when an answer to what is sent now is waited for.
+fn response_deadline() -> Instant {
+    Instant::now() + RESPONSE_TIMEOUT
+}
 
 impl Redis {
     /// Not sent again when its answer is lost: a second run could not say any more what the first one ended.
@@ -24,13 +32,16 @@ impl Redis {
             Target::User(user) => (Partition::of(user), "user", user.as_str(), None),
             Target::Others(user, id) => (Partition::of(user), "others", user.as_str(), Some(id)),
         };
-        let call = Call::new(&END, self.keys.of_partition(partition))
-            .arg(word)
-            .arg(user)
-            .arg(id.map_or(&[][..], |id| id.as_bytes()))
-            .arg(reason.code())
-            .arg(codec::by_bytes(by));
-        let mut reply = Reply::of(self.commands.run(&call).await?)?;
+        let call = |not_after: Timestamp| {
+            Call::new(&END, self.keys.of_partition(partition))
+                .arg(word)
+                .arg(user)
+                .arg(id.map_or(&[][..], |id| id.as_bytes()))
+                .arg(reason.code())
+                .arg(codec::by_bytes(by))
+                .arg(not_after.as_millis())
+        };
+        let mut reply = Reply::of(self.run_punctual(partition, response_deadline(), call).await?)?;
         let snapshot = reply.snapshot(None)?;
         snapshot.records(reply.list()?)
     }
@@ -41,13 +52,26 @@ impl Redis {
         disabled: bool,
         at: Option<Timestamp>,
     ) -> Result<Disabling, StoreError> {
-        let call = Call::new(&SET_DISABLED, self.keys.of_partition(Partition::of(user)))
-            .key(self.keys.disabled(user))
-            .arg(user.as_str())
-            .arg(u8::from(disabled))
-            .arg(at.map_or_else(String::new, |at| at.as_millis().to_string()))
-            .arg(Disabling::ENABLED_KEPT_MS);
-        let mut reply = Reply::of(self.commands.run(&call).await?)?;
+        let partition = Partition::of(user);
+        let or_empty = |at: Option<Timestamp>| at.map_or_else(String::new, |at| at.as_millis().to_string());
+        let call = |not_after: Option<Timestamp>| {
+            Call::new(&SET_DISABLED, self.keys.of_partition(partition))
+                .key(self.keys.disabled(user))
+                .arg(user.as_str())
+                .arg(u8::from(disabled))
+                .arg(or_empty(at))
+                .arg(Disabling::ENABLED_KEPT_MS)
+                .arg(or_empty(not_after))
+        };
+        let answer = match at {
+            // What was said then loses to what was said since, whenever it comes and however often.
+            Some(_) => self.commands.run_idempotent(&call(None)).await?,
+            None => {
+                let call = |not_after| call(Some(not_after));
+                self.run_punctual(partition, response_deadline(), call).await?
+            }
+        };
+        let mut reply = Reply::of(answer)?;
         let snapshot = reply.snapshot(None)?;
         let at = Timestamp::from_millis(reply.int()?);
         Ok(Disabling { at, ended: snapshot.records(reply.list()?)? })
@@ -58,11 +82,20 @@ impl Redis {
         id: SessionId,
         data: Option<&str>,
     ) -> Result<Option<Record>, StoreError> {
-        let call = Call::new(&SET_DATA, self.keys.of_partition(id.partition()))
-            .key(self.keys.session(id))
-            .key(self.keys.data(id))
-            .arg(data.unwrap_or_default());
-        match self.commands.run_idempotent(&call).await? {
+        let call = |not_after: Timestamp| {
+            Call::new(&SET_DATA, self.keys.of_partition(id.partition()))
+                .key(self.keys.session(id))
+                .key(self.keys.data(id))
+                .arg(data.unwrap_or_default())
+                .arg(not_after.as_millis())
+        };
+        let answer = match self.run_punctual(id.partition(), response_deadline(), call).await {
+            Err(StoreError::OutcomeUnknown(_)) => {
+                self.run_punctual(id.partition(), response_deadline(), call).await?
+            }
+            answer => answer?,
+        };
+        match answer {
             redis::Value::Nil => Ok(None),
             answer => {
                 let mut reply = Reply::of(answer)?;
@@ -89,7 +122,14 @@ impl Redis {
             answer => {
                 let mut reply = Reply::of(answer)?;
                 let mut count = || reply.int().map(|count| u32::try_from(count).unwrap_or(u32::MAX));
-                Ok(Swept { ended: count()?, moved: count()?, more: count()? > 0, leased: false })
+                let swept = Swept { ended: count()?, moved: count()?, more: count()? > 0, leased: false };
+                let mut damaged = reply.list()?;
+                while !damaged.is_empty() {
+                    // Once: it is listed no more.
+                    let session = damaged.session_id()?;
+                    tracing::error!(%session, "a session's record is damaged; it is left as it lies, and unlisted");
+                }
+                Ok(swept)
             }
         }
     }

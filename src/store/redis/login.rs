@@ -5,28 +5,29 @@ use std::time::Duration;
 use redis::Value;
 use tokio::time::{Instant, sleep};
 
-use super::Redis;
 use super::reply::Reply;
 use super::script::{Call, LOGIN};
+use super::{PAUSE, Redis};
 use crate::domain::{Generation, Partition, Session, SessionId, Timestamp};
 use crate::store::codec::{self, Stored};
 use crate::store::{Login, LoginOutcome, StoreError};
 
 /// How long a login may take before its outcome is given up as unknown.
 const BOUND: Duration = Duration::from_secs(3);
-const PAUSE: Duration = Duration::from_millis(50);
 
 impl Redis {
     /// Sends the same login, by its id, until its answer arrives or the bound is reached: whichever try was
     /// carried out first decides, all others are answered the same. A connection on which answers still come is
     /// waited for; only one that is lost or silent has the login sent again, so that a busy Redis gets no more to do.
     pub(super) async fn decide_login(&self, login: &Login) -> Result<LoginOutcome, StoreError> {
-        let call = self.login_call(login);
+        let partition = Partition::of(&login.user);
         let deadline = Instant::now() + BOUND;
         let mut unknown = None;
         loop {
-            match self.commands.run_until(&call, deadline).await {
-                Ok(answer) => return outcome(login, answer),
+            let sent = Instant::now();
+            let call = |not_after| self.login_call(login, not_after);
+            match self.run_punctual(partition, deadline, call).await {
+                Ok(answer) => return self.outcome(login, answer, sent),
                 Err(StoreError::OutcomeUnknown(why)) => unknown = Some(why),
                 // Once a try may have been carried out, "not carried out" is only true of the later ones.
                 Err(StoreError::Unavailable(_)) if unknown.is_some() => {}
@@ -39,7 +40,7 @@ impl Redis {
         }
     }
 
-    fn login_call(&self, login: &Login) -> Call {
+    fn login_call(&self, login: &Login, not_after: Timestamp) -> Call {
         let limit = |max: Option<u32>| max.map_or(-1, i64::from);
         let replace: Vec<u8> = login.replace.iter().flat_map(SessionId::as_bytes).copied().collect();
         Call::new(&LOGIN, self.keys.of_partition(Partition::of(&login.user)))
@@ -58,6 +59,26 @@ impl Redis {
             .arg(login.generation_floor.0)
             .arg(codec::by_bytes(Some(&login.by)))
             .arg(u8::from(login.confirm))
+            .arg(not_after.as_millis())
+    }
+
+    fn outcome(&self, login: &Login, answer: Value, sent: Instant) -> Result<LoginOutcome, StoreError> {
+        let mut reply = Reply::of(answer)?;
+        let word = reply.bytes()?;
+        if word == b"disabled" {
+            return Ok(LoginOutcome::Disabled);
+        }
+        let snapshot = reply.snapshot(Some(login.ghost_after_ms))?;
+        self.clocks.learn(Partition::of(&login.user), snapshot.now, sent, Instant::now());
+        match word.as_slice() {
+            b"seated" => {
+                let stored = codec::decode(login.id, &reply.bytes()?)?;
+                let session = snapshot.record(stored, reply.optional()?)?;
+                Ok(LoginOutcome::Seated { session, replaced: snapshot.records_with_data(reply.list()?)? })
+            }
+            b"full" => Ok(LoginOutcome::Full { sessions: snapshot.records(reply.list()?)? }),
+            _ => Err(StoreError::Corrupt("a login was decided in an unknown way".to_owned())),
+        }
     }
 }
 
@@ -79,22 +100,4 @@ fn newcomer(login: &Login) -> Stored {
         presence: Vec::new(),
     };
     Stored { session, end: None, replaced: Vec::new(), has_data: login.data.is_some() }
-}
-
-fn outcome(login: &Login, answer: Value) -> Result<LoginOutcome, StoreError> {
-    let mut reply = Reply::of(answer)?;
-    match reply.bytes()?.as_slice() {
-        b"seated" => {
-            let snapshot = reply.snapshot(Some(login.ghost_after_ms))?;
-            let stored = codec::decode(login.id, &reply.bytes()?)?;
-            let session = snapshot.record(stored, reply.optional()?)?;
-            Ok(LoginOutcome::Seated { session, replaced: snapshot.records_with_data(reply.list()?)? })
-        }
-        b"full" => {
-            let snapshot = reply.snapshot(Some(login.ghost_after_ms))?;
-            Ok(LoginOutcome::Full { sessions: snapshot.records(reply.list()?)? })
-        }
-        b"disabled" => Ok(LoginOutcome::Disabled),
-        _ => Err(StoreError::Corrupt("a login was decided in an unknown way".to_owned())),
-    }
 }

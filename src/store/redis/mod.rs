@@ -25,10 +25,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use self::backoff::Backoff;
+use self::clocks::Clocks;
 use self::commands::Commands;
 use self::connector::Connector;
 use self::finder::Finder;
@@ -53,6 +55,7 @@ use crate::domain::{
 
 mod backoff;
 mod census;
+mod clocks;
 mod cluster;
 mod cluster_view;
 mod commands;
@@ -68,6 +71,7 @@ mod login;
 mod mark;
 mod notifier;
 mod presence;
+mod punctual;
 mod reads;
 mod redirect;
 mod replication;
@@ -87,6 +91,8 @@ mod witnesses;
 
 pub use connector::ConfigError;
 
+/// At most this long is waited before a call is sent again.
+const PAUSE: Duration = Duration::from_millis(50);
 /// How long closing waits for the engine's tasks.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -95,6 +101,7 @@ pub struct Redis {
     keys: Keys,
     commands: Commands,
     subscriptions: Subscriptions,
+    clocks: Clocks,
     replication: Option<Replication>,
     inspector: Inspector,
     chance: Arc<Chance>,
@@ -159,6 +166,7 @@ impl Redis {
             commands: Commands { routes, doubts, channels, chance: Arc::clone(&chance), stop: stop.clone() },
             subscriptions,
             inspector,
+            clocks: Clocks::new(Instant::now()),
             chance,
             tasks,
             _stop_on_drop: stop.clone().drop_guard(),

@@ -1,5 +1,7 @@
 //! Connections and renewal: who is there.
 
+use tokio::time::Instant;
+
 use super::Redis;
 use super::reply::Reply;
 use super::script::{ATTACH, Call, DETACH, RENEW};
@@ -20,6 +22,7 @@ impl Redis {
         node_ttl_ms: u64,
     ) -> Result<Attach, StoreError> {
         let call = self.presence_call(&ATTACH, id, presence).arg(node_ttl_ms).arg(Session::MAX_CONNECTIONS);
+        let sent = Instant::now();
         let mut reply = Reply::of(self.commands.run_idempotent(&call).await?)?;
         let word = reply.bytes()?;
         match word.as_slice() {
@@ -28,6 +31,7 @@ impl Redis {
             _ => {}
         }
         let snapshot = reply.snapshot(Some(node_ttl_ms))?;
+        self.clocks.learn(id.partition(), snapshot.now, sent, Instant::now());
         let record = snapshot.record(codec::decode(id, &reply.bytes()?)?, None)?;
         Ok(if word == b"live" { Attach::Live(record) } else { Attach::Ended(record) })
     }
@@ -71,8 +75,10 @@ impl Redis {
                 news.extend(pack(renewal));
             }
             let call = call.arg(node.as_bytes()).arg(node_ttl_ms).arg(news);
+            let sent = Instant::now();
             let mut reply = Reply::of(self.commands.run_idempotent(&call).await?)?;
             let snapshot = reply.snapshot(Some(node_ttl_ms))?;
+            self.clocks.learn(partition, snapshot.now, sent, Instant::now());
             renewed.now = snapshot.now;
             renewed.ended.extend(snapshot.records(reply.list()?)?);
             let mut missing = reply.list()?;

@@ -1,11 +1,13 @@
 //! A directory that is not ours, and a disk that fails.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::super::EmbeddedError;
-use super::{Embedded, SystemClock, count, database, open_in};
+use super::{Clock, Embedded, SystemClock, count, database, open_in};
 use crate::domain::Reason;
 use crate::store::conformance::support::{held, ids, login, node, seated, user};
 use crate::store::{LoginOutcome, Notice, Store, StoreError, Target};
@@ -89,6 +91,34 @@ async fn a_damaged_record_is_named_and_not_guessed_at() {
     database(dir.path()).execute_batch("UPDATE live SET record = substr(record, 1, 90)").unwrap();
     let refused = Embedded::open(dir.path(), SystemClock).err().expect("it is damaged").to_string();
     assert!(refused.contains(&request.id.to_string()), "{refused}");
+}
+
+/// A clock that holds up whoever asks, and so the writer, while it is shut.
+struct Gate(Arc<AtomicBool>);
+
+impl Clock for Gate {
+    fn now_us(&self) -> u64 {
+        while self.0.load(Ordering::Acquire) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        SystemClock.now_us()
+    }
+}
+
+/// It would put out who has logged in since, and nobody holds its token.
+#[tokio::test]
+async fn a_login_that_was_given_up_before_its_turn_is_not_seated() {
+    let dir = tempfile::tempdir().unwrap();
+    let shut = Arc::new(AtomicBool::new(true));
+    let store = open_in(dir.path(), Gate(Arc::clone(&shut)));
+    let (ghost, newer) = (login(&user("user1")), login(&user("user1")));
+    let given_up = tokio::time::timeout(Duration::from_millis(50), store.login(&ghost)).await;
+    assert!(given_up.is_err(), "{given_up:?}");
+    shut.store(false, Ordering::Release);
+    assert!(seated(store.login(&newer).await.unwrap()).replaced.is_empty());
+    assert!(store.get(ghost.id, false).await.unwrap().is_none(), "the ghost was seated");
+    assert_eq!(store.events_of(&newer.user, 10).await.unwrap().len(), 1);
+    store.close().await;
 }
 
 #[tokio::test]

@@ -6,13 +6,15 @@ use std::time::{Duration, Instant};
 use redis::aio::MultiplexedConnection;
 
 use super::redis_server::RedisServer;
-use super::{connect, login, seated, user};
+use super::{Redis, connect, login, seated, user};
 use crate::chance::Chance;
-use crate::domain::{NodeId, Partition, Presence, Reason, Record, SeatLimits, Timestamp, Tombstone};
+use crate::domain::{
+    NodeId, Partition, Presence, Reason, Record, SeatLimits, SessionId, Timestamp, Tombstone,
+};
 use crate::metrics::Metrics;
 use crate::store::conformance::support::{forgotten, restoring};
 use crate::store::redis::script::{Call, Script};
-use crate::store::{Disabling, Login, Store as _, StoreError, Target};
+use crate::store::{Disabling, Login, Store as _, StoreError, Swept, Target};
 use crate::sweeper::Sweeper;
 
 async fn raw(server: &RedisServer) -> MultiplexedConnection {
@@ -142,6 +144,42 @@ async fn a_damaged_record_is_an_error_and_nobody_elses() {
     assert!(store.get(sound.id, false).await.unwrap().unwrap().is_live());
 }
 
+/// Writes over a session's record; its time to live stays.
+async fn damage(server: &RedisServer, store: &Redis, id: SessionId) {
+    let mut set = redis::cmd("SET");
+    set.arg(store.keys.session(id)).arg(b"damaged").arg("KEEPTTL");
+    let () = set.query_async(&mut raw(server).await).await.unwrap();
+}
+
+/// One of them made every census fail, and with it the view of all sessions, from its deadline on.
+#[tokio::test]
+async fn a_damaged_record_that_is_due_is_unlisted_and_left_as_it_lies() {
+    let server = RedisServer::start().await;
+    let (store, _notices) = connect(&server.url());
+    let [damaged, lapsed] = ["user1", "user2"].map(|name| Login { ttl_ms: 1, ..login(&user(name)) });
+    for login in [&damaged, &lapsed, &login(&user("user3"))] {
+        store.login(login).await.unwrap();
+    }
+    damage(&server, &store, damaged.id).await;
+    let start = Instant::now();
+    loop {
+        let census = store.census(10, 60_000).await;
+        assert!(!matches!(census, Err(StoreError::Corrupt(_))), "{census:?}");
+        if census.is_ok_and(|census| census.count == 1) {
+            break;
+        }
+        assert!(start.elapsed() < Duration::from_secs(20), "what is due is still counted");
+    }
+    let swept = store.sweep(damaged.id.partition(), NodeId::from_bytes([1; 8])).await.unwrap();
+    assert_eq!(swept, Swept::default(), "nothing is left to do");
+    let mut get = redis::cmd("GET");
+    let left: Vec<u8> =
+        get.arg(store.keys.session(damaged.id)).query_async(&mut raw(&server).await).await.unwrap();
+    assert_eq!(left, b"damaged");
+    // Its user can log in again.
+    seated(store.login(&login(&damaged.user)).await.unwrap());
+}
+
 /// The first partition that can't be swept ended the round, and none after it was ever swept.
 #[tokio::test]
 async fn a_damaged_record_does_not_keep_the_other_partitions_from_being_swept() {
@@ -152,9 +190,7 @@ async fn a_damaged_record_does_not_keep_the_other_partitions_from_being_swept() 
     for login in &lapsed {
         store.login(login).await.unwrap();
     }
-    let mut set = redis::cmd("SET");
-    set.arg(store.keys.session(lapsed[0].id)).arg(b"damaged").arg("KEEPTTL");
-    let () = set.query_async(&mut raw(&server).await).await.unwrap();
+    damage(&server, &store, lapsed[0].id).await;
     let sweeper = Sweeper {
         node: NodeId::from_bytes([1; 8]),
         store: store.clone(),

@@ -21,10 +21,13 @@ mod channels;
 #[path = "../../../../tests/support/chaos_proxy.rs"]
 mod chaos_proxy;
 mod cluster;
+#[path = "../../../../tests/support/faked_clock.rs"]
+mod faked_clock;
 mod faults;
 mod finder;
 mod inspect;
 mod keyspace;
+mod late;
 mod lives;
 mod moved_channels;
 mod moves;
