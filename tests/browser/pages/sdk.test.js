@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { withPeople } from "../support/people.js";
+import { withPeople, withPeopleAndTwoNodes } from "../support/people.js";
 
 /** What the app's own login API does, once it has checked the password. */
 async function tokenFor(node, user_id) {
@@ -75,5 +75,33 @@ test("a token that nobody knows is told so, and not tried again", async () => {
     );
     assert.equal(reason, "invalid-token");
     assert.equal(page.sockets.length, 1);
+  });
+});
+
+test("a page whose node goes away is told, and comes back on the other with its session", async () => {
+  await withPeopleAndTwoNodes(async ({ node: { nodes, url }, person }) => {
+    const page = await openBlank(await person(), { url });
+    await putHotseat(page, {});
+    const token = await tokenFor({ url }, "ada");
+    await page.evaluate((token) => {
+      globalThis.told = [];
+      for (const type of ["restarting", "state", "welcome", "forceLogout"])
+        globalThis.hotseat.addEventListener(type, ({ detail }) => globalThis.told.push([type, detail]));
+      return globalThis.hotseat.adopt(token);
+    }, token);
+    await hasState(page, "live");
+    const before = await page.evaluate(() => globalThis.hotseat.session.id);
+    assert.equal(await page.evaluate(() => globalThis.told.length), 3, "connecting, live, welcome");
+
+    await nodes[0].stop();
+    await page.waitForFunction(() => globalThis.told.filter(([type]) => type === "welcome").length === 2);
+    const told = await page.evaluate(() => globalThis.told.slice(3));
+    assert.deepEqual(told.map(([type, { state }]) => state ?? type), ["restarting", "waiting", "connecting", "live", "welcome"]);
+    const [[, { retry_after_ms }], [, { retryAt }]] = told;
+    assert.ok(retry_after_ms <= 100, `one socket is asked to stay away for ${retry_after_ms} ms`);
+    assert.ok(retryAt > 0);
+    const { session } = told.at(-1)[1];
+    assert.equal(session.id, before);
+    assert.equal((await page.evaluate(() => globalThis.hotseat.sessions())).length, 1);
   });
 });

@@ -18,10 +18,10 @@ export class Node {
   #child;
   #log = "";
 
-  /** @param {Record<string, string>} settings as variables: `{ON_FULL: "choose"}` */
+  /** @param {Record<string, string>} settings as variables: `{ON_FULL: "choose"}`; the store is a directory, unless it says otherwise */
   constructor(settings = {}) {
     // A restart spreads its goodbyes over half of the drain.
-    const all = { DRAIN_TIMEOUT: "2s", ...settings };
+    const all = { DRAIN_TIMEOUT: "2s", STORE: `embedded:${this.#directory}`, ...settings };
     this.#settings = Object.fromEntries(Object.entries(all).map(([key, value]) => [`HOTSEAT_${key}`, value]));
   }
 
@@ -33,7 +33,7 @@ export class Node {
   async start() {
     if (!existsSync(BINARY)) throw new Error(`no server at ${BINARY}: build it, or say where with HOTSEAT_BIN`);
     this.port ??= await freePort();
-    const args = ["serve", "--demo", "--listen", `127.0.0.1:${this.port}`, "--store", `embedded:${this.#directory}`];
+    const args = ["serve", "--demo", "--listen", `127.0.0.1:${this.port}`];
     const child = spawn(BINARY, args, { env: { PATH: process.env.PATH, ...this.#settings }, cwd: this.#directory });
     this.#child = child;
     // Should this process be told to go, the server goes with it.
@@ -66,7 +66,7 @@ export class Node {
   }
 }
 
-async function freePort() {
+export async function freePort() {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address();

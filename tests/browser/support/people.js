@@ -13,6 +13,7 @@ import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 
 import { Node } from "./node.js";
+import { Pair } from "./pair.js";
 
 const PICTURES = fileURLToPath(new URL("../pictures/", import.meta.url));
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
@@ -38,7 +39,15 @@ after(async () => (await browser).close());
  * @param {Record<string, string>} [settings] of the server
  */
 export async function withPeople(story, settings) {
-  const node = new Node(settings);
+  await withPeopleAt(new Node(settings), story);
+}
+
+/** The same with two nodes behind one address. */
+export async function withPeopleAndTwoNodes(story) {
+  await withPeopleAt(new Pair(), story);
+}
+
+async function withPeopleAt(node, story) {
   const wrongs = [];
   const contexts = [];
   const person = async (options) => {
