@@ -48,7 +48,8 @@ pub(crate) struct Settings {
     /// Address and port to listen on [default: 127.0.0.1:8000]
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<String>,
-    /// embedded:DIR (one node) or redis://USER:PASSWORD@HOST:PORT/DB [default: embedded:./data]
+    /// embedded:DIR (one node), redis://USER:PASSWORD@HOST:PORT/DB, redis+sentinel://HOST,…/MASTER or
+    /// redis+cluster://HOST,…; rediss… for TLS [default: embedded:./data]
     #[arg(long, value_name = "URL")]
     store: Option<String>,
     /// Accounts user1/password1 to user3/password3 and admin/admin, API key demo-key, a page at /; loopback only

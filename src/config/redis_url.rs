@@ -154,7 +154,7 @@ fn read(kind: Kind, tls: bool, rest: &str) -> Result<RedisUrl, &'static str> {
     let database = match database {
         "" => 0,
         number if number.bytes().all(|byte| byte.is_ascii_digit()) => {
-            number.parse::<u16>().map_err(|_| "the database is a small number")?.into()
+            number.parse::<u16>().map_err(|_| "the database is a small number")?
         }
         _ => return Err("the database is a number (a / in a password is written %2F)"),
     };

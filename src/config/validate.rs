@@ -128,7 +128,7 @@ pub(super) fn advise(config: &Config) -> Vec<String> {
         advice.push("trusted_proxies has everybody in it: any client can choose its address".to_owned());
     }
     if config.profile == Profile::Kubernetes && matches!(config.store.url, StoreUrl::Embedded(_)) {
-        advice.push("store is embedded, which serves one pod only: two need redis://…".to_owned());
+        advice.push("store is embedded, which serves one pod only: two need a Redis".to_owned());
     }
     advice
 }

@@ -145,18 +145,21 @@ impl Finder {
         match found {
             Ok(layout) => {
                 *self.doubts.lock() = None;
+                let mut moved = false;
                 let is_news = self.found.send_if_modified(|current| {
                     let is_news = current.as_deref() != Some(&layout);
                     if is_news {
+                        moved = current.as_ref().is_none_or(|known| known.primaries() != layout.primaries());
                         *current = Some(Arc::new(layout));
                     }
                     is_news
                 });
                 if is_news {
                     self.backoff.reset();
-                    if let Some(layout) = &*self.found.borrow() {
-                        tracing::info!(primaries = %Names(layout.primaries()), "found where Redis takes writes");
-                    }
+                }
+                // Slots may move by the thousand; who is a primary is news to people.
+                if moved && let Some(layout) = &*self.found.borrow() {
+                    tracing::info!(primaries = %Names(layout.primaries()), "found where Redis takes writes");
                 }
             }
             Err(why) => {

@@ -17,7 +17,7 @@ use crate::store::{Message, Notice, Store as _, StoreError};
 
 /// A server that speaks TLS, and where.
 async fn tls_server(authority: &Authority, own: &Issued, more: &[&str]) -> (RedisServer, String) {
-    let port = with_bus(std::net::Ipv4Addr::LOCALHOST.into()).port().to_string();
+    let port = with_bus(std::net::Ipv4Addr::LOCALHOST).port().to_string();
     let ca = authority.ca();
     let text = |path: &Path| path.display().to_string();
     let (cert, key, ca) = (text(&own.cert), text(&own.key), text(&ca));
