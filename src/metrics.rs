@@ -272,6 +272,7 @@ mod tests {
         let metrics = Metrics::new();
         metrics.login("seated");
         metrics.ended(Reason::Takeover);
+        metrics.restored("yielded");
         let lost =
             metrics.store_call::<()>("login", async { Err(StoreError::OutcomeUnknown(String::new())) });
         assert!(lost.await.is_err());
@@ -282,6 +283,11 @@ mod tests {
             "hotseat_store_calls_total{call=\"login\",result=\"unknown\"} 1",
             "hotseat_takeover_seconds_count 0",
             "hotseat_pubsub_gaps_total 0",
+            "hotseat_failovers_total 0",
+            "hotseat_sessions_restored_total{result=\"yielded\"} 1",
+            "hotseat_heal_seconds_count 0",
+            "hotseat_journal_facts 0",
+            "hotseat_journal_dropped_total 0",
         ] {
             assert!(text.contains(line), "{line} is missing in {text}");
         }
