@@ -127,9 +127,23 @@ impl Node {
 
     /// Asks the node to end (SIGTERM) and goes on while it drains.
     pub fn terminate(&self) {
+        self.signal("TERM");
+    }
+
+    /// Stops the node from running (SIGSTOP), so that it keeps its connections and does nothing.
+    pub fn freeze(&self) {
+        self.signal("STOP");
+    }
+
+    pub fn thaw(&self) {
+        self.signal("CONT");
+    }
+
+    fn signal(&self, signal: &str) {
         let pid = self.child.id().expect("a running node");
-        let sent = std::process::Command::new("kill").args(["-TERM", &pid.to_string()]).status();
-        assert!(sent.is_ok_and(|status| status.success()), "SIGTERM was not sent");
+        let sent =
+            std::process::Command::new("kill").args([&format!("-{signal}"), &pid.to_string()]).status();
+        assert!(sent.is_ok_and(|status| status.success()), "SIG{signal} was not sent");
     }
 
     /// How it ended, having been asked to.

@@ -6,6 +6,7 @@
 //! Included by `#[path]` beside `redis_server.rs`.
 #![allow(dead_code, reason = "each test target uses its part of the harness")]
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
@@ -120,6 +121,13 @@ impl RedisCluster {
         self.members[index].server.restart().await;
     }
 
+    /// Runs again whatever was killed or frozen.
+    pub async fn revive(&mut self) {
+        for member in &mut self.members {
+            member.server.revive().await;
+        }
+    }
+
     pub fn freeze(&self, index: usize) {
         self.members[index].server.freeze();
     }
@@ -138,6 +146,28 @@ impl RedisCluster {
         };
         let owner = eventually(&format!("a running member owns slot {slot}"), owner).await;
         self.index_of(&owner.id)
+    }
+
+    /// Waits until another member than `old` owns the slot, and answers which.
+    pub async fn wait_for_another(&self, slot: u16, old: usize) -> usize {
+        eventually("another member owns the slot", async || {
+            Some(self.primary_of(slot).await).filter(|owner| *owner != old)
+        })
+        .await
+    }
+
+    /// The slots of a primary that somebody listens to.
+    pub async fn slots_heard(&self, primary: usize) -> BTreeSet<u16> {
+        let channels: Vec<String> = self.ask(primary, cmd("PUBSUB").arg("SHARDCHANNELS")).await;
+        let mut slots = redis::pipe();
+        channels.iter().for_each(|channel| {
+            slots.cmd("CLUSTER").arg("KEYSLOT").arg(channel);
+        });
+        if channels.is_empty() {
+            return BTreeSet::new();
+        }
+        let slots: Vec<u16> = self.members[primary].server.pipeline(&slots).await.expect("a member");
+        slots.into_iter().collect()
     }
 
     /// The members that are primaries by their own account, with or without slots.

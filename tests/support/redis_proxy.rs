@@ -140,7 +140,7 @@ async fn carry_replies(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, faults: 
 }
 
 /// Where the RESP value that starts at `at` ends, if it is complete.
-fn frame_end(bytes: &[u8], at: usize) -> Option<usize> {
+pub fn frame_end(bytes: &[u8], at: usize) -> Option<usize> {
     let line = bytes.get(at..)?.windows(2).position(|pair| pair == b"\r\n")? + at;
     let next = line + 2;
     let count = || std::str::from_utf8(&bytes[at + 1..line]).ok()?.parse::<i64>().ok();

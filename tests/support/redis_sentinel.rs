@@ -58,7 +58,15 @@ impl RedisSentinel {
     }
 
     pub async fn start_with(options: SentinelOptions) -> Self {
-        let addresses: Vec<_> = (0..=options.replicas).map(|_| with_bus(own_host())).collect();
+        Self::start_at(&Self::places(&options), options).await
+    }
+
+    /// Where the servers may be: for proxies that have to lead there before they start, for replicas go by the fronts.
+    pub fn places(options: &SentinelOptions) -> Vec<SocketAddr> {
+        (0..=options.replicas).map(|_| with_bus(own_host())).collect()
+    }
+
+    pub async fn start_at(addresses: &[SocketAddr], options: SentinelOptions) -> Self {
         let fronts: Vec<_> =
             addresses.iter().enumerate().map(|(index, own)| options.front(index, *own)).collect();
         let servers = addresses.iter().enumerate().map(|(index, address)| {
@@ -95,8 +103,19 @@ impl RedisSentinel {
         &self.servers[index]
     }
 
-    pub fn sentinel(&mut self, index: usize) -> &mut RedisServer {
-        &mut self.sentinels[index]
+    pub fn sentinel(&self, index: usize) -> &RedisServer {
+        &self.sentinels[index]
+    }
+
+    pub fn kill_sentinel(&mut self, index: usize) {
+        self.sentinels[index].kill();
+    }
+
+    /// Runs again whatever was killed or frozen.
+    pub async fn revive(&mut self) {
+        for server in self.servers.iter_mut().chain(&mut self.sentinels) {
+            server.revive().await;
+        }
     }
 
     pub fn len(&self) -> usize {
@@ -262,7 +281,7 @@ impl SentinelOptions {
              sentinel myid {}\nsentinel announce-ip {}\nsentinel announce-port {}\n\
              sentinel monitor {MASTER} {} {QUORUM}\n\
              sentinel down-after-milliseconds {MASTER} {down_after}\n\
-             sentinel failover-timeout {MASTER} 10000\n",
+             sentinel failover-timeout {MASTER} 4000\n",
             own.ip(),
             own.port(),
             own_host(),

@@ -149,6 +149,41 @@ impl RedisServer {
         assert!(self.try_start().await, "redis-server did not start again at {}", self.address);
     }
 
+    /// Runs again, if it was killed or frozen.
+    pub async fn revive(&mut self) {
+        if self.keeper.is_none() {
+            self.restart().await;
+        } else if !self.is_running() {
+            self.thaw();
+        }
+    }
+
+    /// Takes what a killed server has on its disk away: it comes back with nothing.
+    pub fn forget(&self) {
+        for entry in std::fs::read_dir(self.dir.path()).expect("its directory").flatten() {
+            let gone = match entry.file_type() {
+                Ok(kind) if kind.is_dir() => std::fs::remove_dir_all(entry.path()),
+                _ => std::fs::remove_file(entry.path()),
+            };
+            gone.expect("a file of its own");
+        }
+    }
+
+    /// Cuts this replica off from its primary, for all else that it does: the primary refuses it by its password.
+    pub async fn unlink_from(&self, primary: &Self) {
+        let mut wrong = redis::cmd("CONFIG");
+        wrong.arg("SET").arg("masteruser").arg("nobody").arg("masterauth").arg("wrong");
+        self.query::<()>(&wrong).await.expect("a replica");
+        let kill = redis::cmd("CLIENT").arg("KILL").arg("TYPE").arg("replica").to_owned();
+        primary.query::<u32>(&kill).await.expect("a primary");
+    }
+
+    pub async fn link_again(&self) {
+        let mut right = redis::cmd("CONFIG");
+        right.arg("SET").arg("masteruser").arg("").arg("masterauth").arg("");
+        self.query::<()>(&right).await.expect("a replica");
+    }
+
     /// Sends one command, written inline, and answers the first bytes of the reply.
     pub async fn command(&self, line: &str) -> String {
         self.try_command(line).await.unwrap_or_else(|error| panic!("{line}: {error}"))
@@ -164,12 +199,22 @@ impl RedisServer {
 
     /// Sends one command as clients do, on a connection of its own, and answers all of the reply.
     pub async fn query<T: redis::FromRedisValue>(&self, command: &redis::Cmd) -> redis::RedisResult<T> {
+        command.query_async(&mut self.connect().await?).await
+    }
+
+    /// The same with several.
+    pub async fn pipeline<T: redis::FromRedisValue>(
+        &self,
+        pipeline: &redis::Pipeline,
+    ) -> redis::RedisResult<T> {
+        pipeline.query_async(&mut self.connect().await?).await
+    }
+
+    async fn connect(&self) -> redis::RedisResult<redis::aio::MultiplexedConnection> {
         let config = redis::AsyncConnectionConfig::new()
             .set_connection_timeout(Some(QUERY_TIMEOUT))
             .set_response_timeout(Some(QUERY_TIMEOUT));
-        let client = redis::Client::open(self.url())?;
-        let mut connection = client.get_multiplexed_async_connection_with_config(&config).await?;
-        command.query_async(&mut connection).await
+        redis::Client::open(self.url())?.get_multiplexed_async_connection_with_config(&config).await
     }
 
     fn signal(&self, signal: &str) {

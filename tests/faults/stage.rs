@@ -1,0 +1,297 @@
+//! What a run happens on: a store of one topology, a wire before each of its servers, and the nodes.
+//!
+//! Used for many runs; [`Stage::mend`] brings it back to where it was before a fault.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use redis::cmd;
+use tempfile::TempDir;
+use tokio::time::{Instant, sleep};
+
+use super::device::{self, Ticket};
+use super::history::OnFull;
+use super::wire::{Trouble, Whom, Wire};
+use crate::support::client::DEMO_KEY;
+use crate::support::redis_cluster::{ClusterOptions, RedisCluster};
+use crate::support::redis_sentinel::{MASTER, RedisSentinel, SentinelOptions};
+use crate::support::redis_server::{RedisServer, own_host};
+use crate::support::{Node, NodeOptions};
+
+/// After how long a primary counts as dead where a fault kills or freezes one; else no busy machine may fake it.
+pub const DOWN_AFTER: Duration = Duration::from_secs(1);
+const NEVER_DOWN: Duration = Duration::from_secs(15);
+const CLUSTER_PRIMARIES: usize = 3;
+/// Users who ask whether a node serves: enough to be on every primary of a Cluster.
+const PROBES: usize = 8;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Topology {
+    Embedded,
+    Single,
+    Sentinel,
+    Cluster,
+}
+
+impl Topology {
+    pub const ALL: [Self; 4] = [Self::Embedded, Self::Single, Self::Sentinel, Self::Cluster];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Embedded => "embedded",
+            Self::Single => "single",
+            Self::Sentinel => "sentinel",
+            Self::Cluster => "cluster",
+        }
+    }
+}
+
+pub enum Store {
+    Embedded(TempDir),
+    Single(RedisServer),
+    Sentinel(RedisSentinel),
+    Cluster(RedisCluster),
+}
+
+pub struct Stage {
+    pub on_full: OnFull,
+    pub store: Store,
+    /// By server.
+    wires: Vec<Wire>,
+    nodes: Vec<Option<Node>>,
+    pub addresses: Vec<SocketAddr>,
+}
+
+impl Stage {
+    pub async fn set(topology: Topology, on_full: OnFull, nodes: usize) -> Self {
+        let nodes = if topology == Topology::Embedded { 1 } else { nodes };
+        let (store, wires) = open(topology, nodes).await;
+        let mut stage = Self { on_full, store, wires, nodes: Vec::new(), addresses: Vec::new() };
+        for index in 0..nodes {
+            let node = Node::start(stage.options(index)).await;
+            stage.addresses.push(node.address);
+            stage.nodes.push(Some(node));
+        }
+        stage
+    }
+
+    fn options(&self, node: usize) -> NodeOptions {
+        let on_full = if self.on_full == OnFull::KickOld { "kick_old" } else { "deny_new" };
+        let limits: Vec<String> = (1..=3)
+            .map(|seats| format!(r#"{{"role": "seats-{seats}", "class": "*", "max": {seats}}}"#))
+            .collect();
+        NodeOptions::new(self.url(node))
+            .set("renew_interval", "1s")
+            .set("heartbeat", "1s")
+            // Why a call was answered with 503 is said at this level only.
+            .set("log", "info,hotseat::http::problem=debug")
+            .set("on_full", on_full)
+            .set("limits", format!("[{}]", limits.join(",")))
+    }
+
+    /// The store as one node reaches it: by a user of its own, so that the wires know whose connection it is.
+    fn url(&self, node: usize) -> String {
+        let greet = |url: String| url.replacen("://", &format!("://n{node}:x@"), 1);
+        match &self.store {
+            Store::Embedded(directory) => format!("embedded:{}", directory.path().join("data").display()),
+            Store::Single(_) => greet(format!("redis://{}", self.wires[0].address())),
+            Store::Sentinel(rig) => greet(rig.url()),
+            Store::Cluster(rig) => greet(rig.url_of(0..CLUSTER_PRIMARIES)),
+        }
+    }
+
+    /// One trouble on the wires of all servers.
+    pub fn trouble(&self, whom: Whom, trouble: Trouble) {
+        self.wires.iter().for_each(|wire| wire.set(whom, trouble));
+    }
+
+    pub fn lose_replies_to(&self, needle: &str, each: u32) {
+        self.wires.iter().for_each(|wire| wire.lose_replies_to(needle, each));
+    }
+
+    pub fn lift(&self) {
+        self.wires.iter().for_each(Wire::lift);
+    }
+
+    /// How many messages and replies the wires have swallowed.
+    pub fn swallowed(&self) -> u32 {
+        self.wires.iter().map(Wire::swallowed).sum()
+    }
+
+    pub fn last_node(&self) -> usize {
+        self.nodes.len() - 1
+    }
+
+    pub fn node(&mut self, index: usize) -> &mut Node {
+        self.nodes[index].as_mut().expect("a node that was started")
+    }
+
+    /// Starts an ended node again, at its address, and waits until it is ready.
+    pub async fn start_again(&mut self, index: usize) {
+        if let Some(node) = self.nodes[index].take() {
+            self.nodes[index] = Some(node.start_again().await);
+        }
+    }
+
+    /// Whether a primary that does not answer is replaced soon. Off, no pause of a busy machine is taken for a death.
+    pub async fn watch_closely(&self, closely: bool) {
+        let after = if closely { DOWN_AFTER } else { NEVER_DOWN }.as_millis().to_string();
+        match &self.store {
+            Store::Sentinel(rig) => {
+                for index in 0..3 {
+                    let mut set = cmd("SENTINEL");
+                    set.arg("SET").arg(MASTER).arg("down-after-milliseconds").arg(&after);
+                    rig.sentinel(index).query::<()>(&set).await.expect("a Sentinel");
+                }
+            }
+            Store::Cluster(rig) => {
+                for index in (0..rig.len()).filter(|index| rig.server(*index).is_running()) {
+                    let mut set = cmd("CONFIG");
+                    set.arg("SET").arg("cluster-node-timeout").arg(&after);
+                    rig.server(index).query::<()>(&set).await.expect("a member");
+                }
+            }
+            Store::Embedded(_) | Store::Single(_) => {}
+        }
+    }
+
+    /// How long it took until every node answered logins again; `None` if too long.
+    pub async fn logs_in_within(&self, limit: Duration, http: &reqwest::Client) -> Option<Duration> {
+        self.probe(limit, async |node, probe| log_in(http, node, probe).await.is_some()).await
+    }
+
+    /// The same for logins and their sockets, which wait for the store's messages, too.
+    pub async fn serves_within(&self, limit: Duration, http: &reqwest::Client) -> Option<Duration> {
+        let is_served = async |node, probe| match log_in(http, node, probe).await {
+            Some(ticket) => device::is_welcomed(&ticket, node).await,
+            None => false,
+        };
+        self.probe(limit, is_served).await
+    }
+
+    /// Asks every node for users all over the store, again and again until each says yes.
+    async fn probe(&self, limit: Duration, ask: impl AsyncFn(SocketAddr, usize) -> bool) -> Option<Duration> {
+        let start = Instant::now();
+        while start.elapsed() < limit {
+            let probes = self.addresses.iter().flat_map(|node| (0..PROBES).map(move |probe| (*node, probe)));
+            if join_all(probes.map(|(node, probe)| ask(node, probe))).await.iter().all(|served| *served) {
+                return Some(start.elapsed());
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+        None
+    }
+
+    /// Waits until the servers agree on who is what: an old primary that woke up is a replica by then.
+    pub async fn settle(&self) {
+        match &self.store {
+            Store::Embedded(_) | Store::Single(_) => {}
+            Store::Sentinel(rig) => rig.wait_until_whole().await,
+            Store::Cluster(rig) => rig.wait_until_whole().await,
+        }
+    }
+
+    /// What each node has logged.
+    pub fn logs(&self) -> Vec<String> {
+        self.nodes.iter().flatten().map(Node::log).collect()
+    }
+
+    /// As it was before the fault: all servers and nodes run, nothing is in the way.
+    pub async fn mend(&mut self) {
+        self.lift();
+        match &mut self.store {
+            Store::Embedded(_) => {}
+            Store::Single(server) => server.revive().await,
+            Store::Sentinel(rig) => rig.revive().await,
+            Store::Cluster(rig) => rig.revive().await,
+        }
+        self.settle().await;
+        self.watch_closely(false).await;
+        for node in self.nodes.iter_mut().flatten() {
+            node.wait_until_ready().await;
+        }
+    }
+}
+
+/// A login of a user whom nobody judges.
+async fn log_in(http: &reqwest::Client, node: SocketAddr, probe: usize) -> Option<Ticket> {
+    // One for each node, so that nodes do not put out each other's probes before they are welcomed.
+    let body = serde_json::json!({"user_id": format!("probe-{probe}-of-{node}"), "device": {"id": "probe"}});
+    let call = http.post(format!("http://{node}/api/sessions")).bearer_auth(DEMO_KEY).json(&body);
+    let answer = call.send().await.ok()?;
+    let body: serde_json::Value = answer.json().await.ok()?;
+    let text = |value: &serde_json::Value| value.as_str().map(str::to_owned);
+    Some(Ticket { session: text(&body["session"]["id"])?, token: text(&body["token"])? })
+}
+
+async fn open(topology: Topology, nodes: usize) -> (Store, Vec<Wire>) {
+    let users = users(nodes);
+    match topology {
+        Topology::Embedded => (Store::Embedded(TempDir::new().expect("a temporary directory")), Vec::new()),
+        Topology::Single => {
+            let mut options = vec!["--save", "", "--appendonly", "yes", "--appendfsync", "always"];
+            options.extend(users.iter().map(String::as_str));
+            let server = RedisServer::start_with(&options).await;
+            let wires = wires(1).await;
+            wires[0].lead_to(server.address());
+            (Store::Single(server), wires)
+        }
+        Topology::Sentinel => {
+            let defaults =
+                SentinelOptions { down_after: NEVER_DOWN, extra: users, ..SentinelOptions::default() };
+            let wires = wires(defaults.replicas + 1).await;
+            let fronts = wires.iter().map(Wire::address).collect();
+            let places = RedisSentinel::places(&defaults);
+            wires.iter().zip(&places).for_each(|(wire, place)| wire.lead_to(*place));
+            let rig = RedisSentinel::start_at(&places, SentinelOptions { fronts, ..defaults }).await;
+            (Store::Sentinel(rig), wires)
+        }
+        Topology::Cluster => {
+            let wires = wires(CLUSTER_PRIMARIES * 2).await;
+            let fronts: Vec<_> = wires.iter().map(Wire::address).collect();
+            let options = ClusterOptions {
+                primaries: CLUSTER_PRIMARIES,
+                replicas_each: 1,
+                node_timeout: NEVER_DOWN,
+                extra: users,
+                fronts,
+            };
+            let rig = RedisCluster::start_with(options).await;
+            for (index, wire) in wires.iter().enumerate() {
+                wire.lead_to(rig.server(index).address());
+            }
+            (Store::Cluster(rig), wires)
+        }
+    }
+}
+
+/// A user for each node that may do everything, with whatever password.
+fn users(nodes: usize) -> Vec<String> {
+    let user = |node| {
+        [
+            "--user".to_owned(),
+            format!("n{node}"),
+            "on".into(),
+            "nopass".into(),
+            "~*".into(),
+            "&*".into(),
+            "+@all".into(),
+        ]
+    };
+    (0..nodes).flat_map(user).collect()
+}
+
+/// Wires on a host of their own, so that the servers can have the same ports on theirs.
+async fn wires(count: usize) -> Vec<Wire> {
+    static PORT: AtomicU16 = AtomicU16::new(3_000);
+    let [_, high, middle, low] = own_host().octets();
+    let host = Ipv4Addr::new(127, high | 128, middle, low);
+    let mut wires = Vec::with_capacity(count);
+    for _ in 0..count {
+        let port = PORT.fetch_add(1, Ordering::Relaxed);
+        wires.push(Wire::listen(SocketAddr::from((host, port))).await);
+    }
+    wires
+}
