@@ -71,12 +71,26 @@ async fn assert_exactly_the_newest_is_live(nodes: &[&Node], logins: &[Login], un
     assert!(ended.len() + 1 + unknown >= LOGINS, "somebody was ended by nobody: {}", ended.len());
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_thousand_logins_on_two_nodes_have_one_winner_the_newest() {
-    let rig = Rig::redis().await;
+async fn assert_two_nodes_have_one_winner(engine: Engine) {
+    let rig = Rig::new(engine).await;
     let (one, two) = tokio::join!(rig.node(), rig.node());
     let (logins, unknown) = log_in_at_once(&[&one, &two]).await;
     assert_exactly_the_newest_is_live(&[&one, &two], &logins, unknown).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_thousand_logins_on_two_nodes_have_one_winner_the_newest() {
+    assert_two_nodes_have_one_winner(Engine::Redis).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_thousand_logins_behind_sentinels_have_one_winner_the_newest() {
+    assert_two_nodes_have_one_winner(Engine::Sentinel).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_thousand_logins_on_a_cluster_have_one_winner_the_newest() {
+    assert_two_nodes_have_one_winner(Engine::Cluster).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -64,6 +64,7 @@ async fn assert_unknown(store: &Redis, login: &Login) {
     let outcome = store.login(login).await;
     let took = asked.elapsed();
     assert!(matches!(&outcome, Err(StoreError::OutcomeUnknown(_))), "{outcome:?}");
+    println!("called unknown after {took:?}, {TIMEOUT:?} are promised");
     assert!(took < TIMEOUT + SLACK, "{took:?}");
 }
 
