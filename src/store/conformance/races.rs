@@ -12,6 +12,10 @@ use crate::store::{Login, LoginOutcome};
 
 /// Sends all logins at the same moment, alternately through both handles; answers in no order.
 async fn at_once(bench: &Bench, logins: Vec<Login>) -> Vec<LoginOutcome> {
+    // As nodes do when they start.
+    for store in [&bench.store, bench.second()] {
+        store.time_us().await.unwrap();
+    }
     let start = Arc::new(Barrier::new(logins.len()));
     let mut running = JoinSet::new();
     for (number, login) in logins.into_iter().enumerate() {

@@ -25,7 +25,12 @@ impl Throttle {
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         // No bucket is in debt by more than it holds, but one from before a clock was set back may look so.
         let most = now_us.saturating_add(capacity_us);
-        let arrival = buckets.get(key).copied().unwrap_or(0).clamp(now_us, most);
+        let known = buckets.get(key).copied().unwrap_or(0);
+        if known > most {
+            // Kept, or it would be as full again at every later moment until the clock is where it was.
+            buckets.insert(key.to_owned(), most);
+        }
+        let arrival = known.clamp(now_us, most);
         let after = arrival.saturating_add(asked_us);
         let allowed_at = after.saturating_sub(capacity_us);
         if allowed_at > now_us {

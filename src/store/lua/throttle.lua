@@ -6,11 +6,14 @@ local burst, period, cost = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 -- No bucket is in debt by more than it holds, but one from before a clock was set back may look so.
-local full_at = math.min(math.max(now, tonumber(redis.call('GET', KEYS[1]) or 0)), now + burst * period)
+local known, most = tonumber(redis.call('GET', KEYS[1]) or 0), now + burst * period
+local full_at = math.min(math.max(now, known), most)
 local wait = full_at + (math.max(cost, 1) - burst) * period - now
-if wait > 0 then return wait end
-if cost > 0 then
-  full_at = full_at + cost * period
-  redis.call('SET', KEYS[1], string.format('%.0f', full_at), 'PXAT', string.format('%.0f', full_at))
+local function keep(at) redis.call('SET', KEYS[1], string.format('%.0f', at), 'PXAT', string.format('%.0f', at)) end
+if wait > 0 then
+  -- Or it would be as full again at every later moment until the clock is where it was.
+  if known > most then keep(most) end
+  return wait
 end
+if cost > 0 then keep(full_at + cost * period) end
 return 0

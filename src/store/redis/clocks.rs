@@ -51,15 +51,23 @@ impl Clocks {
         Self { start, known: Mutex::new(Known { of, latest: Reading::default() }) }
     }
 
-    /// The primary's clock was at `now` sometime between `sent` and `received`.
-    pub(super) fn learn(&self, partition: Partition, now: Timestamp, sent: Instant, received: Instant) {
+    /// The primary's clock was at `now` sometime between `sent` and `received`. Without a partition: some primary's.
+    pub(super) fn learn(
+        &self,
+        partition: Option<Partition>,
+        now: Timestamp,
+        sent: Instant,
+        received: Instant,
+    ) {
         let low = now.as_millis().saturating_sub(self.millis(received));
         // A millisecond on either side for what was rounded off.
         let high = (now.as_millis() + 2).saturating_sub(self.millis(sent));
         let at = self.millis(received);
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.latest.learn(low, high, at);
-        known.of[usize::from(partition.index())].learn(low, high, at);
+        if let Some(partition) = partition {
+            known.of[usize::from(partition.index())].learn(low, high, at);
+        }
     }
 
     /// What the primary's clock says at `then`, or less: 0 while nothing is known.
@@ -108,12 +116,12 @@ mod tests {
         let clocks = Clocks::new(start);
         let [one, other] = partitions();
         // The store's clock is at 500 when this one is at 0; the first answer takes 100 ms to come.
-        clocks.learn(one, store(510), start, start + 110 * MS);
+        clocks.learn(Some(one), store(510), start, start + 110 * MS);
         assert_eq!(clocks.at(one, start + 1_000 * MS), store(1_400));
-        clocks.learn(one, store(711), start + 210 * MS, start + 212 * MS);
+        clocks.learn(Some(one), store(711), start + 210 * MS, start + 212 * MS);
         assert_eq!(clocks.at(one, start + 1_000 * MS), store(1_499));
         // A slow one teaches nothing.
-        clocks.learn(one, store(1_500), start + 300 * MS, start + 2_000 * MS);
+        clocks.learn(Some(one), store(1_500), start + 300 * MS, start + 2_000 * MS);
         assert_eq!(clocks.at(one, start + 1_000 * MS), store(1_499));
         assert_eq!(clocks.at(other, start + 1_000 * MS), store(1_499));
     }
@@ -125,7 +133,7 @@ mod tests {
         let [one, _] = partitions();
         let hour = 3_600_000;
         for jump in [0, hour, 0, 5 * hour] {
-            clocks.learn(one, store(jump + 20), start + 20 * MS, start + 20 * MS);
+            clocks.learn(Some(one), store(jump + 20), start + 20 * MS, start + 20 * MS);
             assert_eq!(clocks.at(one, start + 30 * MS), store(jump + 30));
         }
     }
@@ -135,10 +143,10 @@ mod tests {
         let start = Instant::now();
         let clocks = Clocks::new(start);
         let [one, other] = partitions();
-        clocks.learn(one, store(1_000_000), start, start);
-        clocks.learn(other, store(60_000), start + 60_000 * MS, start + 60_000 * MS);
+        clocks.learn(Some(one), store(1_000_000), start, start);
+        clocks.learn(Some(other), store(60_000), start + 60_000 * MS, start + 60_000 * MS);
         assert_eq!(clocks.at(one, start), store(1_000_000), "clocks of two primaries may differ");
-        clocks.learn(other, store(60_001), start + 60_001 * MS, start + 60_001 * MS);
+        clocks.learn(Some(other), store(60_001), start + 60_001 * MS, start + 60_001 * MS);
         assert_eq!(clocks.at(one, start), store(0));
     }
 }

@@ -31,7 +31,7 @@ impl Redis {
             _ => {}
         }
         let snapshot = reply.snapshot(Some(node_ttl_ms))?;
-        self.clocks.learn(id.partition(), snapshot.now, sent, Instant::now());
+        self.clocks.learn(Some(id.partition()), snapshot.now, sent, Instant::now());
         let record = snapshot.record(codec::decode(id, &reply.bytes()?)?, None)?;
         Ok(if word == b"live" { Attach::Live(record) } else { Attach::Ended(record) })
     }
@@ -78,7 +78,7 @@ impl Redis {
             let sent = Instant::now();
             let mut reply = Reply::of(self.commands.run_idempotent(&call).await?)?;
             let snapshot = reply.snapshot(Some(node_ttl_ms))?;
-            self.clocks.learn(partition, snapshot.now, sent, Instant::now());
+            self.clocks.learn(Some(partition), snapshot.now, sent, Instant::now());
             renewed.now = snapshot.now;
             renewed.ended.extend(snapshot.records(reply.list()?)?);
             let mut missing = reply.list()?;

@@ -46,7 +46,7 @@ impl Redis {
             let not_after = self.clocks.at(partition, deadline);
             let answer = self.commands.run_until(&call(not_after), deadline).await?;
             let Some(now) = late(&answer)? else { return Ok(answer) };
-            self.clocks.learn(partition, now, sent, Instant::now());
+            self.clocks.learn(Some(partition), now, sent, Instant::now());
             if Instant::now() >= deadline {
                 return Err(StoreError::Unavailable("it came too late to the store".to_owned()));
             }

@@ -1,6 +1,7 @@
 //! What only reads: one session, a user's sessions, a user's events.
 
 use redis::{Pipeline, Value};
+use tokio::time::Instant;
 
 use super::Redis;
 use super::layout::slot_of;
@@ -101,10 +102,13 @@ impl Redis {
     /// the latest of their clocks; which one it is matters to nobody who reads a clock that others set.
     pub(super) async fn read_clock(&self) -> Result<u64, StoreError> {
         let mut latest = 0;
+        let sent = Instant::now();
         for answer in self.commands.send_each(&redis::cmd("TIME")).await.map_err(read_failed)? {
             let mut reply = Reply::of(answer)?;
             let (seconds, micros) = (reply.int()?, reply.int()?);
-            latest = latest.max(seconds.saturating_mul(1_000_000).saturating_add(micros));
+            let now_us = seconds.saturating_mul(1_000_000).saturating_add(micros);
+            self.clocks.learn(None, Timestamp::from_millis(now_us / 1000), sent, Instant::now());
+            latest = latest.max(now_us);
         }
         Ok(latest)
     }

@@ -97,7 +97,10 @@ async fn a_damaged_record_is_named_and_not_guessed_at() {
 struct Gate(Arc<AtomicBool>);
 
 impl Clock for Gate {
-    #[expect(clippy::disallowed_methods, reason = "the writer has a thread of its own, which is no executor's")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the writer has a thread of its own, which is no executor's"
+    )]
     fn now_us(&self) -> u64 {
         while self.0.load(Ordering::Acquire) {
             std::thread::sleep(Duration::from_millis(1));
