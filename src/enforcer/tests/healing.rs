@@ -313,3 +313,23 @@ async fn who_was_disabled_is_disabled_again_and_who_was_enabled_after_that_is_no
     assert!(matches!(refused, LoginAnswer::Disabled));
     assert!(store.get(back.session.id, false).await.unwrap().unwrap().is_live());
 }
+
+/// After a gap every node checks all that it holds: all at once would be a storm.
+#[tokio::test]
+async fn the_check_after_a_gap_is_spread_and_its_time_is_counted() {
+    let mut rig = Rig::new(None);
+    let mut clients = Vec::new();
+    for user in 0..40 {
+        let (token, ..) = rig.login_as(&format!("user-{user}"), "phone", false).await;
+        clients.push(rig.connect(&token).await);
+    }
+    let (sender, receiver) = mpsc::channel(8);
+    rig.notices = Some(receiver);
+    let rig = rig.hear();
+    let begun = tokio::time::Instant::now();
+    sender.send(Notice::Gap { connected: false }).await.unwrap();
+    sender.send(Notice::Gap { connected: true }).await.unwrap();
+    rig.counted("hotseat_reconcile_seconds_count 1\n").await;
+    assert!(begun.elapsed() > Duration::from_millis(300), "all at once: {:?}", begun.elapsed());
+    assert!(rig.enforcer.metrics.encode().contains("hotseat_renewals_total{result=\"ok\"}"));
+}
