@@ -214,11 +214,12 @@ impl Journal {
         }
     }
 
-    fn note<T: Fact>(&self, partition: Partition, fact: T, shelf: impl FnOnce(&mut Part) -> &mut Shelf<T>) {
+    fn note<T: Fact>(&self, partition: Partition, fact: T, shelf: impl Fn(&mut Part) -> &mut Shelf<T>) {
         let Some(mut part) = self.part(partition) else { return };
         let now = Instant::now();
         let weight = fact.weight();
         let mut gone = part.answered(now);
+        shelf(&mut part).drop_older(&fact, &mut gone);
         let mut lost = Taken::default();
         let room = |gone: &Taken, lost: &Taken| {
             let left = self.bytes.load(Ordering::Relaxed).saturating_sub(gone.bytes + lost.bytes);

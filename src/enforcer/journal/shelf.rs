@@ -24,11 +24,18 @@ impl<T> Default for Shelf<T> {
 pub(super) trait Fact: Clone {
     /// Bytes of memory.
     fn weight(&self) -> usize;
+
+    /// Whether the other is about the same, so that the later of them says it all.
+    fn is_about(&self, other: &Self) -> bool;
 }
 
 impl Fact for Image {
     fn weight(&self) -> usize {
         FACT_BYTES + self.bytes().len() + self.data().map_or(0, str::len)
+    }
+
+    fn is_about(&self, other: &Self) -> bool {
+        self.id() == other.id()
     }
 }
 
@@ -36,11 +43,19 @@ impl Fact for Seated {
     fn weight(&self) -> usize {
         self.image.weight() + size_of::<Timestamp>()
     }
+
+    fn is_about(&self, other: &Self) -> bool {
+        self.image.is_about(&other.image)
+    }
 }
 
 impl Fact for Mark {
     fn weight(&self) -> usize {
         FACT_BYTES + self.user.as_str().len()
+    }
+
+    fn is_about(&self, other: &Self) -> bool {
+        self.user == other.user
     }
 }
 
@@ -64,6 +79,16 @@ impl<T: Fact> Shelf<T> {
             if self.0.len() < self.0.capacity() / 4 {
                 self.0.shrink_to(self.0.len() * 2);
             }
+        }
+    }
+
+    /// Drops what `newer` says again: a fact that was told again and is found again is still one fact. Newest first; a
+    /// partition has some hundred of them on a busy node.
+    pub(super) fn drop_older(&mut self, newer: &T, taken: &mut Taken) {
+        let older = self.0.iter().rposition(|(_, fact)| fact.is_about(newer));
+        if let Some((_, fact)) = older.and_then(|at| self.0.remove(at)) {
+            taken.facts += 1;
+            taken.bytes += fact.weight();
         }
     }
 

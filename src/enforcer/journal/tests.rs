@@ -124,6 +124,26 @@ async fn a_login_whose_end_is_known_is_not_told_again() {
     assert_eq!(facts.ends[0].record().unwrap(), ended("ada", 1), "without its data");
 }
 
+/// Each heal found again the ends that it had told, and each next one told them twice as often.
+#[tokio::test(start_paused = true)]
+async fn what_is_found_again_is_still_one_fact_and_a_fresh_one() {
+    let journal = journal(CAPACITY_BYTES);
+    let end = Tombstone { reason: Reason::Kicked, at: Timestamp::from_millis(7), by: None };
+    let ended = Record { end: Some(end), ..record("ada", 2) };
+    for _ in 0..3 {
+        journal.login(1);
+        journal.ended(&ended);
+        advance(Duration::from_secs(1)).await;
+    }
+    let facts = journal.facts(ada());
+    assert_eq!((facts.logins.len(), facts.ends.len(), journal.metrics.journal_facts.get()), (1, 1, 2));
+    advance(LOGINS_KEPT - Duration::from_millis(1_500)).await;
+    journal.answered(ada());
+    advance(NOTICE_WITHIN).await;
+    journal.answered(ada());
+    assert_eq!(journal.facts(ada()).logins.len(), 1, "kept from when it was said last");
+}
+
 #[tokio::test(start_paused = true)]
 async fn without_room_the_oldest_of_the_partition_go_and_are_counted() {
     let one = {

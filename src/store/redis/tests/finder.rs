@@ -72,7 +72,7 @@ async fn one_sentinel_is_enough_to_find_the_primary_and_to_learn_the_others() {
     let first = at(rig.server(0).address());
     found.once("the primary is found", |layout| layout.primaries() == [first.clone()]).await;
 
-    rig.sentinel(0).kill();
+    rig.kill_sentinel(0);
     let old = rig.kill_primary().await;
     let died = Instant::now();
     let new = at(rig.server(rig.wait_for_another(old).await).address());

@@ -80,7 +80,7 @@ async fn sentinels_that_could_not_fail_over_are_a_fault() {
     assert!(says(&sound.warnings, "has 2 Sentinels: 3 are needed"), "{sound:?}");
     assert!(says(&sound.warnings, "set min-replicas-to-write 1"), "{sound:?}");
 
-    rig.sentinel(1).kill();
+    rig.kill_sentinel(1);
     let broken = until(&store, |inspection| !inspection.faults.is_empty()).await;
     assert!(says(&broken.faults, "could not fail over"), "{broken:?}");
     assert!(says(&broken.warnings, "that can't be asked"), "{broken:?}");

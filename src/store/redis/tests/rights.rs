@@ -120,7 +120,7 @@ async fn hotseats_user_may_do_all_that_hotseat_does_on_a_cluster() {
 #[tokio::test]
 async fn hotseats_users_may_do_all_that_hotseat_does_behind_sentinels() {
     let options = SentinelOptions { replicas: 1, extra: arguments(), ..SentinelOptions::default() };
-    let mut rig = RedisSentinel::start_with(options).await;
+    let rig = RedisSentinel::start_with(options).await;
     let mut set_user = cmd("ACL");
     set_user.arg("SETUSER").arg("hotseat").arg(rules(SENTINELS, "hotseat").collect::<Vec<_>>());
     for index in 0..3 {
