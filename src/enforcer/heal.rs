@@ -15,16 +15,16 @@
 //! Invariants: one pass at a time; what a pass could not do is done by the next, for as long as the node runs;
 //! nothing that may have to be told again is dropped before it was.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream;
-use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::renewal::{in_slot, slots_of};
+use super::repairs::Work;
 use super::{CONCURRENT, Enforcer};
 use crate::domain::{Partition, PartitionSet};
 use crate::store::StoreError;
@@ -36,93 +36,6 @@ const RETRY_WITHIN: Duration = Duration::from_secs(2);
 const FIRST_RETRY_WITHIN: Duration = Duration::from_millis(100);
 /// Other nodes need one renewal interval to heal, and this for the way.
 const DOUBT_MARGIN: Duration = Duration::from_secs(1);
-
-/// What is to be healed and checked, and where the store's "never seen" is to be doubted.
-#[derive(Default)]
-pub(super) struct Repairs {
-    work: Mutex<Work>,
-    wake: Notify,
-}
-
-#[derive(Default, Clone, Copy)]
-struct Work {
-    forgotten: PartitionSet,
-    unchecked: PartitionSet,
-    /// What a pass has taken and not yet healed.
-    underway: PartitionSet,
-    /// The first failover that is not yet healed.
-    since: Option<Instant>,
-    doubtful: PartitionSet,
-    doubtful_until: Option<Instant>,
-}
-
-impl Repairs {
-    fn check(&self, partitions: &PartitionSet) {
-        self.lock().unchecked.extend(partitions);
-        self.wake.notify_one();
-    }
-
-    /// `noted` runs in the same step.
-    fn heal(&self, partitions: &PartitionSet, doubt: Duration, noted: impl FnOnce()) {
-        let now = Instant::now();
-        let mut work = self.lock();
-        work.forgotten.extend(partitions);
-        work.since.get_or_insert(now);
-        if work.doubtful_until.is_none_or(|until| until <= now) {
-            work.doubtful = PartitionSet::default();
-        }
-        work.doubtful.extend(partitions);
-        work.doubtful_until = Some(now + doubt);
-        noted();
-        drop(work);
-        self.wake.notify_one();
-    }
-
-    /// Waits until there is something to do, and takes it.
-    async fn next(&self) -> Work {
-        loop {
-            if let Some(work) = self.take() {
-                return work;
-            }
-            self.wake.notified().await;
-        }
-    }
-
-    fn take(&self) -> Option<Work> {
-        let mut work = self.lock();
-        if work.forgotten.is_empty() && work.unchecked.is_empty() {
-            return None;
-        }
-        let taken = *work;
-        (work.forgotten, work.unchecked, work.since) = Default::default();
-        work.underway = taken.forgotten;
-        Some(taken)
-    }
-
-    /// Gives back what could not be done. `healed` runs in the same step for what needs no more healing.
-    fn put_back(&self, left: &Work, healed: impl FnOnce(&PartitionSet)) {
-        let mut work = self.lock();
-        work.underway = PartitionSet::default();
-        work.forgotten.extend(&left.forgotten);
-        work.unchecked.extend(&left.unchecked);
-        if !left.forgotten.is_empty() {
-            work.since = left.since;
-        }
-        healed(&work.forgotten);
-    }
-
-    fn is_doubtful(&self, partition: Partition) -> bool {
-        let work = self.lock();
-        work.forgotten.contains(partition)
-            || work.underway.contains(partition)
-            || (work.doubtful.contains(partition)
-                && work.doubtful_until.is_some_and(|until| Instant::now() < until))
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Work> {
-        self.work.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 impl Enforcer {
     /// Messages may have been lost in all partitions.
@@ -171,7 +84,7 @@ impl Enforcer {
             let pause = self.chance.up_to(within);
             within = (within * 2).min(RETRY_WITHIN);
             // Unless there is news.
-            let woken = timeout(pause, self.repairs.wake.notified());
+            let woken = timeout(pause, self.repairs.news());
             shutdown.run_until_cancelled(woken).await;
         }
     }
@@ -213,7 +126,7 @@ impl Enforcer {
                 self.metrics.heal_seconds.observe(took.as_secs_f64());
             }
         }
-        left.forgotten.is_empty() && left.unchecked.is_empty()
+        left.is_empty()
     }
 
     /// Replays the journal of some partitions; answers how many facts, and where it failed.
