@@ -70,7 +70,10 @@ impl Facts<'_> {
                         !disables && sure && began >= since && ended < call.began
                     })
                 };
-                if disabling.map(|(began, ..)| began).all(undone) {
+                // A store that has forgotten an enabling says so until it is told again.
+                if !self.is_forgetful(call.began, call.ended)
+                    && disabling.map(|(began, ..)| began).all(undone)
+                {
                     found.push(wrong(call.ended, "was told that the user is disabled".to_owned()));
                 }
             }

@@ -284,6 +284,11 @@ fn a_disabled_user_who_is_refused_too_long() {
     story().then(refused()).audit().ended("a", "disabled", None).right();
     story().then(enable()).then(refused()).wrong("is disabled");
     Story::of(1).then(refused()).wrong("is disabled");
+    // A promoted replica may have forgotten the enabling, until it is told again and not longer.
+    let forgotten = story().then(enable()).then(refused()).healed_since(7 * MS);
+    forgotten.audit().ended("a", "disabled", None).right();
+    let healed = story().then(enable()).wait(100).healed_since(7 * MS).wait(10);
+    healed.then(refused()).wrong("is disabled");
 }
 
 #[test]
