@@ -83,7 +83,8 @@ impl Facts<'_> {
                 welcomed && socket.over().is_none_or(|over| over > call.began)
             });
             for socket in held {
-                let told = socket.out().map(|(at, _)| at);
+                // One that was lost meanwhile, with its node, has nobody to tell.
+                let told = socket.out().map(|(at, _)| at).or(socket.over());
                 if told.is_none_or(|told| told > call.ended + HEARD_WITHIN) {
                     let what =
                         format!("confirmed, and a socket of {} was told at {told:?} us", socket.session);

@@ -241,8 +241,13 @@ fn a_confirmed_takeover_whose_socket_was_not_told() {
         confirmed: true,
     };
     let heard = [(1, welcome("a")), (1_500, out("takeover", "b")), (1_501, Heard::Closed(4409))];
-    let story = Story::of(1).login("a", 1, &[]).socket("a", &heard).wait(5);
-    story.then(What::Login { device: "b".into(), saw }).wrong("confirmed");
+    let story = |heard: &[(Us, Heard)]| Story::of(1).login("a", 1, &[]).socket("a", heard).wait(5);
+    let login = || What::Login { device: "b".into(), saw: saw.clone() };
+    story(&heard).then(login()).wrong("confirmed");
+    // One that goes away with its node at that moment has nobody to tell.
+    let gone = [(1, welcome("a")), (7, Heard::Restarting), (8, Heard::Closed(1012))];
+    let story = story(&gone).then(login()).disturbed_from(0, true).audit();
+    story.ended("a", "takeover", Some("b")).live("b").right();
 }
 
 #[test]
