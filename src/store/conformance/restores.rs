@@ -199,14 +199,28 @@ pub(crate) async fn of_one_device_the_newer_one_stays(bench: &mut Bench) {
 
 pub(crate) async fn a_disabled_users_session_ends_as_disabled(bench: &mut Bench) {
     let user = user("user1");
-    bench.store.set_disabled(&user, true, None).await.unwrap();
     let record = forgotten(bench, &user, 77).await;
+    bench.store.set_disabled(&user, true, None).await.unwrap();
     let before = bench.now().await;
     let end = has_ended(bench, &record).await;
     assert_eq!((end.reason, end.by.as_ref()), (Reason::Disabled, None));
     assert!(before <= end.at && end.at <= bench.now().await);
     assert_eq!(bench.get(record.session.id).await.end, Some(end));
     assert!(bench.sessions_of(&user).await.is_empty());
+}
+
+/// The store has forgotten the enabling in between, which another node is about to tell.
+pub(crate) async fn who_logged_in_after_a_disabling_stays_when_that_is_said_again(bench: &mut Bench) {
+    let user = user("user1");
+    let disabled = bench.store.set_disabled(&user, true, None).await.unwrap();
+    let mut later = forgotten(bench, &user, 77).await;
+    later.session.created_at = disabled.at.plus_millis(20);
+    is_live_again(bench, &later, 1).await;
+    let again = bench.store.set_disabled(&user, true, Some(disabled.at.plus_millis(10))).await.unwrap();
+    assert!(again.ended.is_empty());
+    assert!(bench.get(later.session.id).await.is_live());
+    let after = bench.store.set_disabled(&user, true, Some(disabled.at.plus_millis(20))).await.unwrap();
+    assert_eq!(ids(&after.ended), [later.session.id]);
 }
 
 pub(crate) async fn a_session_past_its_deadline_ends_as_lapsed(bench: &mut Bench) {

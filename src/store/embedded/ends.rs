@@ -76,9 +76,18 @@ pub(super) fn set_disabled(
             ended: Vec::new(),
         });
     }
+    if !disabled {
+        return Disabling { at, ended: Vec::new() };
+    }
+    // What is said again ends nobody who logged in later: the user had been enabled by then.
+    let spared: Vec<SessionId> = step
+        .state
+        .seats(user)
+        .filter(|entry| said_at.is_some_and(|at| entry.session.created_at > at))
+        .map(|entry| entry.session.id)
+        .collect();
     let cause = Cause { reason: Reason::Disabled, by: None };
-    let ended = if disabled { end_where(step, user, |_| true, &cause) } else { Vec::new() };
-    Disabling { at, ended }
+    Disabling { at, ended: end_where(step, user, |id| !spared.contains(id), &cause) }
 }
 
 pub(super) fn set_data(

@@ -30,7 +30,8 @@ pub(super) fn restore(step: &mut Step<'_>, restore: &Restore) -> Result<Restored
         let end = Tombstone { reason, at: session.deadline(), by: None };
         return Ok(bury(step, session, end));
     }
-    if step.state.is_disabled(&session.user) {
+    // Who logged in after that had been enabled before, which the store has forgotten and will be told.
+    if step.state.disabled_since(&session.user).is_some_and(|since| session.created_at <= since) {
         return Ok(bury(step, session, Tombstone { reason: Reason::Disabled, at: now, by: None }));
     }
 

@@ -30,9 +30,11 @@ if not is_ended then
   -- by which it could be over now.
   if deadline(new) <= now then new.seen = math.max(new.seen, math.min(live_at, now)) end
   local why = lapsed(new, now)
+  local is_disabled, since = read_mark(KEYS[9])
   if why then
     new.state, new.ended = why, deadline(new)
-  elseif read_mark(KEYS[9]) then
+  -- Who logged in after that had been enabled before, which the store has forgotten and will be told.
+  elseif is_disabled and new.created <= since then
     new.state, new.ended = DISABLED, now
   end
 end

@@ -12,7 +12,11 @@ local was, since = read_mark(KEYS[7])
 -- Later than every word before it, also when the clock went back.
 local at = tonumber(ARGV[3]) or math.max(now, since + 1)
 if at <= since then return { now, nodes, digits(since), {} } end
-local records = disable and seats_of(user) or {}
+local records = {}
+for _, r in ipairs(disable and seats_of(user) or {}) do
+  -- What is said again ends nobody who logged in later: the user had been enabled by then.
+  if ARGV[3] == '' or not r.created or r.created <= at then records[#records + 1] = r end
+end
 
 if disable then
   redis.call('SET', KEYS[7], '1' .. digits(at))

@@ -12,16 +12,22 @@ const LONGEST: Duration = Duration::from_secs(2);
 pub(super) struct Backoff {
     chance: Arc<Chance>,
     longest: Duration,
+    bound: Duration,
 }
 
 impl Backoff {
     pub(super) fn new(chance: Arc<Chance>) -> Self {
-        Self { chance, longest: FIRST }
+        Self { chance, longest: FIRST, bound: LONGEST }
+    }
+
+    /// The same with pauses of at most `bound`: for what is asked of few and wanted by all.
+    pub(super) fn within(self, bound: Duration) -> Self {
+        Self { bound, ..self }
     }
 
     pub(super) fn next(&mut self) -> Duration {
         let wait = self.chance.up_to(self.longest);
-        self.longest = (self.longest * 2).min(LONGEST);
+        self.longest = (self.longest * 2).min(self.bound);
         wait
     }
 

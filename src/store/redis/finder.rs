@@ -23,6 +23,8 @@ use crate::config::{RedisUrl, Topology};
 const PERIOD: Duration = Duration::from_secs(10);
 /// A doubt after so much quiet is a new one: the pauses start over.
 const QUIET: Duration = Duration::from_secs(1);
+/// The longest pause between two looks that are wanted: while a primary is missing nobody is served.
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// What the engine holds of the finder.
 #[derive(Clone)]
@@ -103,7 +105,7 @@ impl Finder {
         };
         let (found, current) = watch::channel(known);
         let layouts = Layouts { current, doubts: doubts.clone(), is_cluster: url.is_cluster() };
-        (Self { way, found, doubts, backoff }, layouts)
+        (Self { way, found, doubts, backoff: backoff.within(PAUSE) }, layouts)
     }
 
     /// Runs until `stop`.
@@ -122,7 +124,10 @@ impl Finder {
             let in_trouble = found.is_err();
             self.take(found);
             tokio::select! {
-                () = doubts.0.heard.notified() => continue,
+                () = doubts.0.heard.notified() => {
+                    self.backoff.reset();
+                    continue;
+                }
                 () = sleep(self.backoff.next()) => {}
             }
             // What could not be found out is tried again without being asked to.
@@ -131,7 +136,7 @@ impl Finder {
             }
             let quiet = Instant::now() + QUIET;
             tokio::select! {
-                () = doubts.0.heard.notified() => {}
+                () = doubts.0.heard.notified() => self.backoff.reset(),
                 () = doubts.0.doubted.notified() => {}
                 () = sleep(PERIOD) => {}
             }
