@@ -203,3 +203,36 @@ async fn the_order_of_logins_survives_a_failover_to_a_clock_an_hour_behind() {
     let list = Client::service(&three).get("/api/users/anna/sessions").await.expect(200);
     assert_eq!(list["sessions"].as_array().map(Vec::len), Some(1), "{list}");
 }
+
+/// A bucket says when it is full again, by the store's clock. Set back, that would be an hour from now.
+async fn assert_a_brake_lets_go(clock: &FakedClock, node: &Node) {
+    let stranger = Client::stranger(node);
+    let wrong = json!({"username": "user1", "password": "wrong"});
+    eventually("guessing is braked", async || {
+        (stranger.post("/api/auth/login", &wrong).await.status == 429).then_some(())
+    })
+    .await;
+    clock.set(-HOUR_S);
+    eventually("the right password is taken again", async || {
+        (stranger.log_in("user1", json!({})).await.status == 200).then_some(())
+    })
+    .await;
+}
+
+const BRAKE: [(&str, &str); 1] = [("rate.login", "2 per 4s")];
+
+#[tokio::test]
+async fn a_redis_whose_clock_is_set_back_holds_no_brake() {
+    let clock = FakedClock::new();
+    let mut rig = Rig::new(Engine::Redis).await;
+    rig.server().restart_with(clock.variables()).await;
+    assert_a_brake_lets_go(&clock, &rig.node_with(&BRAKE).await).await;
+}
+
+#[tokio::test]
+async fn an_embedded_node_whose_clock_is_set_back_holds_no_brake() {
+    let clock = FakedClock::new();
+    let rig = Rig::new(Engine::Embedded).await;
+    let options = rig.options().set_all(&BRAKE).with_variables(clock.variables());
+    assert_a_brake_lets_go(&clock, &Node::start(options).await).await;
+}

@@ -49,16 +49,20 @@ async fn a_node_that_ends_says_restarting_and_closes_1012(engine: Engine) {
     }
 }
 
-/// The head of a login whose body is to follow.
+/// A login whose handler waits for the second half of its body: the node has said that it reads on.
 async fn half_a_login(node: &Node, body: &str) -> TcpStream {
     let mut stream = TcpStream::connect(node.address).await.expect("a connection");
-    let (half, length) = (&body[..body.len() / 2], body.len());
+    let length = body.len();
     let head = format!(
         "POST /api/sessions HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {DEMO_KEY}\r\n\
-         content-type: application/json\r\ncontent-length: {length}\r\n\r\n{half}",
+         content-type: application/json\r\ncontent-length: {length}\r\nexpect: 100-continue\r\n\r\n",
         node.address
     );
     stream.write_all(head.as_bytes()).await.expect("sent");
+    let mut word = [0; "HTTP/1.1 100 Continue\r\n\r\n".len()];
+    soon("the node reads on", stream.read_exact(&mut word)).await.expect("the word to go on");
+    assert!(word.starts_with(b"HTTP/1.1 100"), "{}", word.escape_ascii());
+    stream.write_all(&body.as_bytes()[..length / 2]).await.expect("sent");
     stream
 }
 
