@@ -1,6 +1,6 @@
 //! Words about users: disabled, enabled, and said again.
 
-use super::support::{Bench, ids, login, login_of, user};
+use super::support::{Bench, forgotten, ids, in_all, login, login_of, restoring, user};
 use crate::domain::{Reason, Timestamp, UserId};
 use crate::store::{Disabling, EventKind, LoginOutcome};
 
@@ -70,8 +70,12 @@ pub(crate) async fn an_older_word_said_again_changes_nothing(bench: &mut Bench) 
 /// The store has forgotten it, and let somebody in meanwhile.
 pub(crate) async fn a_forgotten_word_said_again_holds(bench: &mut Bench) {
     let user = user("user1");
-    let session = bench.seat(&login(&user)).await.session.session.id;
-    let at = bench.now().await.minus_millis(30_000);
+    let now = bench.now().await;
+    let at = now.minus_millis(30_000);
+    let mut record = forgotten(now, &user, 77);
+    record.session.created_at = at.minus_millis(1);
+    bench.store.restore(&restoring(&record, in_all(1), now)).await.unwrap();
+    let session = record.session.id;
     let said = say(bench, &user, true, Some(at)).await;
     assert_eq!((said.at, ids(&said.ended)), (at, vec![session]));
     assert_eq!(bench.get(session).await.end.unwrap().reason, Reason::Disabled);

@@ -173,6 +173,8 @@ async fn an_end_during_a_move_is_whole_or_has_not_happened() {
         match ended {
             Ok(ended) => assert_eq!((ended.len(), is_live), (1, false)),
             Err(StoreError::Unavailable(_)) => assert!(is_live, "refused, and done all the same"),
+            // Its bound passed with a try under way, on a busy machine. Redis refuses it from then on.
+            Err(StoreError::OutcomeUnknown(_)) => {}
             Err(error) => panic!("{error}"),
         }
         if !is_live {
