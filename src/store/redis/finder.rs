@@ -122,7 +122,11 @@ impl Finder {
             let in_trouble = found.is_err();
             self.take(found);
             tokio::select! {
-                () = doubts.0.heard.notified() => continue,
+                // News is worth quick looks again, should the first come too early.
+                () = doubts.0.heard.notified() => {
+                    self.backoff.reset();
+                    continue;
+                }
                 () = sleep(self.backoff.next()) => {}
             }
             // What could not be found out is tried again without being asked to.
@@ -131,7 +135,7 @@ impl Finder {
             }
             let quiet = Instant::now() + QUIET;
             tokio::select! {
-                () = doubts.0.heard.notified() => {}
+                () = doubts.0.heard.notified() => self.backoff.reset(),
                 () = doubts.0.doubted.notified() => {}
                 () = sleep(PERIOD) => {}
             }
