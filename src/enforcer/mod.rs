@@ -84,6 +84,8 @@ pub struct Enforcer {
     /// What the store acknowledged lately.
     journal: Journal,
     repairs: Repairs,
+    /// How often the store may have forgotten.
+    failovers: AtomicU64,
     restores: Semaphore,
     confirmations: Confirmations,
     cache: Option<CheckCache>,
@@ -130,6 +132,7 @@ impl Enforcer {
             here: Here::default(),
             journal,
             repairs: Repairs::default(),
+            failovers: AtomicU64::new(0),
             restores: Semaphore::new(RESTORES),
             confirmations: Confirmations::default(),
             view: ActiveView::default(),
