@@ -13,7 +13,8 @@ const DRIFT_US: u64 = 100_000;
 /// What this node knows of the store's clock: a reading, and how long ago it was by the monotonic clock.
 ///
 /// Used to show times and to measure takeovers. Nothing is decided by it but whether a cached check is past
-/// its deadline, and whether a use has to be written before the next renewal. Before the first reading it stands at the epoch.
+/// its deadline, whether a use has to be written before the next renewal, and whether a word about a disabled user
+/// is too old to be said again. Before the first reading it stands at the epoch.
 #[derive(Default)]
 pub(super) struct StoreClock(Mutex<Option<Reading>>);
 

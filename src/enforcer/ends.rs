@@ -7,7 +7,7 @@ use super::Enforcer;
 use super::here::Before;
 use super::journal::Mark;
 use super::notices::{Acknowledgement, OnDelivered, on_delivered};
-use crate::domain::{By, Reason, Record, SessionId, Tombstone, UserId};
+use crate::domain::{By, Partition, Reason, Record, SessionId, Tombstone, UserId};
 use crate::hub::Eviction;
 use crate::store::{Disabling, StoreError, Target};
 
@@ -22,8 +22,12 @@ impl Enforcer {
         reason: Reason,
         by: Option<By>,
     ) -> Result<Vec<Record>, StoreError> {
+        let failovers = self.failovers_so_far();
         let ended = self.metrics.store_call("end", self.store.end(&target, reason, by.as_ref())).await?;
         self.settle(&ended);
+        if let Some(record) = ended.first() {
+            self.on_answered(record.session.id.partition(), failovers);
+        }
         Ok(ended)
     }
 
@@ -32,10 +36,12 @@ impl Enforcer {
     /// # Errors
     /// The store's.
     pub async fn set_disabled(&self, user: &UserId, disabled: bool) -> Result<Vec<Record>, StoreError> {
+        let failovers = self.failovers_so_far();
         let saying = self.store.set_disabled(user, disabled, None);
         let Disabling { at, ended } = self.metrics.store_call("set_disabled", saying).await?;
         self.settle(&ended);
         self.journal.marked(Mark { user: user.clone(), disabled, at });
+        self.on_answered(Partition::of(user), failovers);
         Ok(ended)
     }
 

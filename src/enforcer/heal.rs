@@ -15,6 +15,7 @@
 //! Invariants: one pass at a time; what a pass could not do is done by the next, for as long as the node runs;
 //! nothing that may have to be told again is dropped before it was.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -51,6 +52,25 @@ impl Enforcer {
             "the store may have forgotten; telling it again what this node remembers"
         );
         self.metrics.failovers.inc();
+        // Before the journal is read: see `on_answered`.
+        self.failovers.fetch_add(1, Ordering::AcqRel);
+        self.heal(partitions);
+    }
+
+    /// How often the store may have forgotten until now.
+    pub(super) fn failovers_so_far(&self) -> u64 {
+        self.failovers.load(Ordering::Acquire)
+    }
+
+    /// The store's answer to a call that began after `before` failovers is in the journal. If there was another one
+    /// meanwhile, who answered may be gone, and the journal may have been told without it: it is told again.
+    pub(super) fn on_answered(&self, partition: Partition, before: u64) {
+        if self.failovers_so_far() != before {
+            self.heal(&[partition].into_iter().collect());
+        }
+    }
+
+    fn heal(&self, partitions: &PartitionSet) {
         let doubt = self.config.renew_every(self.seats.ghost_after) + DOUBT_MARGIN;
         self.repairs.heal(partitions, doubt, || {
             partitions.iter().for_each(|partition| self.journal.keep(partition));

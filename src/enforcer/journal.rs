@@ -146,6 +146,13 @@ impl Journal {
 
     /// The store has disabled or enabled a user.
     pub fn marked(&self, mark: Mark) {
+        let is_later = |known: &Mark| known.user == mark.user && known.at > mark.at;
+        // Two words may be answered in the other order.
+        let mut part = self.part(Partition::of(&mark.user));
+        if part.as_mut().is_some_and(|part| part.marks.last_mut(is_later).is_some()) {
+            return;
+        }
+        drop(part);
         self.note(Partition::of(&mark.user), mark, |part| &mut part.marks);
     }
 

@@ -94,6 +94,7 @@ impl Enforcer {
             false => None,
         };
         let listening = asked.elapsed();
+        let failovers = self.failovers_so_far();
         let outcome = self.metrics.store_call("login", self.store.login(&login)).await;
         let (session, replaced) = match outcome {
             Ok(LoginOutcome::Seated { session, replaced }) => (session, replaced),
@@ -117,6 +118,7 @@ impl Enforcer {
         // Where the store's message may not arrive the sockets of this node are told from here, and say so from here.
         let direct = confirm && !self.channel_whole.load(Ordering::Acquire);
         self.settle_by(&replaced, direct.then(|| self.acknowledgement(&session.session.user, generation)));
+        self.on_answered(session.session.id.partition(), failovers);
         let takeover = match expectation {
             _ if replaced.is_empty() => Takeover::None,
             None => Takeover::Sent,

@@ -2,8 +2,9 @@
 //!
 //! Owns: logins, checks, the registration of connections, the dispatch of the store's messages to sockets, and
 //! the renewal that finds what messages missed. Refuses to decide who keeps a seat (the store does, in one
-//! step) and to write a session from memory. Two routes lead to the same eviction: a message, at once, and the
-//! renewal, within one interval. Invariant: a connection is in the hub only while its user's channel is held.
+//! step) and to write a session from memory, but for what the store has forgotten (`restoring`). Two routes lead to
+//! the same eviction: a message, at once, and the renewal, within one interval. Invariant: a connection is in the hub
+//! only while its user's channel is held.
 
 mod attach;
 mod by;
@@ -83,6 +84,8 @@ pub struct Enforcer {
     /// What the store acknowledged lately.
     journal: Journal,
     repairs: Repairs,
+    /// How often the store may have forgotten.
+    failovers: AtomicU64,
     restores: Semaphore,
     confirmations: Confirmations,
     cache: Option<CheckCache>,
@@ -129,6 +132,7 @@ impl Enforcer {
             here: Here::default(),
             journal,
             repairs: Repairs::default(),
+            failovers: AtomicU64::new(0),
             restores: Semaphore::new(RESTORES),
             confirmations: Confirmations::default(),
             view: ActiveView::default(),

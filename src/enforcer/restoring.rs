@@ -122,12 +122,16 @@ impl Enforcer {
     /// Restores a session as ended, and puts its sockets out.
     async fn restore_ended(&self, record: Record) -> Result<(), StoreError> {
         let restore = self.restoration(&record, record.session.seen_at);
-        if let Restored::Ended(ended) = self.tell_again(&restore).await? {
-            self.on_found_ended(&ended);
-            return Ok(());
+        match self.tell_again(&restore).await? {
+            Restored::Ended(ended) => self.on_found_ended(&ended),
+            // Its login was sent again to a store that had forgotten it, and was seated anew.
+            Restored::Live => {}
+            // An end is taken by every store that keeps its contract.
+            Restored::Yields(_) | Restored::TooOld => {
+                return Err(StoreError::Corrupt(format!("the end of {} was not taken", record.session.id)));
+            }
         }
-        // An end is taken by every store that keeps its contract.
-        Err(StoreError::Corrupt(format!("the end of {} was not taken", record.session.id)))
+        Ok(())
     }
 
     /// `record` as it ends because `winner`, a newer login, holds its seat.

@@ -136,6 +136,8 @@ macro_rules! with_cases {
                 a_forgotten_session_is_live_again_with_all_that_it_had
                 restoring_again_changes_nothing
                 what_has_ended_is_not_restored_as_live
+                of_two_ends_the_earlier_one_stays
+                the_end_of_an_earlier_generation_does_not_end_a_later_one
                 a_live_session_that_is_known_as_ended_ends_as_known
                 a_lapsed_session_that_is_known_as_ended_ends_as_known
                 a_forgotten_end_is_known_again

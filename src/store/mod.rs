@@ -268,7 +268,8 @@ pub trait Store: Send + Sync + 'static {
     ) -> Result<Renewed, StoreError>;
 
     /// Puts back what the store has forgotten of one session, by generation, in one atomic step:
-    /// - there already and ended: nothing changes; there and live, and known as ended: it ends as known;
+    /// - there already and ended: of two ends the earlier stays; there and live, and known as ended: it ends as known,
+    ///   unless it is of a higher generation: a login sent again to a store that had forgotten it, which lives;
     /// - not there and known as ended: its tombstone is written;
     /// - not there, known as live, and a session of the same device or all that hold the seats it would need are of
     ///   higher generations: it [`Restored::Yields`], nothing changes;

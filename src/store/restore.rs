@@ -71,7 +71,7 @@ pub struct Restore {
 /// What became of it.
 #[derive(Debug, Clone)]
 pub enum Restored {
-    /// It is live, again or still.
+    /// It is live, again or still; also one that was seated anew since the end that was told.
     Live,
     /// It has ended, as known here or otherwise.
     Ended(Record),

@@ -27,7 +27,7 @@ pub enum Readmission {
 }
 
 /// Whether a forgotten session is live again beside the `holders`, the live sessions of its user without itself; their
-/// `same_device` says whether they run on its device. `store/lua/restore.lua` is the same rule in Lua; generated cases
+/// `same_device` says whether they run on its device. `store/lua/readmit.lua` is the same rule in Lua; generated cases
 /// in the store's conformance suite hold the two together.
 ///
 /// 1. Of one device the highest generation stays: a newer or equal one on its device and it yields; older ones end as

@@ -189,3 +189,15 @@ async fn for_a_store_that_never_forgets_nothing_is_kept() {
     journal.answered(ada());
     assert_eq!((journal.known(), journal.wants_answer(ada())), ((0, 0), false));
 }
+
+/// Who disabled a user and who enabled it again were answered in the other order.
+#[tokio::test(start_paused = true)]
+async fn the_last_word_about_a_user_is_the_one_that_was_said_last() {
+    let journal = journal(CAPACITY_BYTES);
+    let said = |disabled, ms| Mark { user: user("ada"), disabled, at: Timestamp::from_millis(ms) };
+    journal.marked(said(false, 2));
+    journal.marked(said(true, 1));
+    assert_eq!(journal.facts(ada()).marks, [said(false, 2)]);
+    journal.marked(said(true, 3));
+    assert_eq!(journal.facts(ada()).marks, [said(true, 3)]);
+}

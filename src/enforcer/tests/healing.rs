@@ -95,6 +95,20 @@ async fn what_a_failover_has_lost_is_told_again_with_the_same_reasons() {
     assert_eq!(reason(&ended), Some(Reason::Kicked));
 }
 
+/// The answer of a primary that is gone arrives when its successor has been told already.
+#[tokio::test]
+async fn what_was_answered_before_a_failover_and_heard_after_the_heal_is_told_too() {
+    let store = Forgetful::new();
+    let rig = node(1, &store, Renewals::Off);
+    let sent_after = rig.enforcer.failovers_so_far();
+    store.announce().await;
+    rig.counted("hotseat_heal_seconds_count 1").await;
+    let (_, record, _) = rig.login("phone", false).await;
+    store.empty().await;
+    rig.enforcer.on_answered(record.session.id.partition(), sent_after);
+    rig.until("live", &record, Record::is_live).await;
+}
+
 /// The node that ended it dies with the primary; the one that put its socket out has heard why.
 #[tokio::test]
 async fn a_node_that_heard_of_an_end_remembers_it_too() {

@@ -73,6 +73,30 @@ pub(crate) async fn what_has_ended_is_not_restored_as_live(bench: &mut Bench) {
     assert!(bench.sessions_of(&request.user).await.is_empty());
 }
 
+/// Told "kicked"; a failover forgot that, and a newer login that came back before it took the seat.
+pub(crate) async fn of_two_ends_the_earlier_one_stays(bench: &mut Bench) {
+    let request = login(&user("user1"));
+    let live = bench.seat(&request).await.session;
+    bench.store.end(&Target::Session(request.id), Reason::Takeover, None).await.unwrap();
+    let known = ended(&live, Reason::Kicked, live.session.created_at.minus_millis(1));
+    assert_eq!(Some(has_ended(bench, &known).await), known.end);
+    assert_eq!(bench.get(request.id).await.end, known.end);
+    assert_eq!(Some(has_ended(bench, &ended(&live, Reason::Logout, bench.now().await)).await), known.end);
+    assert_eq!(bench.get(request.id).await.end, known.end);
+}
+
+/// Its answer was lost and a failover forgot it, so that it was sent again and seated anew. Who had ended it before that
+/// says nothing of it now: two logins would put each other out.
+pub(crate) async fn the_end_of_an_earlier_generation_does_not_end_a_later_one(bench: &mut Bench) {
+    let request = login(&user("user1"));
+    let live = bench.seat(&request).await.session;
+    let mut known = ended(&live, Reason::Takeover, live.session.created_at);
+    known.session.generation = Generation(live.session.generation.0 - 1);
+    is_live_again(bench, &known, 1).await;
+    assert_eq!(bench.get(request.id).await.end, None);
+    assert_eq!(bench.sessions_of(&request.user).await.len(), 1);
+}
+
 pub(crate) async fn a_live_session_that_is_known_as_ended_ends_as_known(bench: &mut Bench) {
     let request = Login { data: Some("1".into()), ..login(&user("user1")) };
     let live = bench.seat(&request).await.session;

@@ -13,7 +13,9 @@ pub(super) fn restore(step: &mut Step<'_>, restore: &Restore) -> Result<Restored
     let Record { mut session, end: known_end, data, .. } = restore.image.record()?;
     let (id, now) = (session.id, step.now());
     if let Some(found) = step.find(id)? {
-        return Ok(restore_known(step, found, known_end));
+        // A login that was sent again to a store that had forgotten it has another generation, and another life.
+        let its_end = known_end.filter(|_| session.generation >= found.session.generation);
+        return Ok(restore_known(step, found, its_end));
     }
     if let Some(end) = known_end {
         return Ok(bury(step, session, end));
@@ -65,6 +67,17 @@ fn restore_known(step: &mut Step<'_>, found: Record, known_end: Option<Tombstone
             step.log_ends(&ended);
             step.publish(&found.session.user, end.by.as_ref(), false, &ended);
             Restored::Ended(Record { end: Some(end), data: None, ..found })
+        }
+        // Whoever decided the later one had not heard of this one, which people were told.
+        Some(end) if found.end.as_ref().is_some_and(|later| end.at < later.at) => {
+            let (session, end) = (found.session.clone(), Some(end));
+            let earlier = Stored { session, end: end.clone(), replaced: Vec::new(), has_data: false };
+            match step.state.entry_mut(id) {
+                Some(entry) => entry.end = end.clone().map(Box::new),
+                None => step.state.add_ended(Entry::new(earlier, None, step.batch)),
+            }
+            step.touch_record(id);
+            Restored::Ended(Record { end, data: None, ..found })
         }
         None if found.is_live() => Restored::Live,
         _ => Restored::Ended(Record { data: None, ..found }),

@@ -11,12 +11,18 @@ local is_ended = new.state ~= LIVE
 
 if raw then
   local r = decode(sid, raw)
-  if r.state == LIVE and is_ended then
+  -- A login that was sent again to a store that had forgotten it has another generation, and another life.
+  local is_its_end = is_ended and new.generation >= r.generation
+  if r.state == LIVE and is_its_end then
     -- As known, also if it has lapsed meanwhile: it had ended before, and was acknowledged to have.
     local last = tonumber(redis.call('GET', LAST) or 0)
     raw = bury(r, new.state, new.ended, new.by)
     log(now, 'ended', r.user, sid, r.state, r.by, '')
     tell(r.user, last, now_us, r.by, { r })
+  elseif r.state ~= LIVE and is_its_end and new.ended < r.ended then
+    -- Whoever decided the later one had not heard of this one, which people were told.
+    r.state, r.ended, r.by = new.state, new.ended, new.by
+    raw = save(r)
   elseif r.state == LIVE and not lapsed(r, now) then
     return { 'live' }
   end

@@ -1,4 +1,4 @@
--- Prelude of login: domain::decide in Lua. The conformance suite holds the two together by generated cases.
+-- Prelude of login and restore: domain::decide in Lua. The conformance suite holds the two together by generated cases.
 
 -- How many seats are missing for one more session: in the newcomer's class, and in all; below 0 means no limit.
 local function missing(question, rest)

@@ -124,6 +124,7 @@ impl Finder {
             let in_trouble = found.is_err();
             self.take(found);
             tokio::select! {
+                // News is worth quick looks again, should the first come too early.
                 () = doubts.0.heard.notified() => {
                     self.backoff.reset();
                     continue;

@@ -1,9 +1,9 @@
 //! Sessions in Redis, for any number of nodes.
 //!
 //! Owns the keys (`keys.rs`), the scripts (`lua/`) that change them, one connection for commands and one for
-//! messages to each primary. Refuses to hold any session in memory: what it answers is what Redis said just now. Invariants: a
-//! change is one script on one slot; the clock is Redis's; a lost reply is `OutcomeUnknown`, or asked for again
-//! where asking again is harmless; nothing waits without a bound.
+//! messages to each primary. Refuses to hold any session in memory: what it answers is what Redis said just now.
+//! Invariants: a change is one script on one slot; the clock is Redis's; a lost reply is `OutcomeUnknown`, or asked
+//! for again where asking again is harmless; nothing waits without a bound.
 //!
 //! | module | owns |
 //! | --- | --- |
@@ -13,6 +13,7 @@
 //! | `lines`, `line`, `supervisor`, `backoff` | one connection for commands to each primary, again and again |
 //! | `life`, `mark` | noticing that who answers now may have forgotten |
 //! | `commands`, `redirect`, `script` | sending to whom it belongs, and what failures mean |
+//! | `clocks`, `punctual` | calls that are not carried out once their caller has given up |
 //! | `subscriptions`, `wanted` | which channels, at which server, and whether all are heard |
 //! | `subscribers`, `subscriber` | that it is so: a connection for messages with each primary |
 //! | `notifier` | that no message, gap or failover is lost silently |

@@ -70,7 +70,9 @@ impl Sentinels {
             self.learned.sort();
             self.learned.dedup();
         }
-        claims.sort_by_key(|claim| std::cmp::Reverse(claim.epoch));
+        // Not even if that primary does not answer: the one before it may still take itself for one.
+        let latest = claims.iter().map(|claim| claim.epoch).max();
+        claims.retain(|claim| Some(claim.epoch) == latest);
         let mut tried: Vec<Address> = Vec::new();
         for Claim { primary, .. } in claims {
             if tried.contains(&primary) {

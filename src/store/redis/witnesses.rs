@@ -43,14 +43,15 @@ impl Witnesses {
     /// error among them makes it say nothing. The connections to all others are closed.
     pub(super) async fn ask(&mut self, servers: &[Address], question: &Pipeline) -> Answers {
         let servers = &servers[..servers.len().min(MOST)];
-        let mut open = std::mem::take(&mut self.open);
+        let mut known = std::mem::take(&mut self.open);
         let mut asked: FuturesUnordered<_> = servers
             .iter()
             .map(|server| {
-                let (this, connection) = (&*self, open.remove(server));
+                let (this, connection) = (&*self, known.remove(server));
                 async move { (server, this.ask_one(server, connection, question).await) }
             })
             .collect();
+        let mut open = HashMap::with_capacity(servers.len());
         let mut answers = Answers::with_capacity(servers.len());
         let mut deadline = Instant::now() + PATIENCE;
         while let Ok(Some((server, answer))) = timeout_at(deadline, asked.next()).await {
