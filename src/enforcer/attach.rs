@@ -95,7 +95,7 @@ impl Enforcer {
         self.keep_goodbye(session, removed.presence);
         if let Some((record, live_at)) = self.here.leave(session) {
             // It is on no node's list of sessions now, and may be about to connect again.
-            self.journal.seated(&record, live_at);
+            self.journal.left(&record, live_at, removed.presence);
         }
         Some(removed.presence)
     }

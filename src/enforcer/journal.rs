@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::domain::{Partition, Record, SessionId, Timestamp, UserId};
+use crate::domain::{Partition, Presence, Record, SessionId, Timestamp, UserId};
 use crate::metrics::Metrics;
 use crate::store::Image;
 
@@ -39,6 +39,8 @@ const CAPACITY_BYTES: usize = 128 << 20;
 pub(super) struct Seated {
     pub image: Image,
     pub live_at: Timestamp,
+    /// What was said of its connections here when the last of them had gone.
+    pub left: Option<Presence>,
 }
 
 /// That a user was disabled, or enabled, at that moment of the store's clock.
@@ -128,10 +130,20 @@ impl Journal {
         }
     }
 
-    /// The store has seated this session, or has it back, or knew it at `live_at` when its last connection here went.
+    /// The store has seated this session, or has it back.
     pub fn seated(&self, record: &Record, live_at: Timestamp) {
+        self.live(record, live_at, None);
+    }
+
+    /// The session's last connection here has gone. The store knew it at `live_at`, and may forget the goodbye: the
+    /// connection would count again, for as long as this node renews.
+    pub fn left(&self, record: &Record, live_at: Timestamp, goodbye: Presence) {
+        self.live(record, live_at, Some(goodbye));
+    }
+
+    fn live(&self, record: &Record, live_at: Timestamp, left: Option<Presence>) {
         if self.capacity > 0 {
-            let seated = Seated { image: Image::of(record), live_at };
+            let seated = Seated { image: Image::of(record), live_at, left };
             self.note(record.session.id.partition(), seated, |part| &mut part.logins);
         }
     }

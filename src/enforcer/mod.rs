@@ -24,6 +24,8 @@ mod renewal;
 mod repairs;
 mod restoring;
 mod silence;
+#[cfg(test)]
+mod simulation;
 mod subscriptions;
 #[cfg(test)]
 mod tests;

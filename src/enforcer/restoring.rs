@@ -68,6 +68,12 @@ impl Enforcer {
         for (record, live_at) in logins {
             passed_over(record.session.id, self.restore_live(record, live_at).await)?;
         }
+        // For the renewal that follows; of two goodbyes, or of one and a connection, the later word counts.
+        for seated in &facts.logins {
+            if let Some(goodbye) = seated.left {
+                self.keep_goodbye(seated.image.id(), goodbye);
+            }
+        }
         self.journal.told_again(partition, since);
         Ok(count)
     }

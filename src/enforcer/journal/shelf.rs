@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{Mark, Seated};
-use crate::domain::Timestamp;
+use crate::domain::{Presence, Timestamp};
 use crate::store::Image;
 
 /// What a fact takes beyond the bytes of its image.
@@ -41,7 +41,7 @@ impl Fact for Image {
 
 impl Fact for Seated {
     fn weight(&self) -> usize {
-        self.image.weight() + size_of::<Timestamp>()
+        self.image.weight() + size_of::<Timestamp>() + size_of::<Option<Presence>>()
     }
 
     fn is_about(&self, other: &Self) -> bool {

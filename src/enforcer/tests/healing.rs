@@ -128,6 +128,26 @@ async fn a_node_that_heard_of_an_end_remembers_it_too() {
     assert_eq!(reason(&ended), Some(Reason::Kicked));
 }
 
+/// The connection counted again in the store that had forgotten its goodbye, for as long as its node renewed anything
+/// in that partition: a device that was gone held its seat under `deny_new`.
+#[tokio::test]
+async fn a_goodbye_that_was_forgotten_is_said_again() {
+    let store = Forgetful::new();
+    store.replicate();
+    let rig = node(1, &store, Renewals::Off);
+    let (token, record, _) = rig.login("phone", false).await;
+    let (mut client, running) = rig.connect(&token).await;
+    let replica = store.cut();
+    client.send_frame(tokio_tungstenite::tungstenite::Message::Close(None)).await;
+    within(running).await.unwrap();
+    rig.until("not connected", &record, |found| found.connections == 0).await;
+    store.promote(replica).await;
+    rig.until("connected again", &record, |found| found.connections == 1).await;
+
+    store.announce().await;
+    rig.until("not connected again", &record, |found| found.connections == 0).await;
+}
+
 #[tokio::test]
 async fn an_ordinary_renewal_restores_what_it_finds_missing() {
     let store = Forgetful::new();

@@ -37,6 +37,12 @@ impl Disk {
         Ok(Self { connection })
     }
 
+    /// An empty one that lives as long as it is held.
+    #[cfg(test)]
+    pub(super) fn in_memory() -> Result<Self, EmbeddedError> {
+        Ok(Self { connection: schema::open_in_memory()? })
+    }
+
     /// Everything that is live, in one scan.
     pub(super) fn load(&self, epoch: u64) -> Result<State, EmbeddedError> {
         let live: u32 = self.connection.query_row("SELECT count(*) FROM live", [], |row| row.get(0))?;

@@ -14,6 +14,8 @@
 //! same directory. Invariant: an answered login is on the disk.
 
 mod archive;
+#[cfg(test)]
+mod bare;
 mod channel;
 mod clock;
 mod disk;
@@ -32,6 +34,8 @@ mod tests;
 mod throttle;
 mod writer;
 
+#[cfg(test)]
+pub(crate) use bare::{Bare, Snapshot};
 pub use clock::{Clock, SystemClock};
 pub use error::EmbeddedError;
 

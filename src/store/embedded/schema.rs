@@ -59,6 +59,14 @@ pub(super) fn open_for_writing(dir: &Path) -> Result<Connection, EmbeddedError> 
     Ok(connection)
 }
 
+/// Empty tables of nobody else's.
+#[cfg(test)]
+pub(super) fn open_in_memory() -> rusqlite::Result<Connection> {
+    let connection = Connection::open_in_memory()?;
+    connection.execute_batch(TABLES)?;
+    Ok(connection)
+}
+
 /// A connection for lookups beside the writer.
 pub(super) fn open_for_reading(dir: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;

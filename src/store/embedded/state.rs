@@ -15,6 +15,7 @@ use crate::store::codec::Stored;
 use crate::store::connections_of;
 
 /// One session. Boxed in the map, so that its empty slots cost a pointer.
+#[cfg_attr(test, derive(Clone))]
 pub(super) struct Entry {
     pub session: Session,
     pub end: Option<Box<Tombstone>>,
@@ -47,6 +48,7 @@ impl Entry {
 
 /// A user's live sessions.
 #[derive(Default)]
+#[cfg_attr(test, derive(Clone))]
 pub(super) struct Seats {
     /// Lowest generation first.
     sessions: Vec<SessionId>,
@@ -77,6 +79,7 @@ impl Mark {
 
 /// What belongs to one partition.
 #[derive(Default)]
+#[cfg_attr(test, derive(Clone))]
 pub(super) struct Part {
     deadlines: BTreeSet<(Timestamp, SessionId)>,
     nodes: HashMap<NodeId, Stamp>,
@@ -95,6 +98,7 @@ pub(super) struct View {
     pub node_ttl_ms: Option<u64>,
 }
 
+#[cfg_attr(test, derive(Clone))]
 pub(super) struct State {
     /// Changes when the state was read from the disk again: what was not committed before is gone.
     pub epoch: u64,

@@ -1,0 +1,208 @@
+//! One node's line to the store: calls take their time, get lost on the way there or back, and are sent again where
+//! that does no harm.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::time::sleep;
+
+use super::flaw::Flaw;
+use super::plan::PATIENCE;
+use super::server::Server;
+use crate::domain::{
+    By, Generation, NodeId, Partition, Presence, Reason, Record, SessionId, Timestamp, UserId,
+};
+use crate::store::embedded::Bare;
+use crate::store::{
+    Attach, Census, Disabling, Event, Inspection, Login, LoginOutcome, Message, Renewal, Renewed, Restore,
+    Restored, Store, StoreError, Swept, Target,
+};
+
+/// How long a node tries before it finds the store away.
+const DIALLING: Duration = Duration::from_millis(20);
+
+pub(super) struct Line {
+    pub server: Arc<Server>,
+    pub node: usize,
+}
+
+/// What is asked of the store, to be sent once or again.
+type Answer<T> = (Result<T, StoreError>, Vec<Message>);
+
+impl Line {
+    /// Sends a call once; a second time if its answer was lost and it may be sent again.
+    async fn call<T>(
+        &self,
+        name: &str,
+        subject: &[u8],
+        again: bool,
+        mut operation: impl FnMut(&mut Bare, u64) -> Answer<T> + Send,
+    ) -> Result<T, StoreError> {
+        match self.send(name, subject, &mut operation).await {
+            Err(StoreError::OutcomeUnknown(_)) if again => self.send(name, subject, &mut operation).await,
+            answer => answer,
+        }
+    }
+
+    async fn send<T>(
+        &self,
+        name: &str,
+        subject: &[u8],
+        operation: &mut (impl FnMut(&mut Bare, u64) -> Answer<T> + Send),
+    ) -> Result<T, StoreError> {
+        let plan = &self.server.plan;
+        let number = [&[u8::try_from(self.node).unwrap_or_default()], subject].concat();
+        let mut draws = self.server.fate.next(name, &number);
+        let mut way = || Duration::from_millis(draws.below(plan.delay_ms + 1));
+        let (there, back) = (way(), way());
+        let lost_calls = self.server.lost_calls();
+        let (lost_there, lost_back) = (draws.percent(lost_calls), draws.percent(lost_calls));
+
+        if let Err(error) = self.server.reach(self.node) {
+            sleep(DIALLING).await;
+            return Err(error);
+        }
+        sleep(there).await;
+        let reign = match self.server.reach(self.node) {
+            Ok(reign) if !lost_there => reign,
+            _ => return self.lost().await,
+        };
+        let answer = self.server.step(self.node, name, operation);
+        if lost_back {
+            return self.lost().await;
+        }
+        sleep(back).await;
+        // The line breaks with the primary at its other end.
+        if self.server.reach(self.node).is_ok_and(|now| now == reign) { answer } else { self.lost().await }
+    }
+
+    async fn lost<T>(&self) -> Result<T, StoreError> {
+        sleep(PATIENCE).await;
+        Err(StoreError::OutcomeUnknown("nobody answered".to_owned()))
+    }
+}
+
+fn of_target(target: &Target) -> Vec<u8> {
+    match target {
+        Target::Session(id) => id.as_bytes().to_vec(),
+        Target::User(user) | Target::Others(user, _) => user.as_str().as_bytes().to_vec(),
+    }
+}
+
+#[async_trait]
+impl Store for Line {
+    async fn login(&self, login: &Login) -> Result<LoginOutcome, StoreError> {
+        self.call("login", login.id.as_bytes(), true, |engine, now| engine.login(now, login)).await
+    }
+
+    async fn get(&self, id: SessionId, with_data: bool) -> Result<Option<Record>, StoreError> {
+        let found =
+            self.call("get", id.as_bytes(), true, |engine, now| engine.get(now, id, with_data)).await?;
+        Ok(self.server.flaw.read(found))
+    }
+
+    async fn attach(&self, id: SessionId, presence: Presence, ttl: u64) -> Result<Attach, StoreError> {
+        self.call("attach", id.as_bytes(), true, |engine, now| engine.attach(now, id, presence, ttl)).await
+    }
+
+    async fn detach(&self, id: SessionId, presence: Presence) -> Result<(), StoreError> {
+        if self.server.flaw == Flaw::PresenceIsNotNoted {
+            return Ok(());
+        }
+        self.call("detach", id.as_bytes(), true, |engine, now| engine.detach(now, id, presence)).await
+    }
+
+    async fn renew(
+        &self,
+        node: NodeId,
+        partition: Partition,
+        sessions: &[Renewal],
+        ttl: u64,
+    ) -> Result<Renewed, StoreError> {
+        let mut sessions = sessions.to_vec();
+        if self.server.flaw == Flaw::PresenceIsNotNoted {
+            sessions.iter_mut().for_each(|renewal| renewal.presence = None);
+        }
+        let renew = |engine: &mut Bare, now| engine.renew(now, node, partition, &sessions, ttl);
+        let renewed = self.call("renew", &partition.index().to_be_bytes(), true, renew).await?;
+        Ok(self.server.flaw.renewed(renewed))
+    }
+
+    async fn restore(&self, restore: &Restore) -> Result<Restored, StoreError> {
+        let id = restore.image.id();
+        self.call("restore", id.as_bytes(), true, |engine, now| {
+            engine.restore(now, &self.server.flaw.restore(restore, now + 1))
+        })
+        .await
+    }
+
+    async fn end(&self, target: &Target, reason: Reason, by: Option<&By>) -> Result<Vec<Record>, StoreError> {
+        self.call("end", &of_target(target), false, |engine, now| engine.end(now, target, reason, by)).await
+    }
+
+    async fn sessions_of(&self, user: &UserId, ttl: u64) -> Result<Vec<Record>, StoreError> {
+        let list = |engine: &mut Bare, now| (Ok(engine.sessions_of(now, user, ttl)), Vec::new());
+        self.call("sessions_of", user.as_str().as_bytes(), true, list).await
+    }
+
+    async fn set_data(&self, id: SessionId, data: Option<&str>) -> Result<Option<Record>, StoreError> {
+        self.call("set_data", id.as_bytes(), false, |engine, now| engine.set_data(now, id, data)).await
+    }
+
+    async fn set_disabled(
+        &self,
+        user: &UserId,
+        disabled: bool,
+        at: Option<Timestamp>,
+    ) -> Result<Disabling, StoreError> {
+        let set = |engine: &mut Bare, now| engine.set_disabled(now, user, disabled, at);
+        self.call("set_disabled", user.as_str().as_bytes(), at.is_some(), set).await
+    }
+
+    async fn census(&self, _: usize, _: u64) -> Result<Census, StoreError> {
+        Ok(Census::default())
+    }
+
+    async fn sweep(&self, _: Partition, _: NodeId) -> Result<Swept, StoreError> {
+        Ok(Swept::default())
+    }
+
+    async fn events_of(&self, _: &UserId, _: usize) -> Result<Vec<Event>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn throttle(&self, _: &str, _: u32, _: u64, _: u32) -> Result<Option<u64>, StoreError> {
+        Ok(None)
+    }
+
+    async fn subscribe(&self, user: &UserId) -> Result<(), StoreError> {
+        self.call("subscribe", user.as_str().as_bytes(), true, |_, _| (Ok(()), Vec::new())).await?;
+        self.server.subscribe(self.node, user);
+        Ok(())
+    }
+
+    fn unsubscribe(&self, user: &UserId) {
+        self.server.unsubscribe(self.node, user);
+    }
+
+    fn is_hearing(&self) -> bool {
+        true
+    }
+
+    async fn acknowledge(&self, user: &UserId, login: Generation, node: NodeId) -> Result<(), StoreError> {
+        let ack =
+            || Message::Ack { user: user.as_str().to_owned(), generation: login, node: node.to_string() };
+        self.call("acknowledge", user.as_str().as_bytes(), false, |_, _| (Ok(()), vec![ack()])).await
+    }
+
+    async fn time_us(&self) -> Result<u64, StoreError> {
+        self.call("time", b"", true, |_, now| (Ok(now), Vec::new())).await
+    }
+
+    async fn inspect(&self) -> Result<Inspection, StoreError> {
+        Ok(Inspection::default())
+    }
+
+    async fn close(&self) {}
+}
