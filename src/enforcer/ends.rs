@@ -82,10 +82,9 @@ impl Enforcer {
     fn note_end(&self, record: &Record) {
         let id = record.session.id;
         self.forget(id);
-        // A message about it may have been here before.
-        if !matches!(self.here.ended(id), Before::Ended) {
-            self.journal.ended(record);
-        }
+        // Also where a message about it was here before: of a session that was arriving then it left nothing behind.
+        self.here.ended(id);
+        self.journal.ended(record);
     }
 
     /// A message says so. Of a session without a connection here nothing is known that could be remembered; who

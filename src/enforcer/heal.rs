@@ -159,7 +159,7 @@ impl Enforcer {
         stream::iter(partitions.iter())
             .for_each_concurrent(CONCURRENT, async |partition| {
                 let replayed = match shutdown.is_cancelled() {
-                    true => return,
+                    true => Err(StoreError::Unavailable("the node is going away".to_owned())),
                     false => self.replay(partition).await,
                 };
                 let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);

@@ -148,12 +148,14 @@ impl Journal {
         }
     }
 
-    /// This session has ended. Its data do not outlive it.
+    /// This session has ended. Its data do not outlive it. Of two ends the earlier one stays, as in the store.
     pub fn ended(&self, record: &Record) {
-        if self.capacity > 0 {
-            let image = Image::of(&Record { data: None, ..record.clone() });
-            self.note(image.id().partition(), image, |part| &mut part.ends);
-        }
+        let Some(mut part) = self.part(record.session.id.partition()) else { return };
+        let image = Image::of(&Record { data: None, ..record.clone() });
+        let is_earlier = |known: &Image| known.id() == image.id() && known.ended_at() < image.ended_at();
+        let earlier = part.ends.last_mut(is_earlier).cloned();
+        drop(part);
+        self.note(image.id().partition(), earlier.unwrap_or(image), |part| &mut part.ends);
     }
 
     /// The store has disabled or enabled a user.

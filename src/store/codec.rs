@@ -93,6 +93,14 @@ pub(crate) fn encode(stored: &Stored) -> Vec<u8> {
     out
 }
 
+/// When the session of a record ended, read from the header alone; the epoch while it is live.
+pub(crate) fn ended_at(record: &[u8]) -> Timestamp {
+    let bytes = record.get(36..42).and_then(|bytes| bytes.first_chunk::<6>());
+    bytes.map_or(Timestamp::default(), |&[a, b, c, d, e, f]| {
+        Timestamp::from_millis(u64::from_be_bytes([0, 0, a, b, c, d, e, f]))
+    })
+}
+
 /// By whom a session ended, as it lies in a record; null is empty.
 pub(crate) fn by_bytes(by: Option<&By>) -> Vec<u8> {
     // A `By` is plain strings, which always serialize; an empty one would read back as null.

@@ -36,6 +36,11 @@ impl Image {
         self.id
     }
 
+    /// When it ended; the epoch while it is live.
+    pub fn ended_at(&self) -> Timestamp {
+        codec::ended_at(&self.bytes)
+    }
+
     /// The record, with its data and without connections.
     ///
     /// # Errors

@@ -201,3 +201,18 @@ async fn the_last_word_about_a_user_is_the_one_that_was_said_last() {
     journal.marked(said(true, 3));
     assert_eq!(journal.facts(ada()).marks, [said(true, 3)]);
 }
+
+/// A renewal found another end of it in the store before the store was told of this one.
+#[tokio::test(start_paused = true)]
+async fn of_two_ends_the_earlier_one_is_told_again() {
+    let journal = journal(CAPACITY_BYTES);
+    let at = |ms| {
+        let end = Tombstone { reason: Reason::Kicked, at: Timestamp::from_millis(ms), by: None };
+        Record { end: Some(end), ..record("ada", 1) }
+    };
+    for ms in [5, 9, 3] {
+        journal.ended(&at(ms));
+        let ends = journal.facts(ada()).ends;
+        assert_eq!(ends.iter().map(|end| end.ended_at().as_millis()).collect::<Vec<_>>(), [ms.min(5)]);
+    }
+}
