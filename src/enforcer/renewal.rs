@@ -3,7 +3,7 @@
 //! Owns the rhythm and the batches; what it finds goes the way of a message. Invariant: a use or a goodbye that was
 //! taken along is written, or kept for the next renewal.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -25,9 +25,9 @@ const BATCH: usize = 128;
 
 type Batches = BTreeMap<Partition, Vec<Renewal>>;
 
-/// What a look around has found, each session once.
+/// What a look around has found, each session once; in order, so that a simulated history can be had again.
 #[derive(Default)]
-struct Found(HashMap<SessionId, Renewal>);
+struct Found(BTreeMap<SessionId, Renewal>);
 
 impl Found {
     fn renewal(&mut self, id: SessionId) -> &mut Renewal {
