@@ -117,14 +117,6 @@ impl Fault {
         }
     }
 
-    /// Whether another server takes the writes afterwards.
-    pub fn changes_the_primary(self) -> bool {
-        matches!(
-            self,
-            Self::PrimaryKilled | Self::PrimaryFrozen | Self::WritesForgotten | Self::PlannedFailover
-        )
-    }
-
     /// Whether calls may go without an answer while it lasts and until the nodes serve again.
     pub fn may_fail(self) -> bool {
         !matches!(self, Self::Healthy | Self::MessagesLost | Self::Delay | Self::SlotMoved)
