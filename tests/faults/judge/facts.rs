@@ -174,6 +174,19 @@ impl<'a> Facts<'a> {
         self.terms.healed.is_some() && told.reason != "logout" && by.is_some_and(newer)
     }
 
+    /// Whether its user was disabled while the store had forgotten the session: it ends when it comes back, and the
+    /// answer to the disabling could not name it.
+    pub fn is_disabled_unnamed(&self, session: &Id, told: &Tombstone, at: Us) -> bool {
+        let seated = self.seats.get(session).map(|seat| seat.began);
+        let concerns = |(began, ended, disables, _): (Us, Us, bool, bool)| {
+            disables
+                && began <= at
+                && seated.is_some_and(|seated| seated <= ended)
+                && self.is_forgetful(began, ended)
+        };
+        *told == How::Disable.tombstone() && self.marks().any(concerns)
+    }
+
     /// Checks and welcomes that found a session live: whose, beginning, end.
     pub fn acceptances(&self) -> impl Iterator<Item = (&Id, Us, Us)> + '_ {
         let checks = self.history.calls.iter().filter_map(|call| match &call.what {

@@ -297,6 +297,17 @@ fn a_disabled_user_who_is_refused_too_long() {
 }
 
 #[test]
+fn whoever_was_forgotten_while_the_user_was_disabled_ends_by_that() {
+    let disable = || What::End { how: How::Disable, saw: EndSeen::Done(Some(Vec::new())) };
+    let story = || Story::of(1).login("a", 1, &[]).then(disable());
+    let told = |story: Story| story.audit().ended("a", "disabled", None);
+    told(story().healed_since(0)).right();
+    told(story()).wrong("put out by nobody");
+    // Disabled before it came.
+    told(Story::of(1).then(disable()).login("a", 1, &[]).healed_since(0)).wrong("put out by nobody");
+}
+
+#[test]
 fn refused_although_a_seat_is_free() {
     let refused = |ids: &[&str]| {
         let ids = ids.iter().map(ToString::to_string).collect();
