@@ -57,6 +57,8 @@ pub struct Partition(u16);
 impl Partition {
     /// Fixed when a store is first used; ten of the twelve `rand_a` bits of a session id hold it.
     pub const COUNT: u16 = 1024;
+    /// Where what concerns no user in particular lies.
+    pub const FIRST: Self = Self(0);
 
     /// The first ten bits of SHA-256: the same on every machine, in every version, for ever.
     pub fn of(user: &UserId) -> Self {
@@ -70,6 +72,11 @@ impl Partition {
 
     pub const fn index(self) -> u16 {
         self.0
+    }
+
+    /// The partition of this number, below [`Self::COUNT`].
+    pub fn from_index(index: u16) -> Option<Self> {
+        (index < Self::COUNT).then_some(Self(index))
     }
 }
 

@@ -9,10 +9,11 @@ use super::journal::Mark;
 use super::notices::{Acknowledgement, OnDelivered, on_delivered};
 use crate::domain::{By, Partition, Reason, Record, SessionId, Tombstone, UserId};
 use crate::hub::Eviction;
-use crate::store::{Disabling, StoreError, Target};
+use crate::store::{Act, Disabling, StoreError, Target};
 
 impl Enforcer {
-    /// Ends live sessions and puts their sockets out, on every node; answers those that it ended.
+    /// Ends live sessions and puts their sockets out, on every node; answers those that it ended. `act` lands in their
+    /// events.
     ///
     /// # Errors
     /// The store's.
@@ -21,9 +22,10 @@ impl Enforcer {
         target: Target,
         reason: Reason,
         by: Option<By>,
+        act: &Act,
     ) -> Result<Vec<Record>, StoreError> {
         let failovers = self.failovers_so_far();
-        let ended = self.metrics.store_call("end", self.store.end(&target, reason, by.as_ref())).await?;
+        let ended = self.metrics.store_call("end", self.store.end(&target, reason, by.as_ref(), act)).await?;
         self.settle(&ended);
         if let Some(record) = ended.first() {
             self.on_answered(record.session.id.partition(), failovers);
@@ -35,9 +37,14 @@ impl Enforcer {
     ///
     /// # Errors
     /// The store's.
-    pub async fn set_disabled(&self, user: &UserId, disabled: bool) -> Result<Vec<Record>, StoreError> {
+    pub async fn set_disabled(
+        &self,
+        user: &UserId,
+        disabled: bool,
+        act: &Act,
+    ) -> Result<Vec<Record>, StoreError> {
         let failovers = self.failovers_so_far();
-        let saying = self.store.set_disabled(user, disabled, None);
+        let saying = self.store.set_disabled(user, disabled, None, act);
         let Disabling { at, ended } = self.metrics.store_call("set_disabled", saying).await?;
         self.settle(&ended);
         self.journal.marked(Mark { user: user.clone(), disabled, at });

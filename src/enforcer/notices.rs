@@ -30,6 +30,8 @@ impl Enforcer {
                 Notice::Message(Message::Ack { user, generation, node }) => {
                     self.on_acknowledged(&user, generation, &node);
                 }
+                // Brought to their destinations by the next slice of this work.
+                Notice::Message(Message::Notice(_)) | Notice::Event(_) => {}
                 Notice::Gap { connected } => self.on_gap(connected),
                 Notice::Failover(partitions) => self.on_failover(&partitions),
             }

@@ -11,7 +11,7 @@ use super::journal::{Mark, Seated};
 use crate::domain::{Partition, Reason, Record, SeatLimits, SessionId, Timestamp, Tombstone};
 use crate::hub::Command;
 use crate::protocol::CloseCode;
-use crate::store::{Disabling, Image, Restore, Restored, StoreError};
+use crate::store::{Act, Disabling, Image, Restore, Restored, StoreError};
 
 impl Enforcer {
     /// Restores what a renewal has found missing; answers who is live again. Each is tried, whatever became of
@@ -85,7 +85,8 @@ impl Enforcer {
             tracing::warn!(user = %mark.user, "who is disabled was said too long ago to be said again");
             return Ok(());
         }
-        let saying = self.store.set_disabled(&mark.user, mark.disabled, Some(mark.at));
+        let act = Act::NONE;
+        let saying = self.store.set_disabled(&mark.user, mark.disabled, Some(mark.at), &act);
         let Disabling { ended, .. } = self.metrics.store_call("set_disabled", saying).await?;
         ended.iter().for_each(|record| self.on_found_ended(record));
         Ok(())

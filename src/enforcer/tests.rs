@@ -22,7 +22,7 @@ use crate::hub::testing::{ClientEnd, pipe};
 use crate::hub::{Fact, Hub};
 use crate::metrics::Metrics;
 use crate::store::embedded::{Clock, Embedded, SystemClock};
-use crate::store::{Notice, Store, Target};
+use crate::store::{Act, Notice, Store, Target};
 
 /// Everything that is waited for comes within this or never.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -356,7 +356,8 @@ async fn what_the_node_ends_while_messages_are_lost_is_put_out_directly() {
     let (token, record, _) = rig.login("phone", false).await;
     let (mut client, _running) = rig.connect(&token).await;
     rig.enforcer.channel_whole.store(false, Ordering::Release);
-    let ended = rig.enforcer.end(Target::Session(record.session.id), Reason::Kicked, None).await.unwrap();
+    let ended =
+        rig.enforcer.end(Target::Session(record.session.id), Reason::Kicked, None, &Act::NONE).await.unwrap();
     assert_eq!(ended.len(), 1);
     assert_eq!(within(client.read_to_end()).await.last().unwrap(), "<close 4403>");
 }

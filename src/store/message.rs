@@ -1,7 +1,8 @@
 //! What travels on a user's channel, as JSON, between nodes of one version or the next:
 //! `{"op":"ended","user":…,"generation":…,"at_us":…,"by":…,"confirm":true,"sessions":[["<id>","takeover",<ms>],…]}`
 //! (`confirm` only where it is true) and
-//! `{"op":"ack","user":…,"generation":…,"node":…}`. Unknown members are ignored, an unknown `op` too.
+//! `{"op":"ack","user":…,"generation":…,"node":…}` and
+//! `{"op":"notice","to":{"user":…}|{"role":…}|"everybody","level":…,"text":…}`. Unknown members are ignored, an unknown `op` too.
 
 use serde::{Deserialize, Serialize};
 
@@ -38,4 +39,58 @@ pub enum Message {
         generation: Generation,
         node: String,
     },
+    /// For devices that are connected: on a user's channel, or on the one that every node holds.
+    Notice(Notification),
+}
+
+impl Message {
+    /// On whose channel it travels; `None`: on that of every node.
+    pub(crate) fn user(&self) -> Option<&str> {
+        match self {
+            Self::Ended(ended) => Some(&ended.user),
+            Self::Ack { user, .. } => Some(user),
+            Self::Notice(notification) => notification.to.user(),
+        }
+    }
+}
+
+/// To whom a notification goes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Audience {
+    User(String),
+    Role(String),
+    Everybody,
+}
+
+impl Audience {
+    /// The user, if it is one.
+    pub(crate) fn user(&self) -> Option<&str> {
+        match self {
+            Self::User(user) => Some(user),
+            Self::Role(_) | Self::Everybody => None,
+        }
+    }
+}
+
+/// How it is meant, for whoever shows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    Info,
+    Warning,
+    Critical,
+}
+
+/// A text for the people at the devices.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notification {
+    pub to: Audience,
+    pub level: Level,
+    /// At most [`Notification::MAX_CHARS`] characters.
+    pub text: String,
+}
+
+impl Notification {
+    pub const MAX_CHARS: usize = 512;
 }

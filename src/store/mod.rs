@@ -23,15 +23,25 @@ mod codec;
 #[cfg(test)]
 mod conformance;
 pub mod embedded;
+mod event;
+mod job;
 mod keys;
 mod message;
 mod open;
+mod page;
 pub mod redis;
+mod report;
 mod restore;
+mod view;
 
-pub use message::{Ended, EndedSession, Message};
+pub use event::{Act, Event, EventFilter, EventId, EventKind, EventPage, NewEvent};
+pub use job::{Job, JobState, JobTarget};
+pub use message::{Audience, Ended, EndedSession, Level, Message, Notification};
 pub use open::{OpenError, open};
+pub use page::{Filter, Page, Place};
+pub use report::{Contested, Period, Report, ServerStatus, StoreStatus};
 pub use restore::{Image, Restore, Restored};
+pub use view::{Engine, Log, View};
 
 /// How many notices may wait for the node. A node that falls further behind is told of a [`Notice::Gap`]
 /// instead and checks all its sessions.
@@ -186,36 +196,12 @@ pub struct Census {
     pub newest: Vec<Record>,
 }
 
-/// What the log of a partition says happened.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Event {
-    pub at: Timestamp,
-    pub kind: EventKind,
-    pub user: UserId,
-    /// The session that logged in, ended or was restored.
-    pub session: Option<SessionId>,
-    /// Why it ended.
-    pub reason: Option<Reason>,
-    /// By whom, as its tombstone says.
-    pub by: Option<By>,
-    /// For a login: the sessions that it ended.
-    pub ended: Vec<(SessionId, Reason)>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum EventKind {
-    Login,
-    Ended,
-    Disabled,
-    Enabled,
-    /// A node registered a live session again that the store had forgotten.
-    Restored,
-}
-
 /// What the store tells the node unasked.
 #[derive(Debug, Clone)]
 pub enum Notice {
     Message(Message),
+    /// Something happened, in whatever partition: only while the log is followed.
+    Event(Box<Event>),
     /// Messages may have been lost from now on (`connected: false`) or until now (`connected: true`): every
     /// session that the node holds has to be checked once the channel is whole again.
     Gap {
@@ -281,8 +267,14 @@ pub trait Store: Send + Sync + 'static {
     async fn restore(&self, restore: &Restore) -> Result<Restored, StoreError>;
 
     /// Ends live sessions for `reason`; answers those that it ended. Past their deadline they end as lapsed and
-    /// are not among the answer.
-    async fn end(&self, target: &Target, reason: Reason, by: Option<&By>) -> Result<Vec<Record>, StoreError>;
+    /// are not among the answer. `act` lands in their events.
+    async fn end(
+        &self,
+        target: &Target,
+        reason: Reason,
+        by: Option<&By>,
+        act: &Act,
+    ) -> Result<Vec<Record>, StoreError>;
 
     /// A user's live sessions, newest first, with their data.
     async fn sessions_of(&self, user: &UserId, node_ttl_ms: u64) -> Result<Vec<Record>, StoreError>;
@@ -299,6 +291,7 @@ pub trait Store: Send + Sync + 'static {
         user: &UserId,
         disabled: bool,
         at: Option<Timestamp>,
+        act: &Act,
     ) -> Result<Disabling, StoreError>;
 
     /// The exact count of live sessions and at most `newest` of them. Sweeps what is due first, so that nothing

@@ -15,8 +15,8 @@ use crate::domain::{
 };
 use crate::store::embedded::Bare;
 use crate::store::{
-    Attach, Census, Disabling, Event, Inspection, Login, LoginOutcome, Message, Renewal, Renewed, Restore,
-    Restored, Store, StoreError, Swept, Target,
+    Act, Attach, Census, Disabling, Event, Inspection, Login, LoginOutcome, Message, Renewal, Renewed,
+    Restore, Restored, Store, StoreError, Swept, Target,
 };
 
 /// How long a node tries before it finds the store away.
@@ -137,8 +137,15 @@ impl Store for Line {
         .await
     }
 
-    async fn end(&self, target: &Target, reason: Reason, by: Option<&By>) -> Result<Vec<Record>, StoreError> {
-        self.call("end", &of_target(target), false, |engine, now| engine.end(now, target, reason, by)).await
+    async fn end(
+        &self,
+        target: &Target,
+        reason: Reason,
+        by: Option<&By>,
+        act: &Act,
+    ) -> Result<Vec<Record>, StoreError> {
+        self.call("end", &of_target(target), false, |engine, now| engine.end(now, target, reason, by, act))
+            .await
     }
 
     async fn sessions_of(&self, user: &UserId, ttl: u64) -> Result<Vec<Record>, StoreError> {
@@ -155,8 +162,9 @@ impl Store for Line {
         user: &UserId,
         disabled: bool,
         at: Option<Timestamp>,
+        act: &Act,
     ) -> Result<Disabling, StoreError> {
-        let set = |engine: &mut Bare, now| engine.set_disabled(now, user, disabled, at);
+        let set = |engine: &mut Bare, now| engine.set_disabled(now, user, disabled, at, act);
         self.call("set_disabled", user.as_str().as_bytes(), at.is_some(), set).await
     }
 

@@ -120,10 +120,7 @@ impl Server {
 
     /// Has everybody who is subscribed hear of it, as far as they do.
     fn publish(&self, truth: &mut Truth, message: &Message) {
-        let user = match message {
-            Message::Ended(ended) => &ended.user,
-            Message::Ack { user, .. } => user,
-        };
+        let user = message.user().expect("these worlds have no notices to everybody");
         let user = UserId::parse("user", user).expect("a name that a user has");
         let live = truth.engine.sessions_of(self.now_us(), &user, 0);
         if live.len() > self.plan.limit as usize {

@@ -24,7 +24,7 @@ use crate::enforcer::{Attached, Checked, Enforcer, LoginAnswer, NewSession, Part
 use crate::hub::{Fact, Hub};
 use crate::metrics::Metrics;
 use crate::protocol::CloseCode;
-use crate::store::{Notice, Target};
+use crate::store::{Act, Notice, Target};
 
 const DEVICES: u64 = 4;
 
@@ -273,7 +273,7 @@ impl World {
             Target::User(user) | Target::Others(user, _) => Wish::User(user.clone(), reason),
         };
         self.judge().wishes.push(wish);
-        if let Ok(ended) = self.nodes[node].enforcer.end(target, reason, None).await {
+        if let Ok(ended) = self.nodes[node].enforcer.end(target, reason, None, &Act::NONE).await {
             let mut judge = self.judge();
             ended.iter().for_each(|record| judge.ended(node, record));
         }
@@ -283,13 +283,13 @@ impl World {
     async fn disable(&self, node: usize, user: UserId) {
         self.judge().wishes.push(Wish::User(user.clone(), Reason::Disabled));
         let enforcer = &self.nodes[node].enforcer;
-        if let Ok(ended) = enforcer.set_disabled(&user, true).await {
+        if let Ok(ended) = enforcer.set_disabled(&user, true, &Act::NONE).await {
             let mut judge = self.judge();
             ended.iter().for_each(|record| judge.ended(node, record));
         }
         sleep(Duration::from_millis(50)).await;
         for _ in 0..20 {
-            if enforcer.set_disabled(&user, false).await.is_ok() {
+            if enforcer.set_disabled(&user, false, &Act::NONE).await.is_ok() {
                 return;
             }
             sleep(RENEW).await;

@@ -17,7 +17,7 @@ use crate::domain::{
 };
 use crate::store::embedded::Embedded;
 use crate::store::{
-    Attach, Census, Disabling, Event, Inspection, Login, LoginOutcome, NOTICE_QUEUE, Notice, Renewal,
+    Act, Attach, Census, Disabling, Event, Inspection, Login, LoginOutcome, NOTICE_QUEUE, Notice, Renewal,
     Renewed, Restore, Restored, Store, StoreError, Swept, Target,
 };
 
@@ -190,8 +190,14 @@ impl Store for Forgetful {
         write!(self, engine => engine.restore(restore))
     }
 
-    async fn end(&self, target: &Target, reason: Reason, by: Option<&By>) -> Result<Vec<Record>, StoreError> {
-        write!(self, engine => engine.end(target, reason, by))
+    async fn end(
+        &self,
+        target: &Target,
+        reason: Reason,
+        by: Option<&By>,
+        act: &Act,
+    ) -> Result<Vec<Record>, StoreError> {
+        write!(self, engine => engine.end(target, reason, by, act))
     }
 
     async fn sessions_of(&self, user: &UserId, ttl: u64) -> Result<Vec<Record>, StoreError> {
@@ -207,8 +213,9 @@ impl Store for Forgetful {
         user: &UserId,
         disabled: bool,
         at: Option<Timestamp>,
+        act: &Act,
     ) -> Result<Disabling, StoreError> {
-        write!(self, engine => engine.set_disabled(user, disabled, at))
+        write!(self, engine => engine.set_disabled(user, disabled, at, act))
     }
 
     async fn census(&self, newest: usize, ttl: u64) -> Result<Census, StoreError> {

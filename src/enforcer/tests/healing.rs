@@ -3,7 +3,7 @@
 use super::forgetful::Forgetful;
 use super::*;
 use crate::domain::{Generation, Partition};
-use crate::store::StoreError;
+use crate::store::{Act, StoreError};
 
 /// Renewals come on their own, or not within the time of a test.
 #[derive(Clone, Copy, PartialEq)]
@@ -80,7 +80,7 @@ async fn what_a_failover_has_lost_is_told_again_with_the_same_reasons() {
     let replica = store.cut();
     let (_, newer, _) = second.login("laptop", false).await;
     assert_eq!(within(client.read_to_end()).await.last().unwrap(), "<close 4409>");
-    second.enforcer.end(Target::Session(kicked.session.id), Reason::Kicked, None).await.unwrap();
+    second.enforcer.end(Target::Session(kicked.session.id), Reason::Kicked, None, &Act::NONE).await.unwrap();
     store.promote(replica).await;
     assert!(store.get(older.session.id, false).await.unwrap().unwrap().is_live(), "it has forgotten");
     assert!(store.get(newer.session.id, false).await.unwrap().is_none());
@@ -119,7 +119,7 @@ async fn a_node_that_heard_of_an_end_remembers_it_too() {
     let (token, record, _) = first.login("phone", false).await;
     let (mut client, _running) = first.connect(&token).await;
     let replica = store.cut();
-    second.enforcer.end(Target::Session(record.session.id), Reason::Kicked, None).await.unwrap();
+    second.enforcer.end(Target::Session(record.session.id), Reason::Kicked, None, &Act::NONE).await.unwrap();
     assert_eq!(within(client.read_to_end()).await.last().unwrap(), "<close 4403>");
 
     store.promote(replica).await;
@@ -194,7 +194,7 @@ async fn a_heal_that_failed_half_way_is_repeated_and_nothing_is_dropped() {
         all.push((rig.connect(&token).await, record));
     }
     let (_, gone, _) = rig.login_as("emma", "phone", false).await;
-    rig.enforcer.end(Target::Session(gone.session.id), Reason::Logout, None).await.unwrap();
+    rig.enforcer.end(Target::Session(gone.session.id), Reason::Logout, None, &Act::NONE).await.unwrap();
     store.empty().await;
     store.failing_restores.store(7, Ordering::SeqCst);
     store.announce().await;
@@ -277,7 +277,8 @@ async fn a_late_word_that_a_session_is_live_does_not_undo_its_end() {
     let Attached::Live { record: live, connection } = rig.enforcer.attach(&token).await.unwrap() else {
         panic!("not live")
     };
-    let ended = rig.enforcer.end(Target::User(record.session.user.clone()), Reason::Kicked, None).await;
+    let ended =
+        rig.enforcer.end(Target::User(record.session.user.clone()), Reason::Kicked, None, &Act::NONE).await;
     assert_eq!(ended.unwrap().len(), 1);
     rig.enforcer.here.found_live(&live);
     store.empty().await;
@@ -329,11 +330,11 @@ async fn who_was_disabled_is_disabled_again_and_who_was_enabled_after_that_is_no
     let store = Forgetful::new();
     let (first, second) = (node(1, &store, Renewals::Off), node(2, &store, Renewals::Off));
     let (_, out, _) = first.login("phone", false).await;
-    let ended = first.enforcer.set_disabled(&out.session.user, true).await.unwrap();
+    let ended = first.enforcer.set_disabled(&out.session.user, true, &Act::NONE).await.unwrap();
     assert_eq!(ended.len(), 1);
     let berta = UserId::parse("user_id", "berta").unwrap();
-    first.enforcer.set_disabled(&berta, true).await.unwrap();
-    second.enforcer.set_disabled(&berta, false).await.unwrap();
+    first.enforcer.set_disabled(&berta, true, &Act::NONE).await.unwrap();
+    second.enforcer.set_disabled(&berta, false, &Act::NONE).await.unwrap();
     let (_, back, _) = second.login_as("berta", "phone", false).await;
 
     store.empty().await;

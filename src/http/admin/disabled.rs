@@ -10,6 +10,7 @@ use crate::http::model::{EndedList, views};
 use crate::http::openapi::{CallerRefusals, UserRefusals};
 use crate::http::path::UserPath;
 use crate::http::problem::Problem;
+use crate::store::Act;
 
 /// Disable a user
 ///
@@ -25,7 +26,7 @@ pub(crate) async fn disable_user(
     _: AdminCaller,
     UserPath(user): UserPath,
 ) -> Result<Json<EndedList>, Problem> {
-    let ended = app.enforcer.set_disabled(&user, true).await?;
+    let ended = app.enforcer.set_disabled(&user, true, &Act::NONE).await?;
     Ok(Json(EndedList { ended: views(ended) }))
 }
 
@@ -41,6 +42,6 @@ pub(crate) async fn enable_user(
     _: AdminCaller,
     UserPath(user): UserPath,
 ) -> Result<StatusCode, Problem> {
-    app.enforcer.set_disabled(&user, false).await?;
+    app.enforcer.set_disabled(&user, false, &Act::NONE).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -10,7 +10,7 @@ use crate::http::model::{EndedList, SessionList, views};
 use crate::http::openapi::{CallerRefusals, UserRefusals};
 use crate::http::path::UserPath;
 use crate::http::problem::Problem;
-use crate::store::Target;
+use crate::store::{Act, Target};
 
 /// List a user's sessions
 ///
@@ -41,6 +41,6 @@ pub(crate) async fn end_user_sessions(
     _: ApiCaller<Sessions>,
     UserPath(user): UserPath,
 ) -> Result<Json<EndedList>, Problem> {
-    let ended = app.enforcer.end(Target::User(user), Reason::Kicked, None).await?;
+    let ended = app.enforcer.end(Target::User(user), Reason::Kicked, None, &Act::NONE).await?;
     Ok(Json(EndedList { ended: views(ended) }))
 }

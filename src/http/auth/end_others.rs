@@ -9,7 +9,7 @@ use crate::http::caller::{SessionCaller, live};
 use crate::http::model::{EndedList, views};
 use crate::http::openapi::CallerRefusals;
 use crate::http::problem::Problem;
-use crate::store::Target;
+use crate::store::{Act, Target};
 
 /// End one's other sessions
 #[utoipa::path(
@@ -23,7 +23,7 @@ pub(crate) async fn end_others(
     let by = app.enforcer.by(&caller.record);
     let session = caller.record.session;
     let target = Target::Others(session.user, session.id);
-    let ended = app.enforcer.end(target, Reason::Logout, Some(by)).await?;
+    let ended = app.enforcer.end(target, Reason::Logout, Some(by), &Act::NONE).await?;
     if ended.is_empty() {
         // There were none, or the caller was itself ended in between, which it has to hear.
         live(&app, &caller.token, false).await?;

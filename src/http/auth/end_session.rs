@@ -10,7 +10,7 @@ use crate::http::caller::SessionCaller;
 use crate::http::openapi::{CallerRefusals, IdRefusals};
 use crate::http::path::SessionPath;
 use crate::http::problem::Problem;
-use crate::store::Target;
+use crate::store::{Act, Target};
 
 /// End one of one's own sessions
 ///
@@ -31,7 +31,7 @@ pub(crate) async fn end_own_session(
         return Err(Problem::NotFound);
     }
     let by = app.enforcer.by(&caller.record);
-    app.enforcer.end(Target::Session(id), Reason::Logout, Some(by)).await?;
+    app.enforcer.end(Target::Session(id), Reason::Logout, Some(by), &Act::NONE).await?;
     let own = id == caller.record.session.id;
     Ok((StatusCode::NO_CONTENT, own.then(|| caller.forget_cookie(&app)).flatten(), ()).into_response())
 }

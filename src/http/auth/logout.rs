@@ -9,7 +9,7 @@ use crate::http::App;
 use crate::http::caller::SessionCaller;
 use crate::http::openapi::CallerRefusals;
 use crate::http::problem::Problem;
-use crate::store::Target;
+use crate::store::{Act, Target};
 
 /// Log out
 ///
@@ -21,6 +21,6 @@ use crate::store::Target;
 pub(crate) async fn logout(State(app): State<App>, caller: SessionCaller) -> Result<Response, Problem> {
     let by = app.enforcer.by(&caller.record);
     // That somebody else ended it in between is no matter: it is over.
-    app.enforcer.end(Target::Session(caller.record.session.id), Reason::Logout, Some(by)).await?;
+    app.enforcer.end(Target::Session(caller.record.session.id), Reason::Logout, Some(by), &Act::NONE).await?;
     Ok((StatusCode::NO_CONTENT, caller.forget_cookie(&app), ()).into_response())
 }

@@ -26,7 +26,7 @@ use crate::hub::testing::pipe;
 use crate::hub::{Hub, Refusal};
 use crate::metrics::Metrics;
 use crate::store::embedded::{Embedded, SystemClock};
-use crate::store::{Store, Target};
+use crate::store::{Act, Store, Target};
 
 /// The bound on everything that a test waits for; it takes milliseconds, on a busy machine some more.
 const SOON: Duration = Duration::from_secs(20);
@@ -308,7 +308,7 @@ async fn an_end_by_somebody_else_has_its_own_code() {
     let node = node().await;
     let token = node.login("user1").await;
     let mut client = node.open_with(&token).await.welcomed().await;
-    node.app.enforcer.end(Target::Session(token.session()), Reason::Kicked, None).await.unwrap();
+    node.app.enforcer.end(Target::Session(token.session()), Reason::Kicked, None, &Act::NONE).await.unwrap();
     let told = client.told(4403).await;
     assert_eq!((&told["reason"], &told["by"]), (&json!("kicked"), &Value::Null));
 }

@@ -16,7 +16,7 @@ use crate::http::model::SessionView;
 use crate::hub::socket::{self, Gone, Socket};
 use crate::hub::{Command, Connection, ConnectionId, Fact, Postbox, Refusal};
 use crate::protocol::{CloseCode, ServerMessage};
-use crate::store::Target;
+use crate::store::{Act, Target};
 
 /// The whole life of one WebSocket after its handshake.
 pub(super) async fn run(
@@ -125,7 +125,7 @@ async fn attend(enforcer: &Arc<Enforcer>, connection: &mut Connection, socket: &
 async fn log_out(enforcer: Arc<Enforcer>, session: SessionId, postbox: Postbox) {
     let ending = async {
         let by = enforcer.session(session).await?.map(|record| enforcer.by(&record));
-        enforcer.end(Target::Session(session), Reason::Logout, by).await
+        enforcer.end(Target::Session(session), Reason::Logout, by, &Act::NONE).await
     };
     if let Err(error) = ending.await {
         tracing::warn!(%error, "a logout was refused for want of the store");

@@ -2,7 +2,7 @@
 
 use super::support::{Bench, login, login_of, node, user};
 use crate::domain::{Generation, Reason, SessionId};
-use crate::store::{Ended, EndedSession, Login, Message, StoreError, Target};
+use crate::store::{Act, Ended, EndedSession, Login, Message, StoreError, Target};
 
 fn ended(message: Message) -> Ended {
     match message {
@@ -41,14 +41,14 @@ pub(crate) async fn other_ends_are_told_without_confirmation(bench: &mut Bench) 
     let kicked = bench.seat(&login_of(&user, 2)).await.session.session;
     let newest = bench.seat(&login_of(&user, 2)).await.session.session;
     bench.store.subscribe(&user).await.unwrap();
-    bench.store.end(&Target::Session(kicked.id), Reason::Kicked, None).await.unwrap();
+    bench.store.end(&Target::Session(kicked.id), Reason::Kicked, None, &Act::NONE).await.unwrap();
     let told = ended(bench.message().await);
     assert_eq!(reasons(&told), [(kicked.id, Reason::Kicked)]);
     assert_eq!((told.by, told.confirm, told.generation), (None, false, newest.generation));
 
-    bench.store.set_disabled(&user, true, None).await.unwrap();
+    bench.store.set_disabled(&user, true, None, &Act::NONE).await.unwrap();
     assert_eq!(reasons(&ended(bench.message().await)), [(newest.id, Reason::Disabled)]);
-    bench.store.set_disabled(&user, false, None).await.unwrap();
+    bench.store.set_disabled(&user, false, None, &Act::NONE).await.unwrap();
 
     let short = bench.seat(&Login { ttl_ms: 40, ..login(&user) }).await.session.session;
     bench.pass(short.absolute_at).await;

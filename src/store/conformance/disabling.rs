@@ -2,10 +2,10 @@
 
 use super::support::{Bench, forgotten, ids, in_all, login, login_of, restoring, user};
 use crate::domain::{Reason, Timestamp, UserId};
-use crate::store::{Disabling, EventKind, LoginOutcome};
+use crate::store::{Act, Disabling, EventKind, LoginOutcome};
 
 async fn say(bench: &Bench, user: &UserId, disabled: bool, at: Option<Timestamp>) -> Disabling {
-    bench.store.set_disabled(user, disabled, at).await.unwrap()
+    bench.store.set_disabled(user, disabled, at, &Act::NONE).await.unwrap()
 }
 
 pub(crate) async fn disabling_ends_every_session(bench: &mut Bench) {

@@ -2,10 +2,10 @@
 
 use super::support::{Bench, fresh_id, held, ids, login, login_of, node, user};
 use crate::domain::{Reason, Record};
-use crate::store::{Attach, Login, Renewal, Target};
+use crate::store::{Act, Attach, Login, Renewal, Target};
 
 async fn end(bench: &Bench, target: Target) -> Vec<Record> {
-    let mut ended = bench.store.end(&target, Reason::Kicked, None).await.unwrap();
+    let mut ended = bench.store.end(&target, Reason::Kicked, None, &Act::NONE).await.unwrap();
     ended.sort_by_key(|record| record.session.generation);
     ended
 }
@@ -18,7 +18,7 @@ pub(crate) async fn ending_one_session_leaves_the_others(bench: &mut Bench) {
     let by = login(&user).by;
     let before = bench.now().await;
     let target = Target::Session(request.id);
-    let ended = bench.store.end(&target, Reason::Logout, Some(&by)).await.unwrap();
+    let ended = bench.store.end(&target, Reason::Logout, Some(&by), &Act::NONE).await.unwrap();
     assert_eq!(ids(&ended), [request.id]);
     assert_eq!(ended[0].session, first.session);
     let tombstone = ended[0].end.clone().unwrap();
@@ -58,7 +58,7 @@ pub(crate) async fn only_live_sessions_are_ended_and_only_once(bench: &mut Bench
     let id = bench.seat(&login(&user)).await.session.session.id;
     assert_eq!(end(bench, Target::Session(id)).await.len(), 1);
     let first = bench.get(id).await.end;
-    let again = bench.store.end(&Target::Session(id), Reason::Logout, None).await.unwrap();
+    let again = bench.store.end(&Target::Session(id), Reason::Logout, None, &Act::NONE).await.unwrap();
     assert!(again.is_empty());
     assert!(end(bench, Target::User(user.clone())).await.is_empty());
     assert!(end(bench, Target::Session(fresh_id(&user))).await.is_empty());

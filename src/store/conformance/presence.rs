@@ -2,7 +2,7 @@
 
 use super::support::{Bench, GHOST_AFTER_MS, fresh_id, held, ids, login, login_of, node, user};
 use crate::domain::{Presence, Reason, Record, SessionId};
-use crate::store::{Attach, Login, Renewal, Renewed, Target};
+use crate::store::{Act, Attach, Login, Renewal, Renewed, Target};
 
 async fn attach(bench: &Bench, id: SessionId, presence: Presence) -> Attach {
     bench.store.attach(id, presence, GHOST_AFTER_MS).await.unwrap()
@@ -155,7 +155,7 @@ pub(crate) async fn a_renewal_reports_what_is_not_live(bench: &mut Bench) {
     let user = user("user1");
     let ended = bench.seat(&login_of(&user, 5)).await.session.session.id;
     let live = bench.seat(&login_of(&user, 5)).await.session.session.id;
-    bench.store.end(&Target::Session(ended), Reason::Kicked, None).await.unwrap();
+    bench.store.end(&Target::Session(ended), Reason::Kicked, None, &Act::NONE).await.unwrap();
     let missing = fresh_id(&user);
     let renewed = renew(bench, &[unused(live), unused(ended), unused(missing)]).await;
     assert_eq!(ids(&renewed.ended), [ended]);

@@ -4,7 +4,7 @@ use super::support::{
     Bench, by, fresh_id, held, ids, in_all, login, login_of, node, on_device, restoring, user,
 };
 use crate::domain::{Generation, Reason, Record, Timestamp, Tombstone, UserId};
-use crate::store::{Attach, EventKind, Image, Login, LoginOutcome, Message, Restore, Restored, Target};
+use crate::store::{Act, Attach, EventKind, Image, Login, LoginOutcome, Message, Restore, Restored, Target};
 
 /// A session that the store does not know, as a node remembers it: just seen, with data, live for another hour.
 async fn forgotten(bench: &Bench, user: &UserId, generation: u64) -> Record {
@@ -64,7 +64,7 @@ pub(crate) async fn restoring_again_changes_nothing(bench: &mut Bench) {
 pub(crate) async fn what_has_ended_is_not_restored_as_live(bench: &mut Bench) {
     let request = login(&user("user1"));
     let live = bench.seat(&request).await.session;
-    bench.store.end(&Target::Session(request.id), Reason::Kicked, None).await.unwrap();
+    bench.store.end(&Target::Session(request.id), Reason::Kicked, None, &Act::NONE).await.unwrap();
     let before = bench.get(request.id).await;
     assert_eq!(Some(has_ended(bench, &live).await), before.end);
     // The first reason stands.
@@ -77,7 +77,7 @@ pub(crate) async fn what_has_ended_is_not_restored_as_live(bench: &mut Bench) {
 pub(crate) async fn of_two_ends_the_earlier_one_stays(bench: &mut Bench) {
     let request = login(&user("user1"));
     let live = bench.seat(&request).await.session;
-    bench.store.end(&Target::Session(request.id), Reason::Takeover, None).await.unwrap();
+    bench.store.end(&Target::Session(request.id), Reason::Takeover, None, &Act::NONE).await.unwrap();
     let known = ended(&live, Reason::Kicked, live.session.created_at.minus_millis(1));
     assert_eq!(Some(has_ended(bench, &known).await), known.end);
     assert_eq!(bench.get(request.id).await.end, known.end);
@@ -224,7 +224,7 @@ pub(crate) async fn of_one_device_the_newer_one_stays(bench: &mut Bench) {
 pub(crate) async fn a_disabled_users_session_ends_as_disabled(bench: &mut Bench) {
     let user = user("user1");
     let record = forgotten(bench, &user, 77).await;
-    bench.store.set_disabled(&user, true, None).await.unwrap();
+    bench.store.set_disabled(&user, true, None, &Act::NONE).await.unwrap();
     let before = bench.now().await;
     let end = has_ended(bench, &record).await;
     assert_eq!((end.reason, end.by.as_ref()), (Reason::Disabled, None));
@@ -236,14 +236,16 @@ pub(crate) async fn a_disabled_users_session_ends_as_disabled(bench: &mut Bench)
 /// The store has forgotten the enabling in between, which another node is about to tell.
 pub(crate) async fn who_logged_in_after_a_disabling_stays_when_that_is_said_again(bench: &mut Bench) {
     let user = user("user1");
-    let disabled = bench.store.set_disabled(&user, true, None).await.unwrap();
+    let disabled = bench.store.set_disabled(&user, true, None, &Act::NONE).await.unwrap();
     let mut later = forgotten(bench, &user, 77).await;
     later.session.created_at = disabled.at.plus_millis(20);
     is_live_again(bench, &later, 1).await;
-    let again = bench.store.set_disabled(&user, true, Some(disabled.at.plus_millis(10))).await.unwrap();
+    let again =
+        bench.store.set_disabled(&user, true, Some(disabled.at.plus_millis(10)), &Act::NONE).await.unwrap();
     assert!(again.ended.is_empty());
     assert!(bench.get(later.session.id).await.is_live());
-    let after = bench.store.set_disabled(&user, true, Some(disabled.at.plus_millis(20))).await.unwrap();
+    let after =
+        bench.store.set_disabled(&user, true, Some(disabled.at.plus_millis(20)), &Act::NONE).await.unwrap();
     assert_eq!(ids(&after.ended), [later.session.id]);
 }
 

@@ -96,7 +96,7 @@ impl Bench {
             loop {
                 match self.notices.recv().await {
                     Some(Notice::Message(message)) => return message,
-                    Some(Notice::Gap { .. } | Notice::Failover(_)) => {}
+                    Some(Notice::Gap { .. } | Notice::Failover(_) | Notice::Event(_)) => {}
                     None => panic!("the notices have ended"),
                 }
             }

@@ -2,7 +2,7 @@
 
 use super::support::{Bench, GHOST_AFTER_MS, ids, login, login_of, neighbours, node, user};
 use crate::domain::{Partition, Reason, Timestamp};
-use crate::store::{Login, Renewal, Swept, Target};
+use crate::store::{Act, Login, Renewal, Swept, Target};
 
 pub(crate) async fn a_census_is_exact_and_newest_first(bench: &mut Bench) {
     assert_eq!(bench.store.census(10, GHOST_AFTER_MS).await.unwrap().count, 0);
@@ -12,7 +12,7 @@ pub(crate) async fn a_census_is_exact_and_newest_first(bench: &mut Bench) {
         let record = bench.seat(&request).await.session;
         all.push((record.session.generation, record.session.id));
     }
-    bench.store.end(&Target::Session(all[3].1), Reason::Kicked, None).await.unwrap();
+    bench.store.end(&Target::Session(all[3].1), Reason::Kicked, None, &Act::NONE).await.unwrap();
     bench.seat(&login(&user("user4"))).await;
     all.remove(3);
     all.remove(3);

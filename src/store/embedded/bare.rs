@@ -9,7 +9,8 @@ use super::step::{Changes, Step};
 use super::{ends, login, presence, restore};
 use crate::domain::{By, NodeId, Partition, Presence, Reason, Record, SessionId, Timestamp, UserId};
 use crate::store::{
-    Attach, Disabling, Login, LoginOutcome, Message, Renewal, Renewed, Restore, Restored, StoreError, Target,
+    Act, Attach, Disabling, Login, LoginOutcome, Message, Renewal, Renewed, Restore, Restored, StoreError,
+    Target,
 };
 
 pub(crate) struct Bare {
@@ -87,8 +88,9 @@ impl Bare {
         target: &Target,
         reason: Reason,
         by: Option<&By>,
+        act: &Act,
     ) -> Done<Vec<Record>> {
-        self.step(now_us, |step| Ok(ends::end(step, target, reason, by)))
+        self.step(now_us, |step| Ok(ends::end(step, target, reason, by, act)))
     }
 
     pub(crate) fn set_data(
@@ -106,8 +108,9 @@ impl Bare {
         user: &UserId,
         disabled: bool,
         at: Option<Timestamp>,
+        act: &Act,
     ) -> Done<Disabling> {
-        self.step(now_us, |step| Ok(ends::set_disabled(step, user, disabled, at)))
+        self.step(now_us, |step| Ok(ends::set_disabled(step, user, disabled, at, act)))
     }
 
     /// A user's live sessions, newest first.

@@ -48,9 +48,8 @@ impl Channel {
     }
 
     pub(super) fn deliver(&self, message: Message) {
-        let (Message::Ended(crate::store::Ended { user, .. }) | Message::Ack { user, .. }) = &message;
         let mut inner = self.lock();
-        if !inner.subscribed.contains(user) {
+        if message.user().is_some_and(|user| !inner.subscribed.contains(user)) {
             return;
         }
         self.tell_gap(&mut inner);

@@ -3,7 +3,7 @@
 use super::state::{Entry, Mark};
 use super::step::{Cause, Step};
 use crate::domain::{By, NodeId, Partition, Reason, Record, SessionId, Timestamp, UserId};
-use crate::store::{Disabling, Event, EventKind, StoreError, Swept, Target};
+use crate::store::{Act, Disabling, Event, EventKind, StoreError, Swept, Target};
 
 /// How many index entries one round looks at.
 const SWEEP_LIMIT: usize = 50;
@@ -12,7 +12,13 @@ const LEASE_MS: u64 = 10_000;
 /// Nodes renew within `ghost_after`; one that did not for a day is gone.
 const STAMP_KEPT_MS: u64 = 24 * 60 * 60 * 1000;
 
-pub(super) fn end(step: &mut Step<'_>, target: &Target, reason: Reason, by: Option<&By>) -> Vec<Record> {
+pub(super) fn end(
+    step: &mut Step<'_>,
+    target: &Target,
+    reason: Reason,
+    by: Option<&By>,
+    act: &Act,
+) -> Vec<Record> {
     let user = match target {
         Target::Session(id) => match step.state.entry(*id) {
             Some(entry) => entry.session.user.clone(),
@@ -29,7 +35,7 @@ pub(super) fn end(step: &mut Step<'_>, target: &Target, reason: Reason, by: Opti
         Target::User(_) => true,
         Target::Others(_, but) => id != but,
     };
-    end_where(step, &user, wanted, &Cause { reason, by })
+    end_where(step, &user, wanted, &Cause { reason, by, act })
 }
 
 fn end_where(
@@ -50,6 +56,7 @@ pub(super) fn set_disabled(
     user: &UserId,
     disabled: bool,
     said_at: Option<Timestamp>,
+    act: &Act,
 ) -> Disabling {
     let now = step.now();
     let was = step.state.mark(user, now);
@@ -66,15 +73,8 @@ pub(super) fn set_disabled(
     step.changes.marks.insert(user.clone());
     step.state.changed_in = step.batch;
     if was.is_some_and(Mark::is_disabled) != disabled {
-        step.log(Event {
-            at: now,
-            kind: if disabled { EventKind::Disabled } else { EventKind::Enabled },
-            user: user.clone(),
-            session: None,
-            reason: None,
-            by: None,
-            ended: Vec::new(),
-        });
+        let kind = if disabled { EventKind::Disabled } else { EventKind::Enabled };
+        step.log(Event { act: act.clone(), ..Event::new(now, kind, Some(user.clone())) });
     }
     if !disabled {
         return Disabling { at, ended: Vec::new() };
@@ -86,7 +86,7 @@ pub(super) fn set_disabled(
         .filter(|entry| said_at.is_some_and(|at| entry.session.created_at > at))
         .map(|entry| entry.session.id)
         .collect();
-    let cause = Cause { reason: Reason::Disabled, by: None };
+    let cause = Cause { reason: Reason::Disabled, by: None, act };
     Disabling { at, ended: end_where(step, user, |id| !spared.contains(id), &cause) }
 }
 

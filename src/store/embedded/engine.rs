@@ -9,8 +9,8 @@ use crate::domain::{
     By, Generation, NodeId, Partition, Presence, Reason, Record, SessionId, Timestamp, UserId,
 };
 use crate::store::{
-    Attach, Census, Disabling, Event, Inspection, Login, LoginOutcome, Message, Renewal, Renewed, Restore,
-    Restored, Store, StoreError, Swept, Target,
+    Act, Attach, Census, Disabling, Event, Inspection, Login, LoginOutcome, Message, Renewal, Renewed,
+    Restore, Restored, Store, StoreError, Swept, Target,
 };
 
 #[async_trait]
@@ -67,9 +67,15 @@ impl Store for Embedded {
         self.submit(move |step| restore::restore(step, &restore)).await
     }
 
-    async fn end(&self, target: &Target, reason: Reason, by: Option<&By>) -> Result<Vec<Record>, StoreError> {
-        let (target, by) = (target.clone(), by.cloned());
-        self.submit_punctual(move |step| Ok(ends::end(step, &target, reason, by.as_ref()))).await
+    async fn end(
+        &self,
+        target: &Target,
+        reason: Reason,
+        by: Option<&By>,
+        act: &Act,
+    ) -> Result<Vec<Record>, StoreError> {
+        let (target, by, act) = (target.clone(), by.cloned(), act.clone());
+        self.submit_punctual(move |step| Ok(ends::end(step, &target, reason, by.as_ref(), &act))).await
     }
 
     async fn sessions_of(&self, user: &UserId, node_ttl_ms: u64) -> Result<Vec<Record>, StoreError> {
@@ -92,9 +98,10 @@ impl Store for Embedded {
         user: &UserId,
         disabled: bool,
         at: Option<Timestamp>,
+        act: &Act,
     ) -> Result<Disabling, StoreError> {
-        let user = user.clone();
-        self.submit_punctual(move |step| Ok(ends::set_disabled(step, &user, disabled, at))).await
+        let (user, act) = (user.clone(), act.clone());
+        self.submit_punctual(move |step| Ok(ends::set_disabled(step, &user, disabled, at, &act))).await
     }
 
     /// Leaves what is due to the sweep and does not count it: the answer is the same, and a reader changes

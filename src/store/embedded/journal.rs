@@ -1,11 +1,13 @@
 //! How an event lies in its row, and the questions to the event table.
 
+use std::net::IpAddr;
+
 use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 
 use super::disk::{as_i64, as_u64};
-use crate::domain::{By, Partition, Reason, SessionId, Timestamp, UserId};
-use crate::store::{Event, EventKind, StoreError};
+use crate::domain::{By, Device, Partition, Reason, SessionId, Timestamp, UserId};
+use crate::store::{Act, Event, EventId, EventKind, StoreError};
 
 /// How many events a partition keeps at least, as far as it has them.
 const KEPT: u64 = 4096;
@@ -26,14 +28,27 @@ struct Body {
     by: Option<By>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     ended: Vec<(SessionId, Reason)>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    actor: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    note: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ip: Option<IpAddr>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    device: Option<Device>,
 }
 
-const KINDS: [(EventKind, u8); 5] = [
+const KINDS: [(EventKind, u8); 10] = [
     (EventKind::Login, 1),
     (EventKind::Ended, 2),
     (EventKind::Disabled, 3),
     (EventKind::Enabled, 4),
     (EventKind::Restored, 5),
+    (EventKind::Full, 6),
+    (EventKind::Refused, 7),
+    (EventKind::Failed, 8),
+    (EventKind::Notice, 9),
+    (EventKind::Job, 10),
 ];
 
 pub(super) fn append(
@@ -48,6 +63,10 @@ pub(super) fn append(
         reason: event.reason,
         by: event.by.clone(),
         ended: event.ended.clone(),
+        actor: event.act.actor.clone(),
+        note: event.act.note.clone(),
+        ip: event.ip,
+        device: event.device.clone(),
     };
     let body = serde_json::to_string(&body)
         .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
@@ -55,7 +74,7 @@ pub(super) fn append(
         partition.index(),
         as_i64(sequence),
         as_i64(event.at.as_millis()),
-        event.user.as_str(),
+        event.user.as_ref().map_or("", UserId::as_str),
         body,
     ))?;
     if sequence.is_multiple_of(CUT_EVERY) {
@@ -79,24 +98,31 @@ pub(super) fn of_user(
     user: &UserId,
     limit: usize,
 ) -> Result<Vec<Event>, StoreError> {
-    let read = || -> rusqlite::Result<Vec<(i64, String)>> {
+    let read = || -> rusqlite::Result<Vec<(i64, i64, String)>> {
         let mut query = connection.prepare_cached(
-            "SELECT at, body FROM event WHERE partition = ?1 AND user = ?2 ORDER BY sequence DESC LIMIT ?3",
+            "SELECT at, sequence, body FROM event WHERE partition = ?1 AND user = ?2 ORDER BY sequence DESC LIMIT ?3",
         )?;
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let rows = query.query_map((Partition::of(user).index(), user.as_str(), limit), |row| {
-            Ok((row.get(0)?, row.get(1)?))
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
         })?;
         rows.collect()
     };
     let rows = read().map_err(super::disk::unreadable)?;
-    rows.into_iter().map(|(at, body)| event(user, Timestamp::from_millis(as_u64(at)), &body)).collect()
+    let partition = Partition::of(user);
+    rows.into_iter()
+        .map(|(at, sequence, body)| {
+            let id = EventId { ms: as_u64(at), partition, sequence: as_u64(sequence) };
+            event(id, Some(user.clone()), &body)
+        })
+        .collect()
 }
 
-fn event(user: &UserId, at: Timestamp, body: &str) -> Result<Event, StoreError> {
+fn event(id: EventId, user: Option<UserId>, body: &str) -> Result<Event, StoreError> {
+    let at = Timestamp::from_millis(id.ms);
     let damaged = || StoreError::Corrupt(format!("an event of {at} is damaged"));
     let body: Body = serde_json::from_str(body).map_err(|_| damaged())?;
     let kind = KINDS.iter().find(|(_, code)| *code == body.kind).ok_or_else(damaged)?.0;
-    let Body { kind: _, session, reason, by, ended } = body;
-    Ok(Event { at, kind, user: user.clone(), session, reason, by, ended })
+    let Body { kind: _, session, reason, by, ended, actor, note, ip, device } = body;
+    Ok(Event { id, at, kind, user, session, reason, by, ended, act: Act { actor, note }, ip, device })
 }

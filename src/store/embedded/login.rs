@@ -91,13 +91,11 @@ fn seat(
         step.changes.data.insert(login.id);
     }
     step.log(Event {
-        at: now,
-        kind: EventKind::Login,
-        user: login.user.clone(),
         session: Some(login.id),
-        reason: None,
-        by: None,
         ended: victims.to_vec(),
+        ip: login.ip,
+        device: Some(login.device.clone()),
+        ..Event::new(now, EventKind::Login, Some(login.user.clone()))
     });
     step.publish(&login.user, Some(&login.by), login.confirm, &replaced);
     let session =

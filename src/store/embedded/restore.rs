@@ -7,7 +7,7 @@ use crate::domain::{
     readmit,
 };
 use crate::store::codec::Stored;
-use crate::store::{Event, EventKind, Image, Restore, Restored, StoreError};
+use crate::store::{Act, Event, EventKind, Image, Restore, Restored, StoreError};
 
 pub(super) fn restore(step: &mut Step<'_>, restore: &Restore) -> Result<Restored, StoreError> {
     let Record { mut session, end: known_end, data, .. } = restore.image.record()?;
@@ -64,7 +64,7 @@ fn restore_known(step: &mut Step<'_>, found: Record, known_end: Option<Tombstone
     match known_end {
         Some(end) if is_unended => {
             let ended: Vec<Record> = step.finish(id, end.clone()).into_iter().collect();
-            step.log_ends(&ended);
+            step.log_ends(&ended, &Act::NONE);
             step.publish(&found.session.user, end.by.as_ref(), false, &ended);
             Restored::Ended(Record { end: Some(end), data: None, ..found })
         }
@@ -93,7 +93,7 @@ fn bury(step: &mut Step<'_>, session: Session, end: Tombstone) -> Restored {
         let id = stored.session.id;
         step.state.add_ended(Entry::new(stored, None, step.batch));
         step.touch_record(id);
-        step.log_ends(std::slice::from_ref(&record));
+        step.log_ends(std::slice::from_ref(&record), &Act::NONE);
     }
     Restored::Ended(record)
 }
@@ -127,19 +127,12 @@ fn seat(
     if has_data {
         step.changes.data.insert(id);
     }
-    step.log(Event {
-        at: now,
-        kind: EventKind::Restored,
-        user: user.clone(),
-        session: Some(id),
-        reason: None,
-        by: None,
-        ended: Vec::new(),
-    });
+    let event = Event::new(now, EventKind::Restored, Some(user.clone()));
+    step.log(Event { session: Some(id), ..event });
     let tombstone = |reason| Tombstone { reason, at: now, by: Some(restore.by.clone()) };
     let ended: Vec<Record> =
         victims.iter().filter_map(|(id, reason)| step.finish(*id, tombstone(*reason))).collect();
-    step.log_ends(&ended);
+    step.log_ends(&ended, &Act::NONE);
     step.publish(&user, Some(&restore.by), false, &ended);
 }
 

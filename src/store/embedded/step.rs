@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 use super::disk::Disk;
 use super::state::{Entry, State, View};
 use crate::domain::{By, Generation, Partition, Reason, Record, SessionId, Timestamp, Tombstone, UserId};
-use crate::store::{Ended, EndedSession, Event, EventKind, Message, StoreError};
+use crate::store::{Act, Ended, EndedSession, Event, EventKind, Message, StoreError};
 
 /// JSON and Lua numbers are exact below.
 const GENERATION_END: u64 = 1 << 53;
@@ -55,6 +55,7 @@ pub(super) struct Step<'a> {
 pub(super) struct Cause<'a> {
     pub reason: Reason,
     pub by: Option<&'a By>,
+    pub act: &'a Act,
 }
 
 impl Step<'_> {
@@ -118,7 +119,7 @@ impl Step<'_> {
     pub(super) fn end_all(&mut self, user: &UserId, ids: &[SessionId], cause: &Cause<'_>) -> Vec<Record> {
         let end = Tombstone { reason: cause.reason, at: self.now(), by: cause.by.cloned() };
         let ended: Vec<_> = ids.iter().filter_map(|id| self.finish(*id, end.clone())).collect();
-        self.log_ends(&ended);
+        self.log_ends(&ended, cause.act);
         self.publish(user, cause.by, false, &ended);
         ended
     }
@@ -133,29 +134,28 @@ impl Step<'_> {
             let end = Tombstone { reason, at: session.deadline(), by: None };
             ended.extend(self.finish(*id, end));
         }
-        self.log_ends(&ended);
+        self.log_ends(&ended, &Act::NONE);
         self.publish(user, None, false, &ended);
         ended
     }
 
     /// An event for each of those that ended.
-    pub(super) fn log_ends(&mut self, ended: &[Record]) {
+    pub(super) fn log_ends(&mut self, ended: &[Record], act: &Act) {
         for record in ended {
             let Some(end) = &record.end else { continue };
+            let event = Event::new(self.now(), EventKind::Ended, Some(record.session.user.clone()));
             self.log(Event {
-                at: self.now(),
-                kind: EventKind::Ended,
-                user: record.session.user.clone(),
                 session: Some(record.session.id),
                 reason: Some(end.reason),
                 by: end.by.clone(),
-                ended: Vec::new(),
+                act: act.clone(),
+                ..event
             });
         }
     }
 
     pub(super) fn log(&mut self, event: Event) {
-        let partition = Partition::of(&event.user);
+        let partition = event.id.partition;
         let part = self.state.part_mut(partition);
         part.last_event += 1;
         self.changes.events.push((partition, part.last_event, event));

@@ -7,7 +7,7 @@ use super::connector::RESPONSE_TIMEOUT;
 use super::reply::{Reply, int};
 use super::script::{Call, END, SET_DATA, SET_DISABLED, SWEEP, THROTTLE};
 use crate::domain::{By, NodeId, Partition, Reason, Record, SessionId, Timestamp, UserId};
-use crate::store::{Disabling, StoreError, Swept, Target, codec};
+use crate::store::{Act, Disabling, StoreError, Swept, Target, codec};
 
 /// Sessions that one sweep ends, of the 50 that it may: two milliseconds of a Redis that holds a million.
 const ENDED_AT_ONCE: u32 = 25;
@@ -26,6 +26,7 @@ impl Redis {
         target: &Target,
         reason: Reason,
         by: Option<&By>,
+        _act: &Act,
     ) -> Result<Vec<Record>, StoreError> {
         let (partition, word, user, id) = match target {
             Target::Session(id) => (id.partition(), "session", "", Some(id)),
@@ -51,6 +52,7 @@ impl Redis {
         user: &UserId,
         disabled: bool,
         at: Option<Timestamp>,
+        _act: &Act,
     ) -> Result<Disabling, StoreError> {
         let partition = Partition::of(user);
         let or_empty = |at: Option<Timestamp>| at.map_or_else(String::new, |at| at.as_millis().to_string());

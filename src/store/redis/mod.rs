@@ -45,7 +45,7 @@ use self::subscribers::Subscribers;
 use self::subscriptions::Subscriptions;
 use super::keys::Keys;
 use super::{
-    Attach, Census, Disabling, Event, Inspection, Login, LoginOutcome, Message, NOTICE_QUEUE, Notice,
+    Act, Attach, Census, Disabling, Event, Inspection, Login, LoginOutcome, Message, NOTICE_QUEUE, Notice,
     Renewal, Renewed, Restore, Restored, Store, StoreError, Swept, Target,
 };
 use crate::chance::Chance;
@@ -219,8 +219,14 @@ impl Store for Redis {
         self.restore_session(restore).await
     }
 
-    async fn end(&self, target: &Target, reason: Reason, by: Option<&By>) -> Result<Vec<Record>, StoreError> {
-        self.end_sessions(target, reason, by).await
+    async fn end(
+        &self,
+        target: &Target,
+        reason: Reason,
+        by: Option<&By>,
+        act: &Act,
+    ) -> Result<Vec<Record>, StoreError> {
+        self.end_sessions(target, reason, by, act).await
     }
 
     async fn sessions_of(&self, user: &UserId, node_ttl_ms: u64) -> Result<Vec<Record>, StoreError> {
@@ -236,8 +242,9 @@ impl Store for Redis {
         user: &UserId,
         disabled: bool,
         at: Option<Timestamp>,
+        act: &Act,
     ) -> Result<Disabling, StoreError> {
-        self.mark_disabled(user, disabled, at).await
+        self.mark_disabled(user, disabled, at, act).await
     }
 
     async fn census(&self, newest: usize, node_ttl_ms: u64) -> Result<Census, StoreError> {

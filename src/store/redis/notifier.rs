@@ -140,7 +140,7 @@ mod tests {
 
     fn seen(notice: &Notice) -> Seen {
         match notice {
-            Notice::Message(_) => Seen::Message,
+            Notice::Message(_) | Notice::Event(_) => Seen::Message,
             Notice::Gap { connected: false } => Seen::Lost,
             Notice::Gap { connected: true } => Seen::Back,
             Notice::Failover(partitions) => Seen::Failover(partitions.iter().count()),

@@ -142,13 +142,12 @@ fn event(mut fields: Reply, user: &UserId) -> Result<Option<Event>, StoreError> 
         _ => return Ok(None),
     };
     let reason = int(Value::BulkString(reason))?;
+    let at = Timestamp::from_millis(int(Value::BulkString(at))?);
     Ok(Some(Event {
-        at: Timestamp::from_millis(int(Value::BulkString(at))?),
-        kind,
-        user: user.clone(),
         session: session.as_slice().try_into().ok().and_then(SessionId::from_bytes),
         reason: u8::try_from(reason).ok().and_then(Reason::from_code),
         by: codec::by_from_bytes(&by)?,
         ended: codec::replaced_from_bytes(&ended)?,
+        ..Event::new(at, kind, Some(user.clone()))
     }))
 }

@@ -13,7 +13,7 @@ use crate::domain::{Generation, OnFull, Reason, Record, SessionId};
 use crate::store::conformance::support::{
     Seated, fresh_id, full, held, ids, login, login_of, node, seated, user,
 };
-use crate::store::{EventKind, Login, LoginOutcome, Store, Target, codec};
+use crate::store::{Act, EventKind, Login, LoginOutcome, Store, Target, codec};
 
 async fn seat(store: &dyn Store, login: &Login) -> Seated {
     seated(store.login(login).await.unwrap())
@@ -36,7 +36,7 @@ async fn a_restart_changes_nothing_but_who_is_connected() {
     let newest = login_of(&user, 2);
     let answer = seat(&*store, &newest).await;
     store.attach(kept.id, held(node(1), 3, 1), 60_000).await.unwrap();
-    store.set_disabled(&gone, true, None).await.unwrap();
+    store.set_disabled(&gone, true, None, &Act::NONE).await.unwrap();
     clock.advance(SECOND_US);
     store.set_data(newest.id, Some("3")).await.unwrap();
     let before = store.sessions_of(&user, 60_000).await.unwrap();
@@ -77,7 +77,7 @@ async fn generations_rise_after_a_restart_with_a_clock_that_went_back() {
             let seated = seat(&*store, &login(&user)).await;
             assert!(seated.session.session.generation > last, "round {round}");
             last = seated.session.session.generation;
-            store.end(&Target::User(user.clone()), Reason::Kicked, None).await.unwrap();
+            store.end(&Target::User(user.clone()), Reason::Kicked, None, &Act::NONE).await.unwrap();
         }
         store.close().await;
         clock.go_back(3600 * SECOND_US);

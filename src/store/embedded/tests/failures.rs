@@ -10,7 +10,7 @@ use super::super::EmbeddedError;
 use super::{Clock, Embedded, SystemClock, count, database, open_in};
 use crate::domain::Reason;
 use crate::store::conformance::support::{held, ids, login, node, seated, user};
-use crate::store::{LoginOutcome, Notice, Store, StoreError, Target};
+use crate::store::{Act, LoginOutcome, Notice, Store, StoreError, Target};
 
 #[tokio::test]
 async fn a_second_node_on_the_same_directory_is_refused() {
@@ -63,7 +63,7 @@ async fn a_file_of_the_schema_before_is_taken_over() {
     let dir = tempfile::tempdir().unwrap();
     let store = open_in(dir.path(), SystemClock);
     let (user, other) = (user("user1"), login(&user("user2")));
-    store.set_disabled(&user, true, None).await.unwrap();
+    store.set_disabled(&user, true, None, &Act::NONE).await.unwrap();
     store.login(&other).await.unwrap();
     store.close().await;
     let before = "ALTER TABLE disabled DROP COLUMN at; UPDATE meta SET value = 1 WHERE name = 'schema'";
@@ -76,7 +76,7 @@ async fn a_file_of_the_schema_before_is_taken_over() {
         store.close().await;
     }
     let store = open_in(dir.path(), SystemClock);
-    store.set_disabled(&user, false, None).await.unwrap();
+    store.set_disabled(&user, false, None, &Act::NONE).await.unwrap();
     assert!(matches!(store.login(&login(&user)).await.unwrap(), LoginOutcome::Seated { .. }));
     store.close().await;
 }
@@ -174,7 +174,7 @@ async fn after_a_failed_commit_the_disk_is_right() {
     // The same login sent again is seated now.
     let again = seated(store.login(&lost).await.unwrap());
     assert_eq!(ids(&again.replaced), [old.id]);
-    let ended = store.end(&Target::User(user), Reason::Kicked, None).await.unwrap();
+    let ended = store.end(&Target::User(user), Reason::Kicked, None, &Act::NONE).await.unwrap();
     assert_eq!(ids(&ended), [lost.id]);
     store.close().await;
 }

@@ -3,7 +3,7 @@
 use super::{DAY_US, HandClock, SECOND_US, count, open_in};
 use crate::domain::{Partition, Reason};
 use crate::store::conformance::support::{login, login_of, node, seated, user};
-use crate::store::{Login, Renewal, Store, Swept, Target};
+use crate::store::{Act, Login, Renewal, Store, Swept, Target};
 
 /// Sweeps until there is nothing more to do.
 async fn sweep(store: &dyn Store, partition: Partition) -> u32 {
@@ -26,7 +26,7 @@ async fn tombstones_go_after_seven_days_and_data_after_a_minute() {
     let user = user("user1");
     let request = Login { data: Some("1".into()), ..login(&user) };
     seated(store.login(&request).await.unwrap());
-    store.end(&Target::Session(request.id), Reason::Kicked, None).await.unwrap();
+    store.end(&Target::Session(request.id), Reason::Kicked, None, &Act::NONE).await.unwrap();
     let get = || async { store.get(request.id, true).await.unwrap() };
 
     clock.advance(59 * SECOND_US);

@@ -8,7 +8,7 @@ use super::chaos_proxy::{ChaosProxy, Fault, Loss};
 use super::redis_server::RedisServer;
 use super::{Redis, connect, gap, login, message_about, seated, user};
 use crate::domain::{NodeId, Presence, Reason};
-use crate::store::{Attach, Store as _, StoreError, Target};
+use crate::store::{Act, Attach, Store as _, StoreError, Target};
 
 /// Waits until the store answers again.
 async fn recovers(store: &Redis) {
@@ -80,9 +80,9 @@ async fn an_end_whose_reply_was_lost_is_unknown_and_other_calls_are_asked_again(
     assert!(store.get(request.id, true).await.unwrap().unwrap().is_live());
 
     // Redis knows the script from here on: what is lost is not the answer that it does not.
-    store.end(&Target::User(user("user2")), Reason::Kicked, None).await.unwrap();
+    store.end(&Target::User(user("user2")), Reason::Kicked, None, &Act::NONE).await.unwrap();
     proxy.lose_reply_to(request.id.as_bytes(), Loss::Cut);
-    let ended = store.end(&Target::Session(request.id), Reason::Kicked, None).await;
+    let ended = store.end(&Target::Session(request.id), Reason::Kicked, None, &Act::NONE).await;
     assert!(matches!(ended, Err(StoreError::OutcomeUnknown(_))), "{ended:?}");
     assert_eq!(store.get(request.id, false).await.unwrap().unwrap().end.unwrap().reason, Reason::Kicked);
 }

@@ -14,7 +14,7 @@ use crate::domain::{
 use crate::metrics::Metrics;
 use crate::store::conformance::support::{forgotten, restoring};
 use crate::store::redis::script::{Call, Script};
-use crate::store::{Disabling, Login, Store as _, StoreError, Swept, Target};
+use crate::store::{Act, Disabling, Login, Store as _, StoreError, Swept, Target};
 use crate::sweeper::Sweeper;
 
 async fn raw(server: &RedisServer) -> MultiplexedConnection {
@@ -35,8 +35,8 @@ async fn every_key_expires_by_itself_but_a_disabled_users_mark() {
     store.attach(other.id, presence, 60_000).await.unwrap();
     store.set_data(other.id, Some("[]")).await.unwrap();
     store.throttle("bucket", 5, 60_000, 1).await.unwrap();
-    store.set_disabled(&user("user3"), true, None).await.unwrap();
-    store.set_disabled(&user("user4"), false, None).await.unwrap();
+    store.set_disabled(&user("user3"), true, None, &Act::NONE).await.unwrap();
+    store.set_disabled(&user("user4"), false, None, &Act::NONE).await.unwrap();
     let now = Timestamp::from_millis(store.time_us().await.unwrap() / 1000);
     let restored = forgotten(now, &user("user5"), 1);
     let ended = Tombstone { reason: Reason::Kicked, at: now, by: None };
@@ -217,7 +217,7 @@ async fn two_databases_of_one_redis_know_nothing_of_each_other() {
         three.login(&login(&user1)).await.unwrap();
     }
     assert!(zero.get(in_zero.id, false).await.unwrap().unwrap().is_live());
-    zero.end(&Target::Session(in_zero.id), Reason::Kicked, None).await.unwrap();
+    zero.end(&Target::Session(in_zero.id), Reason::Kicked, None, &Act::NONE).await.unwrap();
     // The first message is its own: the takeover in the other database was not heard.
     let crate::store::Notice::Message(crate::store::Message::Ended(ended)) = super::next(&mut heard).await
     else {

@@ -9,7 +9,7 @@ use super::cluster::{open, recovers, seat, seats, slot, users};
 use super::redis_cluster::RedisCluster;
 use super::{Redis, login, seated, user};
 use crate::domain::{NodeId, Presence, Reason, SessionId};
-use crate::store::{Login, Store as _, StoreError, Target};
+use crate::store::{Act, Login, Store as _, StoreError, Target};
 
 /// With the library's managed connection, the server's unasked `sunsubscribe` was taken for the answer to a
 /// command in flight, and one user's session was given to another.
@@ -168,7 +168,7 @@ async fn an_end_during_a_move_is_whole_or_has_not_happened() {
     let from = cluster.begin_move(slot(&user), to).await;
     while cluster.migrate(slot(&user), from, to, 5).await {
         let id = live[0];
-        let ended = store.end(&Target::Session(id), Reason::Kicked, None).await;
+        let ended = store.end(&Target::Session(id), Reason::Kicked, None, &Act::NONE).await;
         let is_live = store.get(id, false).await.unwrap().unwrap().is_live();
         match ended {
             Ok(ended) => assert_eq!((ended.len(), is_live), (1, false)),
@@ -201,7 +201,7 @@ async fn an_end_of_a_session_whose_data_have_moved_away_is_whole() {
     let to = 1 - cluster.primary_of(slot(&user)).await;
     let from = cluster.begin_move(slot(&user), to).await;
     carry(&cluster, from, to, &[store.keys.data(request.id)]).await;
-    let ended = store.end(&Target::Session(request.id), Reason::Kicked, None).await.unwrap();
+    let ended = store.end(&Target::Session(request.id), Reason::Kicked, None, &Act::NONE).await.unwrap();
     assert_eq!(ended.len(), 1);
     assert_eq!(store.events_of(&user, 10).await.unwrap().len(), 2, "the login and its end");
     while cluster.migrate(slot(&user), from, to, 10).await {}

@@ -1,0 +1,148 @@
+//! What the log says happened: written in the step that it tells of, by partition, kept by length and age.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use crate::domain::{By, Device, FieldError, Partition, Reason, SessionId, Timestamp, UserId};
+
+/// Where an event stands: events are ordered by time, then partition, then sequence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EventId {
+    /// Milliseconds since the epoch, by the log's own order: never falls within a partition.
+    pub ms: u64,
+    pub partition: Partition,
+    pub sequence: u64,
+}
+
+impl fmt::Display for EventId {
+    /// `<ms>-<partition>-<sequence>`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}-{}", self.ms, self.partition, self.sequence)
+    }
+}
+
+impl FromStr for EventId {
+    type Err = FieldError;
+
+    fn from_str(text: &str) -> Result<Self, FieldError> {
+        let wrong = || FieldError::new("cursor", "must be the cursor of an earlier answer");
+        let mut parts = text.split('-').map(str::parse::<u64>);
+        let mut next = || parts.next().and_then(Result::ok).ok_or_else(wrong);
+        let (ms, partition, sequence) = (next()?, next()?, next()?);
+        let partition = u16::try_from(partition).ok().and_then(Partition::from_index).ok_or_else(wrong)?;
+        if parts.next().is_some() {
+            return Err(wrong());
+        }
+        Ok(Self { ms, partition, sequence })
+    }
+}
+
+/// On whose word something was done, and what they had to say about it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Act {
+    /// `user:<id>` of an administrator's session, `key:<name>` of an API key; `None`: the user's own doing, or the
+    /// store's.
+    pub actor: Option<String>,
+    /// At most [`Act::MAX_NOTE_CHARS`].
+    pub note: Option<String>,
+}
+
+impl Act {
+    pub const MAX_NOTE_CHARS: usize = 256;
+    /// The user's own doing, or the store's.
+    pub const NONE: Self = Self { actor: None, note: None };
+}
+
+/// What is written by itself, and not by a step that changes sessions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewEvent {
+    pub kind: EventKind,
+    /// `None`: it concerns nobody in particular, and lies in partition 0.
+    pub user: Option<UserId>,
+    pub act: Act,
+    pub ip: Option<IpAddr>,
+    pub device: Option<Device>,
+}
+
+/// What the log of a partition says happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    pub id: EventId,
+    pub at: Timestamp,
+    pub kind: EventKind,
+    pub user: Option<UserId>,
+    /// The session that logged in, ended or was restored.
+    pub session: Option<SessionId>,
+    /// Why it ended.
+    pub reason: Option<Reason>,
+    /// By whom, as its tombstone says.
+    pub by: Option<By>,
+    /// For a login: the sessions that it ended.
+    pub ended: Vec<(SessionId, Reason)>,
+    pub act: Act,
+    /// From where a login came, seated or refused.
+    pub ip: Option<IpAddr>,
+    /// On which device.
+    pub device: Option<Device>,
+}
+
+impl Event {
+    /// An event that says only this; its place in the log is given to it when it is written.
+    pub(crate) fn new(at: Timestamp, kind: EventKind, user: Option<UserId>) -> Self {
+        let partition = user.as_ref().map_or(Partition::FIRST, Partition::of);
+        Self {
+            id: EventId { ms: at.as_millis(), partition, sequence: 0 },
+            at,
+            kind,
+            user,
+            session: None,
+            reason: None,
+            by: None,
+            ended: Vec::new(),
+            act: Act::NONE,
+            ip: None,
+            device: None,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum EventKind {
+    Login,
+    Ended,
+    Disabled,
+    Enabled,
+    /// A node registered a live session again that the store had forgotten.
+    Restored,
+    /// A login with the right password found every seat taken.
+    Full,
+    /// A login with the right password of a disabled user.
+    Refused,
+    /// A wrong password for an account that exists.
+    Failed,
+    /// A notice was sent; its text is the note.
+    Notice,
+    /// A job was begun, finished or cancelled; the note says which and what.
+    Job,
+}
+
+/// Which events are wanted; all that is set has to hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EventFilter {
+    pub user: Option<UserId>,
+    /// Any of these; empty: all.
+    pub kinds: Vec<EventKind>,
+    /// Ended for any of these; empty: all. Of `kinds` and `reasons` either suffices where both are set.
+    pub reasons: Vec<Reason>,
+    /// Not older than this.
+    pub since: Option<Timestamp>,
+}
+
+/// One page of the log, newest first.
+#[derive(Debug, Clone, Default)]
+pub struct EventPage {
+    pub events: Vec<Event>,
+    /// The next page begins before it; `None` at the end. A page that has used its time ends early, even empty.
+    pub next: Option<EventId>,
+}

@@ -1,0 +1,90 @@
+//! What administrators see and do beside the sessions themselves; docs/adr/0009.
+//!
+//! Two contracts beside [`super::Store`], kept by every engine and tested by the same conformance suite. Nothing here
+//! decides who keeps a seat, and no login waits for any of it.
+
+use async_trait::async_trait;
+use uuid::Uuid;
+
+use super::{
+    Contested, EventFilter, EventId, EventPage, Filter, Job, NewEvent, Notification, Page, Period, Place,
+    Report, StoreError, StoreStatus,
+};
+use crate::domain::{NodeId, Timestamp, UserId};
+
+/// Sessions, nodes, jobs and figures. Bounded in time by the engine and safe to cancel, as [`super::Store`].
+#[async_trait]
+pub trait View: Send + Sync + 'static {
+    /// At most `limit` live sessions behind `after`, with their data, in the order of the walk. Ends early, with
+    /// where to go on, after 20 ms of store time.
+    async fn page(
+        &self,
+        filter: &Filter,
+        limit: usize,
+        after: Option<&Place>,
+        node_ttl_ms: u64,
+    ) -> Result<Page, StoreError>;
+
+    /// The `top` users who were taken over most in the running period, most first; of equals the lower id first.
+    async fn contested(&self, period: Period, top: usize) -> Result<Vec<Contested>, StoreError>;
+
+    /// How often `user` was taken over in the running period, and its rank (1: most); `None`: never.
+    async fn rank_of(&self, user: &UserId, period: Period) -> Result<Option<(u64, u64)>, StoreError>;
+
+    /// What this node says of itself, and one sample of its figures; the store stamps both and drops what is old.
+    async fn report(&self, node: NodeId, body: &str, sample: &str) -> Result<(), StoreError>;
+
+    /// What every node has said of itself lately, and the store's clock.
+    async fn reports(&self) -> Result<(Timestamp, Vec<Report>), StoreError>;
+
+    /// Keeps a new job, free for any node; `created_at` is set to the store's clock, which is answered. `None`: there
+    /// are too many that run.
+    async fn begin_job(&self, job: &Job) -> Result<Option<Timestamp>, StoreError>;
+
+    /// A running job that no other node is at, leased to this one for [`Job::LEASE_MS`].
+    async fn take_job(&self, node: NodeId) -> Result<Option<Job>, StoreError>;
+
+    /// Writes down how far `job.node` has come (`at`, `seen`, `ended`, `state`) and extends its lease; `false`: it was
+    /// cancelled, or another node is at it.
+    async fn step_job(&self, job: &Job) -> Result<bool, StoreError>;
+
+    /// Cancels a running job; answers the job as it is now.
+    async fn cancel_job(&self, id: Uuid) -> Result<Option<Job>, StoreError>;
+
+    /// All that are kept, newest first.
+    async fn jobs(&self) -> Result<Vec<Job>, StoreError>;
+
+    /// How the store is doing. A server that does not answer is a fault in the status, not an error.
+    async fn status(&self) -> Result<StoreStatus, StoreError>;
+}
+
+/// The log over all partitions, and what is said to devices.
+#[async_trait]
+pub trait Log: Send + Sync + 'static {
+    /// At most `limit` events before `before`, newest first. Ends early, with where to go on, after 20 ms of store
+    /// time.
+    async fn events(
+        &self,
+        filter: &EventFilter,
+        limit: usize,
+        before: Option<EventId>,
+    ) -> Result<EventPage, StoreError>;
+
+    /// Writes what no step has written.
+    async fn record(&self, event: &NewEvent) -> Result<(), StoreError>;
+
+    /// From when it returns, every event arrives as [`super::Notice::Event`], until [`Log::unfollow`]; a gap is told
+    /// as ever. Idempotent.
+    async fn follow(&self) -> Result<(), StoreError>;
+
+    /// Events need no longer arrive. Takes its place in the order of calls at once.
+    fn unfollow(&self);
+
+    /// Tells every node of it, as a [`super::Message::Notice`]: those that hold the user's channel, or all.
+    async fn notify(&self, notification: &Notification) -> Result<(), StoreError>;
+}
+
+/// All of an engine.
+pub trait Engine: super::Store + View + Log {}
+
+impl<T: super::Store + View + Log> Engine for T {}
