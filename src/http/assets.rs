@@ -1,5 +1,6 @@
-//! `web/`: the SDK for everybody, the demo page with `--demo`. Part of the binary in a release; read from the
-//! source tree by a debug build.
+//! `web/`: the SDK and the administrators' console for everybody, the demo page with `--demo`. Part of the binary in
+//! a release; read from the source tree by a debug build. Nothing here is secret: the console is an empty page to
+//! whoever may not make the calls that fill it.
 
 use axum::Router;
 use axum::extract::Path;
@@ -34,7 +35,16 @@ pub(super) fn routes(demo: bool) -> Router<App> {
     let page = async |headers: HeaderMap| file("demo/index.html", &headers);
     let demo_file =
         async |Path(path): Path<String>, headers: HeaderMap| file(&format!("demo/{path}"), &headers);
-    let router = Router::new().route("/sdk/{*path}", get(sdk));
+    // One page whatever the path says: its script reads it, so that every view has an address of its own.
+    let console = async |headers: HeaderMap| file("console/index.html", &headers);
+    let console_file =
+        async |Path(path): Path<String>, headers: HeaderMap| file(&format!("console/{path}"), &headers);
+    let router = Router::new()
+        .route("/sdk/{*path}", get(sdk))
+        .route("/admin", get(console))
+        .route("/admin/", get(console))
+        .route("/admin/{*view}", get(console))
+        .route("/console/{*path}", get(console_file));
     if demo { router.route("/", get(page)).route("/demo/{*path}", get(demo_file)) } else { router }
 }
 

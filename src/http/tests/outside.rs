@@ -76,6 +76,25 @@ async fn the_documents_page_needs_nothing_from_elsewhere() {
 }
 
 #[tokio::test]
+async fn the_console_is_one_page_whatever_the_path_and_nobody_frames_it() {
+    let node = Node::start().await;
+    let page = node.get("/admin", &[]).await;
+    assert_eq!(page.headers[header::CONTENT_TYPE], "text/html; charset=utf-8");
+    for path in ["/admin/", "/admin/sessions?q=ann", "/admin/users/ann%2Fb", "/admin/users/.hidden"] {
+        let answer = node.get(path, &[]).await;
+        assert_eq!(answer.status, StatusCode::OK, "{path}");
+        assert_eq!(answer.headers[header::ETAG], page.headers[header::ETAG], "{path}");
+        let policy = answer.headers[header::CONTENT_SECURITY_POLICY].to_str().unwrap();
+        assert!(policy.contains("frame-ancestors 'none'") && !policy.contains("unsafe"), "{policy}");
+    }
+    assert_eq!(
+        node.get("/console/console.js", &[]).await.headers[header::CONTENT_TYPE],
+        "text/javascript; charset=utf-8"
+    );
+    assert_eq!(node.get("/console/index", &[]).await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
 async fn every_answer_says_that_it_is_no_page_and_nobody_keeps_it() {
     let node = Node::start().await;
     for path in ["/healthz", "/api/auth/session", "/nothing", "/api/verify", "/api/openapi.json"] {

@@ -1,0 +1,109 @@
+/**
+ * What the administrator's view speaks in, as `docs/protocol.md` tells it. Types alone; nothing here runs.
+ *
+ * @module
+ */
+
+/** @import {By, Device, Session} from "../sdk/model.js" */
+
+/**
+ * Times are RFC 3339, UTC.
+ * @typedef {object} Happening an event of the log
+ * @property {string} id
+ * @property {string} time
+ * @property {string} type
+ * @property {string | null} user
+ * @property {string | null} session
+ * @property {string | null} actor `user:<id>` or `key:<name>`
+ * @property {string | null} reason
+ * @property {By | null} by
+ * @property {{session: string, reason: string}[]} ended
+ * @property {string | null} note
+ * @property {string | null} ip
+ * @property {Device | null} device
+ */
+
+/**
+ * @typedef {object} Standing how often a user was taken over in a period
+ * @property {number} rank
+ * @property {number} takeovers
+ */
+
+/**
+ * @typedef {object} UserView
+ * @property {string} user_id
+ * @property {boolean} disabled
+ * @property {string | null} disabled_at
+ * @property {Session[]} sessions
+ * @property {Happening[]} events
+ * @property {{day: Standing | null, week: Standing | null}} contested
+ */
+
+/**
+ * @typedef {object} Seat one side of a takeover
+ * @property {Device | null} device
+ * @property {string | null} ip
+ */
+
+/**
+ * @typedef {object} Rival a contested user
+ * @property {string} user_id
+ * @property {number} takeovers
+ * @property {number} rank
+ * @property {{devices: number, addresses: number, last_at: string | null, pairs: {from: Seat, to: Seat, at: string}[]}} evidence
+ */
+
+/**
+ * @typedef {object} Sample
+ * @property {string} t
+ * @property {number} connections
+ * @property {number} sessions
+ * @property {number} logins since the sample before
+ * @property {number} takeovers since the sample before
+ * @property {number | null} takeover_p50_us
+ * @property {number | null} takeover_p99_us
+ */
+
+/**
+ * @typedef {object} Stats
+ * @property {string} now
+ * @property {number} sessions
+ * @property {number} connections
+ * @property {{logins: number, takeovers: number}} per_s
+ * @property {{node: string, name?: string, recent: Sample[], coarse: Sample[]}[]} nodes
+ */
+
+/**
+ * @typedef {object} NodeView
+ * @property {string} node
+ * @property {string} name
+ * @property {string} version
+ * @property {string} started_at
+ * @property {number} uptime_s
+ * @property {number} connections
+ * @property {number} sessions
+ * @property {string | null} last_renewal_at
+ * @property {boolean} is_hearing
+ * @property {number} store_silence_s
+ * @property {boolean} draining
+ * @property {boolean} alive
+ */
+
+/**
+ * @typedef {object} Job
+ * @property {string} id
+ * @property {string | null} role
+ * @property {boolean} everybody
+ * @property {string | null} actor
+ * @property {string | null} note
+ * @property {"running" | "done" | "cancelled"} state
+ * @property {string} created_at
+ * @property {string | null} finished_at
+ * @property {number} seen
+ * @property {number} ended
+ * @property {number} total
+ * @property {number} progress 0 to 1
+ * @property {string | null} node
+ */
+
+export {};

@@ -1,0 +1,5 @@
+import { heading } from "../parts/heading.js";
+/** @param {HTMLElement} main */
+export function show(main) {
+  main.replaceChildren(heading("contested", ""));
+}

@@ -1,0 +1,107 @@
+/**
+ * All live sessions: searched as one types, filtered, read on page by page, and moving by themselves.
+ *
+ * @module
+ */
+
+/** @import {Session} from "../../sdk/model.js" */
+/** @import {NodeView} from "../model.js" */
+/** @import {Place} from "../router.js" */
+
+import { endSessions } from "../acts.js";
+import { read } from "../api.js";
+import { announce, h, icon, say } from "../dom.js";
+import { addShortcuts } from "../keys.js";
+import { choice, SEARCH_SHORTCUT, searchField } from "../parts/filters.js";
+import { heading } from "../parts/heading.js";
+import { SessionList } from "../parts/session-list.js";
+import { followSessions } from "../parts/session-news.js";
+import { focusRow, rowShortcuts } from "../parts/table.js";
+import { remember } from "../router.js";
+import { CLASSES, countOf, plural } from "../words.js";
+
+/**
+ * @param {HTMLElement} main
+ * @param {Place} place
+ * @param {AbortSignal} signal
+ */
+export function show(main, { query }, signal) {
+  const filter = { q: query.get("q") ?? "", node: query.get("node") ?? "", class: query.get("class") ?? "" };
+  const chosen = h("span");
+  const endChosen = h("button", { type: "button", class: "danger", on: { click: () => end(list.selected()) } }, icon("end"), "End selected");
+  const clear = h("button", { type: "button", on: { click: () => list.selectNone() } }, "Clear");
+  const bar = h("div", { class: "selection", role: "region", "aria-label": "Selected sessions", hidden: true }, chosen, endChosen, clear);
+  const count = h("span", { class: "quiet", role: "status" });
+
+  const list = new SessionList(signal, {
+    selected: (sessions) => {
+      bar.hidden = sessions.length === 0;
+      say(chosen, `${plural(sessions.length, "session")} selected`);
+    },
+    shown: (shown, isAll) => say(count, isAll ? plural(shown, "session") : `${countOf(shown)} shown`),
+    end: (session) => end([session]),
+  });
+  const end = async (/** @type {Session[]} */ sessions) => {
+    if (sessions.length === 0 || !(await endSessions(sessions))) return;
+    list.selectNone();
+    for (const { id } of sessions) list.remove(id);
+  };
+  const load = () => {
+    forgetMissed();
+    list.load(filter);
+  };
+  const change = (/** @type {Partial<typeof filter>} */ part) => {
+    Object.assign(filter, part);
+    remember(filter);
+    load();
+  };
+
+  const nodes = h("span");
+  const filters = h(
+    "div",
+    { class: "filters", role: "search" },
+    searchField("User id begins with", filter.q, (q) => change({ q })),
+    choice("Device class", [["", "Every device"], ...Object.entries(CLASSES)], filter.class, (value) => change({ class: value })),
+    nodes,
+    count,
+  );
+  const news = h("button", { type: "button", class: "news", hidden: true, on: { click: () => load() } });
+  main.replaceChildren(heading("Sessions", "Everybody who is signed in, on every node."), filters, news, list.element, bar);
+  addShortcuts(
+    [
+      SEARCH_SHORTCUT,
+      ...rowShortcuts(list.body),
+      { keys: "x", label: "Select the row", run: () => list.toggleCurrent() },
+      { keys: "e", label: "End the selected, or the row", run: () => end(list.selectedOrCurrent()) },
+    ],
+    signal,
+  );
+  main.addEventListener("keydown", (event) => {
+    if (event.key !== "ArrowDown" || /** @type {Element} */ (event.target).id !== "search") return;
+    event.preventDefault();
+    focusRow(list.body.querySelector("tr"));
+  }, { signal });
+  const forgetMissed = followSessions(list, filter, signal, (missed) => {
+    const text = missed > 0 ? `${plural(missed, "change")} came too fast to show. Load again` : "";
+    news.hidden = missed === 0;
+    say(news, text);
+    if (missed > 0) announce("The list has changed.");
+  });
+  offerNodes(nodes, filter.node, (node) => change({ node }), signal);
+  load();
+}
+
+/**
+ * @param {HTMLElement} place
+ * @param {string} current
+ * @param {(node: string) => void} choose
+ * @param {AbortSignal} signal
+ */
+async function offerNodes(place, current, choose, signal) {
+  /** @type {{nodes: NodeView[]}} */
+  const { nodes } = await read("nodes", {}, signal).catch(() => ({ nodes: [] }));
+  /** @type {[string, string][]} */
+  const options = nodes.filter(({ alive }) => alive).map(({ node, name }) => [node, name ? `${name} (${node.slice(0, 8)})` : node]);
+  if (current && !options.some(([node]) => node === current)) options.push([current, current]);
+  place.replaceChildren(choice("Node", [["", "Every node"], ...options], current, choose));
+}

@@ -1,0 +1,113 @@
+/**
+ * A walk over a long list, page by page, by the cursor of the page before. A newer question makes an older one stop,
+ * whose answer nobody sees.
+ *
+ * @module
+ */
+
+/** @import {Query} from "../api.js" */
+
+import { isAbort, read } from "../api.js";
+import { h } from "../dom.js";
+import { countOf } from "../words.js";
+import { failure, skeleton } from "./states.js";
+
+const PAGE = 100;
+/** A page may end early because it has used its time: how often in a row the next one is asked for by itself. */
+const PATIENCE = 40;
+/** More than this nobody reads, and a browser gets slow. */
+const MAX_SHOWN = 5000;
+
+/**
+ * @template T
+ * @typedef {object} List what the walk fills
+ * @property {string} path of the call
+ * @property {string} member of its answer
+ * @property {() => void} clear
+ * @property {(item: T) => void} put at the end
+ * @property {() => number} count
+ * @property {(isFiltered: boolean) => Node} empty what to show instead
+ * @property {(isAll: boolean) => void} [shown]
+ */
+
+/** @template T */
+export class Walk {
+  #list;
+  #signal;
+  /** @type {AbortController | null} */
+  #asking = null;
+  /** @type {Query} */
+  #filter = {};
+  /** @type {string | null} */
+  #cursor = null;
+  #more = h("button", { type: "button", on: { click: () => this.#goOn() } }, "Load more");
+
+  /**
+   * @param {List<T>} list
+   * @param {AbortSignal} signal when to stop
+   */
+  constructor(list, signal) {
+    this.#list = list;
+    this.#signal = signal;
+    /** What stands below the list. */
+    this.foot = h("div", { class: "below" });
+    // Scrolling reads on; the button is for whoever does not scroll.
+    const near = new IntersectionObserver(([entry]) => entry.isIntersecting && this.#goOn(), { rootMargin: "400px" });
+    near.observe(this.#more);
+    signal.addEventListener("abort", () => near.disconnect());
+  }
+
+  /** @param {Query} filter */
+  async begin(filter) {
+    this.#filter = { ...filter };
+    this.#cursor = null;
+    this.foot.setAttribute("aria-busy", "true");
+    if (this.#list.count() === 0) this.foot.replaceChildren(skeleton(8));
+    await this.#ask(true);
+  }
+
+  async #goOn() {
+    if (this.#cursor && !this.#asking && this.#list.count() < MAX_SHOWN) await this.#ask(false);
+  }
+
+  /** Asks until something came, there is no more, or the patience is over. */
+  async #ask(/** @type {boolean} */ anew) {
+    this.#asking?.abort();
+    const asking = new AbortController();
+    this.#asking = asking;
+    try {
+      const found = await this.#read(AbortSignal.any([asking.signal, this.#signal]));
+      if (anew) this.#list.clear();
+      for (const item of found) this.#list.put(item);
+      this.showFoot();
+    } catch (error) {
+      if (isAbort(error)) return;
+      if (anew) this.#list.clear();
+      this.foot.replaceChildren(failure(error, () => (anew ? this.begin(this.#filter) : this.#ask(false))));
+    }
+    this.foot.removeAttribute("aria-busy");
+    this.#asking = null;
+  }
+
+  /** @param {AbortSignal} signal */
+  async #read(signal) {
+    /** @type {T[]} */
+    const found = [];
+    for (let round = 0; round < PATIENCE && found.length < PAGE / 2 && (round === 0 || this.#cursor); round++) {
+      const page = await read(this.#list.path, { ...this.#filter, limit: PAGE, cursor: this.#cursor }, signal);
+      found.push(...page[this.#list.member]);
+      this.#cursor = page.next_cursor;
+    }
+    return found;
+  }
+
+  /** Says what is below; to be called after rows came or went by themselves. */
+  showFoot() {
+    const count = this.#list.count();
+    this.#list.shown?.(!this.#cursor);
+    if (count >= MAX_SHOWN) this.foot.replaceChildren(h("p", { class: "quiet" }, `${countOf(MAX_SHOWN)} are shown. Search to see others.`));
+    else if (this.#cursor) this.foot.replaceChildren(this.#more);
+    else if (count > 0) this.foot.replaceChildren();
+    else this.foot.replaceChildren(this.#list.empty(Object.values(this.#filter).some(Boolean)));
+  }
+}
