@@ -88,6 +88,12 @@ pub struct Event {
 }
 
 impl Event {
+    /// Whether a session ended by it.
+    pub fn ends(&self, session: SessionId) -> bool {
+        let is_it = self.session == Some(session) && self.kind == EventKind::Ended;
+        is_it || self.ended.iter().any(|(ended, _)| *ended == session)
+    }
+
     /// An event that says only this; its place in the log is given to it when it is written.
     pub(crate) fn new(at: Timestamp, kind: EventKind, user: Option<UserId>) -> Self {
         let partition = user.as_ref().map_or(Partition::FIRST, Partition::of);
@@ -127,6 +133,36 @@ pub enum EventKind {
     Job,
 }
 
+impl EventKind {
+    pub const ALL: [Self; 10] = [
+        Self::Login,
+        Self::Ended,
+        Self::Disabled,
+        Self::Enabled,
+        Self::Restored,
+        Self::Full,
+        Self::Refused,
+        Self::Failed,
+        Self::Notice,
+        Self::Job,
+    ];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Login => "login",
+            Self::Ended => "ended",
+            Self::Disabled => "disabled",
+            Self::Enabled => "enabled",
+            Self::Restored => "restored",
+            Self::Full => "full",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+            Self::Notice => "notice",
+            Self::Job => "job",
+        }
+    }
+}
+
 /// Which events are wanted; all that is set has to hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EventFilter {
@@ -137,6 +173,19 @@ pub struct EventFilter {
     pub reasons: Vec<Reason>,
     /// Not older than this.
     pub since: Option<Timestamp>,
+}
+
+impl EventFilter {
+    /// Whether an event is wanted.
+    pub fn admits(&self, event: &Event) -> bool {
+        let is_any = self.kinds.is_empty() && self.reasons.is_empty();
+        let mut reasons = event.reason.iter().chain(event.ended.iter().map(|(_, reason)| reason));
+        self.user.as_ref().is_none_or(|user| event.user.as_ref() == Some(user))
+            && self.since.is_none_or(|since| event.at >= since)
+            && (is_any
+                || self.kinds.contains(&event.kind)
+                || reasons.any(|reason| self.reasons.contains(reason)))
+    }
 }
 
 /// One page of the log, newest first.

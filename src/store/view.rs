@@ -31,6 +31,9 @@ pub trait View: Send + Sync + 'static {
     /// How often `user` was taken over in the running period, and its rank (1: most); `None`: never.
     async fn rank_of(&self, user: &UserId, period: Period) -> Result<Option<(u64, u64)>, StoreError>;
 
+    /// Since when `user` is disabled; `None`: it is not.
+    async fn disabled_at(&self, user: &UserId) -> Result<Option<Timestamp>, StoreError>;
+
     /// What this node says of itself, and one sample of its figures; the store stamps both and drops what is old.
     async fn report(&self, node: NodeId, body: &str, sample: &str) -> Result<(), StoreError>;
 
