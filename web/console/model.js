@@ -54,14 +54,23 @@
  */
 
 /**
- * @typedef {object} Sample
+ * @typedef {object} Sample the figures of a node at one moment
  * @property {string} t
  * @property {number} connections
  * @property {number} sessions
- * @property {number} logins since the sample before
- * @property {number} takeovers since the sample before
- * @property {number | null} takeover_p50_us
+ * @property {number | null} logins_per_s since the sample before
+ * @property {number | null} takeovers_per_s
+ * @property {number | null} takeover_p50_us null where there was none
  * @property {number | null} takeover_p99_us
+ */
+
+/**
+ * @typedef {object} NodeFigures
+ * @property {string} node
+ * @property {string} name
+ * @property {boolean} alive
+ * @property {Sample[]} recent every 10 s, for an hour
+ * @property {Sample[]} coarse every 5 min, for a day
  */
 
 /**
@@ -70,23 +79,60 @@
  * @property {number} sessions
  * @property {number} connections
  * @property {{logins: number, takeovers: number}} per_s
- * @property {{node: string, name?: string, recent: Sample[], coarse: Sample[]}[]} nodes
+ * @property {NodeFigures[]} nodes
  */
 
 /**
  * @typedef {object} NodeView
  * @property {string} node
- * @property {string} name
+ * @property {string} name where it listens
  * @property {string} version
- * @property {string} started_at
- * @property {number} uptime_s
+ * @property {string | null} started_at
  * @property {number} connections
  * @property {number} sessions
  * @property {string | null} last_renewal_at
  * @property {boolean} is_hearing
  * @property {number} store_silence_s
  * @property {boolean} draining
+ * @property {boolean} fenced
+ * @property {string} reported_at
  * @property {boolean} alive
+ */
+
+/**
+ * What a server of the store says of itself; null for what it does not have.
+ * @typedef {object} ServerView
+ * @property {string} name
+ * @property {string | null} version
+ * @property {number | null} uptime_s
+ * @property {number | null} memory_bytes
+ * @property {number | null} memory_max_bytes 0: no limit
+ * @property {number | null} disk_bytes
+ * @property {number | null} clients
+ * @property {number | null} commands_per_s
+ * @property {number | null} hit_rate 0 to 1
+ * @property {number | null} keys
+ * @property {number | null} replicas
+ * @property {number | null} replication_lag_bytes
+ * @property {number | null} round_trip_us
+ */
+
+/**
+ * @typedef {object} Threshold
+ * @property {string} name
+ * @property {string} [server] where it is worst
+ * @property {number} value
+ * @property {number} limit
+ * @property {"ok" | "warn"} state
+ */
+
+/**
+ * @typedef {object} StoreView
+ * @property {string} description
+ * @property {ServerView[]} servers
+ * @property {string[]} faults each completes "the store …"
+ * @property {string[]} warnings
+ * @property {Threshold[]} thresholds
  */
 
 /**

@@ -73,6 +73,7 @@ export function shortOf(value) {
 
 /** @param {number} perSecond */
 export function rateOf(perSecond) {
+  if (perSecond === 0 || (perSecond >= 10 && perSecond < 100)) return `${Math.round(perSecond)}`;
   return perSecond >= 100 ? COUNT.format(Math.round(perSecond)) : perSecond.toFixed(perSecond > 0 && perSecond < 0.1 ? 2 : 1);
 }
 
@@ -86,6 +87,7 @@ export function bytesOf(bytes) {
 
 /** @param {number} us microseconds */
 export function latencyOf(us) {
+  if (us === 0) return "0";
   if (us < 1000) return `${Math.round(us)} µs`;
   return us < 1_000_000 ? `${(us / 1000).toFixed(us < 10_000 ? 2 : 1)} ms` : `${(us / 1_000_000).toFixed(1)} s`;
 }

@@ -1,5 +1,122 @@
+/**
+ * What happened, and on whose word: filtered, read back page by page, watched as it happens, taken along as a file.
+ *
+ * @module
+ */
+
+/** @import {Happening} from "../model.js" */
+/** @import {Place} from "../router.js" */
+
+import { urlOf } from "../api.js";
+import { h, icon, say } from "../dom.js";
+import { addShortcuts } from "../keys.js";
+import { eventColumns, eventRow, isWanted } from "../parts/event-row.js";
+import { choice, SEARCH_SHORTCUT, searchField } from "../parts/filters.js";
 import { heading } from "../parts/heading.js";
-/** @param {HTMLElement} main */
-export function show(main) {
-  main.replaceChildren(heading("audit", ""));
+import { nothing } from "../parts/states.js";
+import { rowShortcuts, table } from "../parts/table.js";
+import { Walk } from "../parts/walk.js";
+import { remember } from "../router.js";
+import { stream } from "../stream.js";
+import { clock } from "../time.js";
+import { countOf, plural } from "../words.js";
+
+/** @type {[string, string][]} */
+const KINDS = [
+  ["", "Everything"],
+  ["login", "Sign-ins"],
+  ["takeover", "Takeovers"],
+  ["failed,refused,full", "Refused sign-ins"],
+  ["kicked,disabled,enabled,notice,job", "Acts of administrators"],
+  ["idle,expired,logout", "Signed out, idle, expired"],
+];
+/** @type {[string, string][]} hours back */
+const SPANS = [["", "Any time"], ["1", "Last hour"], ["24", "Last 24 hours"], ["168", "Last 7 days"]];
+const HOUR_MS = 3_600_000;
+/** What is watched for long is cut at its end: the log has it. */
+const MAX_LIVE_ROWS = 5000;
+
+/**
+ * @param {HTMLElement} main
+ * @param {Place} place
+ * @param {AbortSignal} signal
+ */
+export function show(main, { query }, signal) {
+  const filter = { user: query.get("user") ?? "", type: query.get("type") ?? "", hours: query.get("hours") ?? "" };
+  const columns = eventColumns();
+  const { element, body } = table("Events", columns);
+  const count = h("span", { class: "quiet", role: "status" });
+  const news = h("button", { type: "button", class: "news", hidden: true, on: { click: () => load() } });
+  const download = h("a", { class: "button", download: "hotseat-events.ndjson" }, icon("download"), "Export NDJSON");
+  const live = h("input", { type: "checkbox", id: "live", checked: true });
+
+  /** @type {Walk<Happening>} */
+  const walk = new Walk(
+    {
+      path: "events",
+      member: "events",
+      clear: () => body.replaceChildren(),
+      put: (event) => body.append(eventRow(event, columns)),
+      count: () => body.childElementCount,
+      empty: (isFiltered) => nothing(isFiltered ? "Nothing matches" : "Nothing has happened yet", isFiltered ? "No event that is kept fits the filters." : "Sign-ins, takeovers and acts of administrators appear here."),
+      shown: (isAll) => {
+        element.hidden = body.childElementCount === 0;
+        say(count, isAll ? plural(body.childElementCount, "event") : `${countOf(body.childElementCount)} shown`);
+      },
+    },
+    signal,
+  );
+  const asked = () => ({ user: filter.user, type: filter.type, since: filter.hours && new Date(clock.now() - Number(filter.hours) * HOUR_MS).toISOString() });
+  const load = () => {
+    news.hidden = true;
+    download.href = urlOf("events/export", asked());
+    walk.begin(asked());
+  };
+  const change = (/** @type {Partial<typeof filter>} */ part) => {
+    Object.assign(filter, part);
+    remember(filter);
+    load();
+  };
+  const known = KINDS.some(([value]) => value === filter.type) ? KINDS : [...KINDS, /** @type {[string, string]} */ ([filter.type, filter.type])];
+
+  main.replaceChildren(
+    heading("Audit", "Every sign-in, refusal, takeover, end and act of an administrator.", download),
+    h(
+      "div",
+      { class: "filters", role: "search" },
+      searchField("User id, in full", filter.user, (user) => change({ user })),
+      choice("Kind", known, filter.type, (type) => change({ type })),
+      choice("Time", SPANS, filter.hours, (hours) => change({ hours })),
+      h("label", { class: "toggle", for: "live" }, live, "Live"),
+      count,
+    ),
+    news,
+    h("div", { class: "table-frame" }, element, walk.foot),
+  );
+  addShortcuts([SEARCH_SHORTCUT, ...rowShortcuts(body), { keys: "l", label: "Follow live, or not", run: () => live.click() }], signal);
+  live.addEventListener("change", () => live.checked && load());
+  follow(signal, () => live.checked, {
+    event: (event) => {
+      if (!isWanted(event, filter) || body.querySelector(`[data-id="${event.id}"]`)) return;
+      const arrived = eventRow(event, columns);
+      arrived.classList.add("arrived");
+      body.prepend(arrived);
+      if (body.childElementCount > MAX_LIVE_ROWS) body.lastElementChild?.remove();
+      walk.showFoot();
+    },
+    stale: () => {
+      news.hidden = false;
+      say(news, "More happened than can be shown one by one. Load again");
+    },
+  });
+  load();
+}
+
+/**
+ * @param {AbortSignal} signal
+ * @param {() => boolean} isOn
+ * @param {{event: (event: Happening) => void, stale: () => void}} listener
+ */
+function follow(signal, isOn, { event, stale }) {
+  stream.on({ event: (happening) => isOn() && event(happening), stale: () => isOn() && stale() }, signal);
 }

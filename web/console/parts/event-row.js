@@ -1,0 +1,80 @@
+/**
+ * An event of the log as a row.
+ *
+ * @module
+ */
+
+/** @import {Child} from "../dom.js" */
+/** @import {Happening} from "../model.js" */
+/** @import {Column} from "./table.js" */
+
+import { h, icon } from "../dom.js";
+import { linkTo } from "../router.js";
+import { timeOf } from "../time.js";
+import { actorOf, HAPPENINGS, nameOf, TONES } from "../words.js";
+import { badge } from "./heading.js";
+import { row } from "./table.js";
+
+/**
+ * @param {{user?: boolean}} [options] `user`: whether to say whom it concerns
+ * @returns {Column[]}
+ */
+export function eventColumns({ user = true } = {}) {
+  const columns = [{ label: "When" }, { label: "What" }, { label: "User" }, { label: "Device" }, { label: "Address" }, { label: "By" }, { label: "Details" }];
+  return user ? columns : columns.filter(({ label }) => label !== "User");
+}
+
+/**
+ * @param {Happening} event
+ * @param {Column[]} columns
+ */
+export function eventRow(event, columns) {
+  const { device, ip, actor, user } = event;
+  /** @type {Record<string, Child | Child[]>} */
+  const cells = {
+    When: timeOf(event.time),
+    What: whatOf(event),
+    User: user && h("a", { class: "name", href: linkTo("users", user) }, user),
+    Device: device && h("span", { class: "device" }, icon(device.class), nameOf(device)),
+    Address: ip && h("code", null, ip),
+    By: actor && h("span", { title: actor }, actorOf(actor)),
+    Details: detailsOf(event),
+  };
+  return row(columns, columns.map(({ label }) => cells[label] ?? null), { data: { id: event.id } });
+}
+
+/**
+ * What happened, in a badge or two.
+ * @param {Happening} event
+ */
+export function whatOf({ type, reason, ended }) {
+  const word = type === "ended" && reason ? reason : type;
+  const takeovers = ended.filter((each) => each.reason === "takeover").length;
+  return [
+    badge(HAPPENINGS[word] ?? word, TONES[word]),
+    takeovers > 0 && badge(takeovers === 1 ? "Takeover" : `${takeovers} takeovers`, "accent"),
+    ended.some((each) => each.reason === "replaced") && badge("Replaced its own"),
+  ];
+}
+
+/** @param {Happening} event */
+function detailsOf({ note, by, session, type, reason }) {
+  const who = by && type === "ended" ? [reason === "logout" ? "from " : "by ", nameOf(by.device), by.ip && h("code", null, ` ${by.ip}`)] : [];
+  return [
+    note && h("q", null, note),
+    who.length > 0 && h("span", null, who),
+    session && h("code", { class: "quiet", title: `Session ${session}` }, `…${session.slice(-8)}`),
+  ];
+}
+
+/**
+ * Whether an event is among what a filter wants, as the server decides it.
+ * @param {Happening} event
+ * @param {{user: string, type: string}} filter `type`: words with commas
+ */
+export function isWanted({ user, type, reason, ended }, filter) {
+  if (filter.user && user !== filter.user) return false;
+  const words = filter.type.split(",").filter(Boolean);
+  const own = type === "ended" && reason ? [type, reason] : [type];
+  return words.length === 0 || words.some((word) => own.includes(word) || ended.some((each) => each.reason === word));
+}

@@ -1,0 +1,46 @@
+/**
+ * What happens at this moment: the last few events, newest first.
+ *
+ * @module
+ */
+
+/** @import {Happening} from "../model.js" */
+
+import { isAbort, read } from "../api.js";
+import { h } from "../dom.js";
+import { linkTo } from "../router.js";
+import { stream } from "../stream.js";
+import { eventColumns, eventRow } from "./event-row.js";
+import { panel } from "./heading.js";
+import { failure, nothing, skeleton } from "./states.js";
+import { table } from "./table.js";
+
+const SHOWN = 12;
+
+/** @param {AbortSignal} signal */
+export function recentPanel(signal) {
+  const columns = eventColumns();
+  const { element, body } = table("Latest events", columns);
+  const place = h("div", null, skeleton(6));
+  const take = (/** @type {Happening} */ event) => {
+    if (body.querySelector(`[data-id="${event.id}"]`)) return;
+    if (!element.isConnected) place.replaceChildren(element);
+    const arrived = eventRow(event, columns);
+    arrived.classList.add("arrived");
+    body.prepend(arrived);
+    while (body.childElementCount > SHOWN) body.lastElementChild?.remove();
+  };
+  const load = async () => {
+    try {
+      /** @type {{events: Happening[]}} */
+      const { events } = await read("events", { limit: SHOWN }, signal);
+      body.replaceChildren(...events.slice(0, SHOWN).map((event) => eventRow(event, columns)));
+      place.replaceChildren(events.length > 0 ? element : nothing("Nothing has happened yet", "Sign-ins appear here as they happen."));
+    } catch (error) {
+      if (!isAbort(error)) place.replaceChildren(failure(error, load));
+    }
+  };
+  stream.on({ event: take, stale: load }, signal);
+  load();
+  return panel("Right now", place, h("p", { class: "panel-foot" }, h("a", { href: linkTo("audit") }, "All in the audit")));
+}
