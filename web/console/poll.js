@@ -21,7 +21,7 @@ export function isWatched() {
  * Runs `ask` now and then again and again, never twice at once.
  * @param {number} everyMs
  * @param {AbortSignal} signal when to stop
- * @param {() => Promise<void>} ask must not reject
+ * @param {() => Promise<void>} ask
  * @returns {() => void} asks at once
  */
 export function poll(everyMs, signal, ask) {
@@ -29,8 +29,11 @@ export function poll(everyMs, signal, ask) {
   const run = async () => {
     if (asking || signal.aborted) return;
     asking = true;
-    await ask();
-    asking = false;
+    try {
+      await ask();
+    } finally {
+      asking = false;
+    }
   };
   const timer = setInterval(() => isWatched() && run(), everyMs);
   signal.addEventListener("abort", () => clearInterval(timer));

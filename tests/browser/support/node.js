@@ -18,8 +18,12 @@ export class Node {
   #child;
   #log = "";
 
-  /** @param {Record<string, string>} settings as variables: `{ON_FULL: "choose"}`; the store is a directory, unless it says otherwise */
-  constructor(settings = {}) {
+  /**
+   * @param {Record<string, string>} settings as variables: `{ON_FULL: "choose"}`; the store is a directory, unless it says otherwise
+   * @param {number} [port] a free one by default
+   */
+  constructor(settings = {}, port) {
+    this.port = port;
     // A restart spreads its goodbyes over half of the drain.
     const all = { DRAIN_TIMEOUT: "2s", STORE: `embedded:${this.#directory}`, ...settings };
     this.#settings = Object.fromEntries(Object.entries(all).map(([key, value]) => [`HOTSEAT_${key}`, value]));

@@ -17,8 +17,16 @@ export class Pair {
   #directory = mkdtempSync(join(tmpdir(), "hotseat-pair-"));
   #redis;
   #balancer;
+  #settings;
+  /** @type {Set<import("node:net").Socket>} the browsers' ends */
+  #carried = new Set();
   /** @type {Node[]} */
   nodes = [];
+
+  /** @param {Record<string, string>} [settings] of both nodes */
+  constructor(settings = {}) {
+    this.#settings = settings;
+  }
 
   get url() {
     return `http://127.0.0.1:${this.#balancer.address().port}`;
@@ -35,11 +43,23 @@ export class Pair {
     await until("Redis listens", () => reach(port).then((socket) => socket.end()));
     this.#balancer = createServer((client) => this.#carry(client)).listen(0, "127.0.0.1");
     await once(this.#balancer, "listening");
-    // Cookies and the Origin rule go by the address that the browser sees.
-    const settings = { STORE: `redis://127.0.0.1:${port}`, PUBLIC_URL: this.url };
-    this.nodes = [new Node(settings), new Node(settings)];
+    // Cookies and the Origin rule go by the address that the browser sees: the balancer's, or a node's own.
+    const ports = [await freePort(), await freePort()];
+    const origins = JSON.stringify([this.url, ...ports.map((each) => `http://127.0.0.1:${each}`)]);
+    const settings = { STORE: `redis://127.0.0.1:${port}`, PUBLIC_URL: this.url, ALLOWED_ORIGINS: origins, ...this.#settings };
+    this.nodes = ports.map((each) => new Node(settings, each));
     await Promise.all(this.nodes.map((node) => node.start()));
     return this;
+  }
+
+  /** Stops the store in its tracks, or lets it go on. */
+  holdStore(hold) {
+    this.#redis.kill(hold ? "SIGSTOP" : "SIGCONT");
+  }
+
+  /** Cuts all connections through the balancer. */
+  cut() {
+    for (const socket of this.#carried) socket.destroy();
   }
 
   async remove() {
@@ -53,6 +73,8 @@ export class Pair {
     for (const { port } of this.nodes) {
       const server = await reach(port).catch(() => null);
       if (!server) continue;
+      this.#carried.add(client);
+      client.once("close", () => this.#carried.delete(client));
       for (const [from, to] of [[client, server], [server, client]]) {
         from.on("error", () => to.destroy());
         from.on("close", () => to.end());

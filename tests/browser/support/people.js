@@ -42,17 +42,17 @@ export async function withPeople(story, settings) {
   await withPeopleAt(new Node(settings), story);
 }
 
-/** The same with two nodes behind one address. */
-export async function withPeopleAndTwoNodes(story) {
-  await withPeopleAt(new Pair(), story);
+/** The same with two nodes behind one address; `node` is a `Pair`. */
+export async function withPeopleAndTwoNodes(story, settings) {
+  await withPeopleAt(new Pair(settings), story);
 }
 
 async function withPeopleAt(node, story) {
   const wrongs = [];
   const contexts = [];
-  const person = async (options) => {
+  const person = async ({ at = node, ...options } = {}) => {
     contexts.push(await (await browser).newContext(options));
-    return new Person(node, contexts.at(-1), wrongs);
+    return new Person(at, contexts.at(-1), wrongs);
   };
   try {
     await node.start();
@@ -75,14 +75,15 @@ export class Person {
     context.setDefaultTimeout(DEADLINE_MS);
   }
 
-  async openTab() {
+  /** @param {string} [path] */
+  async openTab(path = "") {
     const page = await this.context.newPage();
     page.sockets = [];
     page.on("websocket", (socket) => page.sockets.push(socket));
     page.on("pageerror", (error) => this.#wrongs.push(`${error}`));
     page.on("console", (message) => /Content.Security.Policy/i.test(message.text()) && this.#wrongs.push(message.text()));
     page.on("request", (request) => new URL(request.url()).host === new URL(this.#node.url).host || this.#wrongs.push(request.url()));
-    await page.goto(this.#node.url);
+    await page.goto(`${this.#node.url}${path}`);
     return page;
   }
 
@@ -102,6 +103,7 @@ export class Person {
   }
 }
 
+/** The passwords of the demo: of `user1` it is `password1`, of the others their name. */
 export async function submitLogin(page, username, password = username.replace("user", "password")) {
   await page.getByLabel("User name").fill(username);
   await page.getByLabel("Password").fill(password);

@@ -10,12 +10,13 @@
 import { urlOf } from "../api.js";
 import { h, icon, say } from "../dom.js";
 import { addShortcuts } from "../keys.js";
-import { eventColumns, eventRow, isWanted } from "../parts/event-row.js";
+import { eventColumns, eventRow } from "../parts/event-row.js";
 import { choice, SEARCH_SHORTCUT, searchField } from "../parts/filters.js";
 import { heading } from "../parts/heading.js";
 import { nothing } from "../parts/states.js";
 import { rowShortcuts, table } from "../parts/table.js";
 import { Walk } from "../parts/walk.js";
+import { isWanted } from "../parts/wanted.js";
 import { remember } from "../router.js";
 import { stream } from "../stream.js";
 import { clock } from "../time.js";
@@ -45,7 +46,7 @@ export function show(main, { query }, signal) {
   const filter = { user: query.get("user") ?? "", type: query.get("type") ?? "", hours: query.get("hours") ?? "" };
   const columns = eventColumns();
   const { element, body } = table("Events", columns);
-  const count = h("span", { class: "quiet", role: "status" });
+  const count = h("span", { class: "quiet count" });
   const news = h("button", { type: "button", class: "news", hidden: true, on: { click: () => load() } });
   const download = h("a", { class: "button", download: "hotseat-events.ndjson" }, icon("download"), "Export NDJSON");
   const live = h("input", { type: "checkbox", id: "live", checked: true });

@@ -12,6 +12,7 @@ import { endSessions } from "../acts.js";
 import { read } from "../api.js";
 import { announce, h, icon, say } from "../dom.js";
 import { addShortcuts } from "../keys.js";
+import { me } from "../me.js";
 import { choice, SEARCH_SHORTCUT, searchField } from "../parts/filters.js";
 import { heading } from "../parts/heading.js";
 import { SessionList } from "../parts/session-list.js";
@@ -31,7 +32,7 @@ export function show(main, { query }, signal) {
   const endChosen = h("button", { type: "button", class: "danger", on: { click: () => end(list.selected()) } }, icon("end"), "End selected");
   const clear = h("button", { type: "button", on: { click: () => list.selectNone() } }, "Clear");
   const bar = h("div", { class: "selection", role: "region", "aria-label": "Selected sessions", hidden: true }, chosen, endChosen, clear);
-  const count = h("span", { class: "quiet", role: "status" });
+  const count = h("span", { class: "quiet count" });
 
   const list = new SessionList(signal, {
     selected: (sessions) => {
@@ -67,12 +68,15 @@ export function show(main, { query }, signal) {
   );
   const news = h("button", { type: "button", class: "news", hidden: true, on: { click: () => load() } });
   main.replaceChildren(heading("Sessions", "Everybody who is signed in, on every node."), filters, news, list.element, bar);
+  const acts = [
+    { keys: "x", label: "Select the row", run: () => list.toggleCurrent() },
+    { keys: "e", label: "End the selected, or the row", run: () => end(list.selectedOrCurrent()) },
+  ];
   addShortcuts(
     [
       SEARCH_SHORTCUT,
       ...rowShortcuts(list.body),
-      { keys: "x", label: "Select the row", run: () => list.toggleCurrent() },
-      { keys: "e", label: "End the selected, or the row", run: () => end(list.selectedOrCurrent()) },
+      ...(me.mayAct ? acts : []),
     ],
     signal,
   );
@@ -81,11 +85,11 @@ export function show(main, { query }, signal) {
     event.preventDefault();
     focusRow(list.body.querySelector("tr"));
   }, { signal });
-  const forgetMissed = followSessions(list, filter, signal, (missed) => {
-    const text = missed > 0 ? `${plural(missed, "change")} came too fast to show. Load again` : "";
-    news.hidden = missed === 0;
-    say(news, text);
-    if (missed > 0) announce("The list has changed.");
+  const forgetMissed = followSessions(list, filter, signal, (missed, isUnsure) => {
+    const isWhole = missed === 0 && !isUnsure;
+    if (news.hidden && !isWhole) announce("The list has changed.");
+    news.hidden = isWhole;
+    say(news, `${isUnsure ? "Changes may be missing" : `${plural(missed, "change")} came too fast to show`}. Load again`);
   });
   offerNodes(nodes, filter.node, (node) => change({ node }), signal);
   load();

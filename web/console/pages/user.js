@@ -38,7 +38,10 @@ export function show(main, { id }, signal) {
   const reload = async () => {
     // What is shown stays until its successor is there; the stream tells again if this fails.
     const parts = await load().catch(() => null);
-    if (parts && !signal.aborted) body.replaceChildren(...parts);
+    if (!parts || signal.aborted) return;
+    const hadFocus = body.contains(document.activeElement);
+    body.replaceChildren(...parts);
+    if (hadFocus) main.querySelector("h1")?.focus({ preventScroll: true });
   };
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;

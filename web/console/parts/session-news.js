@@ -21,15 +21,21 @@ const BATCH = 10;
  * @param {SessionList} list
  * @param {{q: string, node: string, class: string}} filter as it is at each moment
  * @param {AbortSignal} signal
- * @param {(missed: number) => void} tellMissed how many changes are not in the list; 0 after it was loaded again
+ * @param {(missed: number, isUnsure: boolean) => void} tellMissed how many changes are not in the list, and whether there
+ *   may be more; none after it was loaded again
+ * @returns {() => void} to be called when the list is loaded again
  */
 export function followSessions(list, filter, signal, tellMissed) {
   /** @type {Set<string>} */
   const newcomers = new Set();
   let missed = 0;
+  let isUnsure = false;
   /** @type {ReturnType<typeof setTimeout> | null} */
   let timer = null;
-  const miss = (/** @type {number} */ count) => tellMissed((missed += count));
+  const miss = (/** @type {number} */ count) => {
+    missed += count;
+    if (count > 0) tellMissed(missed, isUnsure);
+  };
 
   const readNewcomers = async () => {
     timer = null;
@@ -40,6 +46,7 @@ export function followSessions(list, filter, signal, tellMissed) {
     for (const answer of answers) {
       if (answer.status === "fulfilled" && !answer.value.ended) arrive(answer.value.session);
     }
+    if (!signal.aborted) miss(answers.filter(({ status }) => status === "rejected").length);
   };
   const arrive = (/** @type {Session} */ session) => {
     if (fits(session, filter)) list.put(session, { justNow: true });
@@ -59,13 +66,17 @@ export function followSessions(list, filter, signal, tellMissed) {
       },
       stale: (skipped) => {
         const count = Object.values(skipped).reduce((sum, each) => sum + each, 0);
-        miss(Math.max(1, count));
+        isUnsure ||= count === 0;
+        tellMissed((missed += count), isUnsure);
       },
     },
     signal,
   );
   signal.addEventListener("abort", () => timer && clearTimeout(timer));
-  return () => tellMissed((missed = 0));
+  return () => {
+    [missed, isUnsure] = [0, false];
+    tellMissed(missed, isUnsure);
+  };
 }
 
 /** @param {Happening} happening */

@@ -8,7 +8,7 @@
 /** @import {Query} from "../api.js" */
 
 import { isAbort, read } from "../api.js";
-import { h } from "../dom.js";
+import { announce, h } from "../dom.js";
 import { countOf } from "../words.js";
 import { failure, skeleton } from "./states.js";
 
@@ -80,6 +80,8 @@ export class Walk {
       if (anew) this.#list.clear();
       for (const item of found) this.#list.put(item);
       this.showFoot();
+      // Not each change of the count: on a busy system that would never fall silent.
+      announce(`${countOf(this.#list.count())} loaded${this.#cursor ? ", and there are more" : ""}.`);
     } catch (error) {
       if (isAbort(error)) return;
       if (anew) this.#list.clear();

@@ -1,0 +1,94 @@
+/** What operators see in the console: figures and plots, nodes, the store, jobs. Two nodes on Redis. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { confirm, createSession, createSessions, openConsole, ROOMY, rowOf, toasted } from "../support/console.js";
+import { putOut, seated, withPeopleAndTwoNodes } from "../support/people.js";
+import { until } from "../support/until.js";
+
+test("the overview shows the figures of now, their course, and what happens", async () => {
+  await withPeopleAndTwoNodes(async ({ node, person }) => {
+    for (const name of ["Phone", "Laptop"]) await createSession(node.nodes[1].url, "anna", { device: { name } });
+    await (await person({ at: node.nodes[1] })).signIn("user1");
+    const page = await openConsole(await person());
+    await page.locator(".tile", { hasText: "Live sessions" }).getByText("3", { exact: true }).waitFor();
+    await rowOf(page, "Laptop").getByText("Takeover").waitFor();
+    // Nodes report every 10 s; both connections are seen with the second report at the latest.
+    await page.locator(".tile", { hasText: "Connections" }).getByText("2", { exact: true }).waitFor();
+    const plot = page.getByRole("img", { name: /^Connections\. All nodes: now 2/ });
+    await plot.focus();
+    await page.keyboard.press("End");
+    await page.locator(".tip").filter({ hasText: "All nodes 2" }).waitFor();
+    await page.getByRole("region", { name: "Connections" }).getByText("As a table").click();
+    await page.getByRole("table", { name: "Connections" }).waitFor();
+    await page.getByRole("button", { name: "By node" }).click();
+    await until("each node has a line", async () => (await page.getByRole("region", { name: "Connections" }).locator(".legend li").count()) === 2);
+    await page.getByRole("button", { name: "24 hours" }).click();
+    assert.match(page.url(), /span=24h&by=node$/);
+    await createSession(node.nodes[1].url, "bert");
+    await rowOf(page, "bert").waitFor();
+  });
+});
+
+test("nodes are listed with their state, and a node that went is seen to be gone", async () => {
+  await withPeopleAndTwoNodes(async ({ node, person }) => {
+    const page = await openConsole(await person(), "/nodes");
+    const [here, there] = node.nodes;
+    for (const each of [here, there]) await rowOf(page, `:${each.port}`).getByText("Well").waitFor();
+    await rowOf(page, `:${there.port}`).getByText(/^0\.\d/).waitFor();
+    await there.stop();
+    await until("the stopped one is draining or gone", async () => /Draining|Gone/.test(await rowOf(page, `:${there.port}`).textContent()));
+    await rowOf(page, `:${here.port}`).getByText("Well").waitFor();
+  });
+});
+
+test("the store says what it is and what is risky", async () => {
+  await withPeopleAndTwoNodes(async ({ person }) => {
+    const page = await openConsole(await person(), "/store");
+    await page.getByText(/^Redis \d/).first().waitFor();
+    await page.getByText(/^The store .*persist/).waitFor();
+    await page.getByRole("region", { name: "Bounds" }).getByText("Round trip").waitFor();
+    await page.getByText("Memory", { exact: true }).waitFor();
+  });
+});
+
+test("a job ends all of a role behind a typed word, shows its progress, and spares the administrator", async () => {
+  await withPeopleAndTwoNodes(async ({ node, person }) => {
+    await createSessions(node.url, 300, (at) => `member${at}`, { roles: ["member"] });
+    await createSession(node.url, "guest", { roles: ["guest"] });
+    const device = await (await person({ at: node.nodes[1] })).signIn("user1");
+    const page = await openConsole(await person(), "/jobs");
+    await page.getByLabel("Role").fill("member");
+    await page.getByRole("button", { name: "End all of this role" }).click();
+    const dialog = page.getByRole("dialog");
+    assert.ok(await dialog.getByRole("button", { name: "End all" }).isDisabled(), "not before the word is typed");
+    await confirm(page, "End all", { phrase: "member", reason: "Keys rotate" });
+    await toasted(page, "The job has begun.");
+    const job = page.getByRole("article", { name: "End all sessions with the role member" });
+    await job.getByText("Done").waitFor();
+    await job.getByText("300").first().waitFor();
+    await job.locator("q", { hasText: "Keys rotate" }).waitFor();
+    await seated(device);
+
+    await page.getByRole("button", { name: "End all sessions" }).click();
+    await confirm(page, "End all", { phrase: "everybody" });
+    await page.getByRole("article", { name: "End all sessions of everybody" }).getByText("Done").waitFor();
+    await putOut(device, "Signed out by an administrator");
+    await page.getByRole("link", { name: "Sessions" }).click();
+    await rowOf(page, "admin").waitFor();
+    await page.locator(".count").filter({ hasText: "1 session" }).waitFor();
+  }, ROOMY);
+});
+
+test("a notice reaches everybody", async () => {
+  await withPeopleAndTwoNodes(async ({ node, person }) => {
+    const device = await (await person({ at: node.nodes[1] })).signIn("user1");
+    const page = await openConsole(await person(), "/jobs");
+    await page.getByRole("button", { name: "Notice to everybody" }).click();
+    await page.getByRole("dialog").getByLabel("Text").fill("Restart at noon");
+    await confirm(page, "Send notice");
+    await device.locator("#announcer").filter({ hasText: "Restart at noon" }).waitFor({ state: "attached" });
+    await toasted(page, "Notice: Restart at noon");
+  });
+});

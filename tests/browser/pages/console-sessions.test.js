@@ -1,0 +1,124 @@
+/** The console's table of sessions, on two nodes: it moves by itself, it is searched, its rows are ended. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { callWithKey, confirm, createSession, createSessions, openConsole, ROOMY, rowOf, toasted } from "../support/console.js";
+import { putOut, withPeopleAndTwoNodes } from "../support/people.js";
+import { until } from "../support/until.js";
+
+test("a session appears and vanishes without a reload, whichever node it is on", async () => {
+  await withPeopleAndTwoNodes(async ({ node, person }) => {
+    const page = await openConsole(await person(), "/sessions");
+    await rowOf(page, "admin").getByText("you").waitFor();
+    const [, other] = node.nodes;
+    const someone = await (await person({ at: other })).signIn("user1");
+    await rowOf(page, "user1").getByText(/^[0-9a-f]{8}$/).waitFor();
+    await someone.getByRole("button", { name: "Sign out here" }).click();
+    await rowOf(page, "user1").waitFor({ state: "detached" });
+  });
+});
+
+test("a takeover exchanges the row of the old device for that of the new one", async () => {
+  await withPeopleAndTwoNodes(async ({ node, person }) => {
+    await createSession(node.nodes[1].url, "anna", { device: { name: "Old phone", class: "mobile" } });
+    const page = await openConsole(await person(), "/sessions");
+    await rowOf(page, "Old phone").waitFor();
+    await createSession(node.nodes[0].url, "anna", { device: { name: "New laptop", class: "desktop" } });
+    await rowOf(page, "New laptop").waitFor();
+    await rowOf(page, "Old phone").waitFor({ state: "detached" });
+    assert.equal(await rowOf(page, "anna").count(), 1);
+  });
+});
+
+test("sessions are searched as one types, filtered, and read on page by page", async () => {
+  await withPeopleAndTwoNodes(async ({ node, person }) => {
+    await createSessions(node.nodes[0].url, 230, (at) => `crowd${at}`, { device: { class: "tv" } });
+    await createSession(node.nodes[1].url, "zoë", { device: { name: "Phone", class: "mobile" } });
+    const page = await openConsole(await person(), "/sessions");
+    const search = page.getByRole("searchbox");
+    await search.fill("zo");
+    await rowOf(page, "zoë").waitFor();
+    await page.locator(".count").filter({ hasText: "1 session" }).waitFor();
+    assert.match(page.url(), /q=zo$/);
+    await search.fill("nobody");
+    await page.getByText("No session matches").waitFor();
+    await search.fill("crowd");
+    await page.getByLabel("Device class").selectOption("tv");
+    await page.locator(".count").filter({ hasText: "100 shown" }).waitFor();
+    for (const shown of ["200 shown", "230 sessions"]) {
+      await page.getByRole("button", { name: "Load more" }).scrollIntoViewIfNeeded().catch(() => {});
+      await page.locator(".count").filter({ hasText: shown }).waitFor();
+    }
+    const users = await page.locator("tbody .name").allTextContents();
+    assert.equal(new Set(users).size, 230, "no row twice, none missing");
+    await page.getByLabel("Device class").selectOption("mobile");
+    await page.getByText("No session matches").waitFor();
+  }, ROOMY);
+});
+
+test("the sessions of one node are those with a connection there", async () => {
+  await withPeopleAndTwoNodes(async ({ node, person }) => {
+    const [here, there] = node.nodes;
+    await (await person({ at: there })).signIn("user1");
+    await createSession(here.url, "offline");
+    const page = await openConsole(await person(), "/sessions");
+    const nodes = page.getByLabel("Node", { exact: true });
+    await until("both nodes can be chosen", async () => (await nodes.locator("option").count()) === 3);
+    await nodes.selectOption({ label: (await nodes.locator("option").allTextContents()).find((label) => label.includes(`:${there.port}`)) });
+    await rowOf(page, "user1").waitFor();
+    assert.deepEqual(await page.locator("tbody .name").allTextContents(), ["user1"]);
+  });
+});
+
+test("a session is ended with a reason: its device is told at once, and the audit keeps the reason", async () => {
+  await withPeopleAndTwoNodes(async ({ node, person }) => {
+    const device = await (await person({ at: node.nodes[1] })).signIn("user1");
+    const page = await openConsole(await person(), "/sessions");
+    await rowOf(page, "user1").getByRole("button", { name: /^End / }).click();
+    await page.getByRole("dialog", { name: "End the session of user1?" }).waitFor();
+    await page.keyboard.press("Escape");
+    await page.getByRole("dialog").waitFor({ state: "detached" });
+    assert.match((await page.evaluate(() => document.activeElement?.getAttribute("aria-label"))) ?? "", /^End /, "the focus is back");
+    await page.keyboard.press("Enter");
+    await confirm(page, "End session", { reason: "Ticket 4711" });
+    await putOut(device, "Signed out by an administrator");
+    await toasted(page, "1 session ended.");
+    await rowOf(page, "user1").waitFor({ state: "detached" });
+    const { events } = await callWithKey(node.url, "GET", "/api/admin/events?user=user1&type=kicked");
+    assert.deepEqual(events.map(({ note, actor }) => [note, actor]), [["Ticket 4711", "user:admin"]]);
+  });
+});
+
+test("several are chosen and ended by keyboard alone", async () => {
+  await withPeopleAndTwoNodes(async ({ node, person }) => {
+    for (const user of ["ann", "bob", "cyd"]) await createSession(node.url, user);
+    const page = await openConsole(await person(), "/sessions");
+    await rowOf(page, "cyd").waitFor();
+    await page.keyboard.press("/");
+    await page.keyboard.type("zzz");
+    await page.getByText("No session matches").waitFor();
+    await page.getByRole("searchbox").fill("");
+    await rowOf(page, "cyd").waitFor();
+    await page.keyboard.press("Escape");
+    for (const user of ["ann", "bob"]) {
+      await rowOf(page, user).focus();
+      await page.keyboard.press("x");
+    }
+    await page.getByText("2 sessions selected").waitFor();
+    await page.keyboard.press("e");
+    await page.getByRole("dialog", { name: "End 2 sessions?" }).waitFor();
+    await page.keyboard.press("Enter");
+    await toasted(page, "2 sessions ended.");
+    await rowOf(page, "ann").waitFor({ state: "detached" });
+    assert.equal((await callWithKey(node.url, "GET", "/api/users/cyd/sessions")).sessions.length, 1);
+    await rowOf(page, "cyd").focus();
+    await page.keyboard.press("Enter");
+    await page.getByRole("heading", { name: "cyd", level: 1 }).waitFor();
+    await page.keyboard.press("g");
+    await page.keyboard.press("s");
+    await page.getByRole("heading", { name: "Sessions", level: 1 }).waitFor();
+    await page.keyboard.press("?");
+    await page.getByRole("dialog", { name: "Keyboard" }).waitFor();
+  });
+});
