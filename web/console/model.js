@@ -23,11 +23,7 @@
  * @property {Device | null} device
  */
 
-/**
- * @typedef {object} Standing how often a user was taken over in a period
- * @property {number} rank
- * @property {number} takeovers
- */
+/** @typedef {{rank: number, takeovers: number}} Standing how often a user was taken over in a period */
 
 /**
  * @typedef {object} UserView
@@ -39,11 +35,7 @@
  * @property {{day: Standing | null, week: Standing | null}} contested
  */
 
-/**
- * @typedef {object} Seat one side of a takeover
- * @property {Device | null} device
- * @property {string | null} ip
- */
+/** @typedef {{device: Device | null, ip: string | null}} Seat one side of a takeover */
 
 /**
  * @typedef {object} Rival a contested user

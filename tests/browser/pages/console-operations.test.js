@@ -77,7 +77,7 @@ test("a job ends all of a role behind a typed word, shows its progress, and spar
     await putOut(device, "Signed out by an administrator");
     await page.getByRole("link", { name: "Sessions" }).click();
     await rowOf(page, "admin").waitFor();
-    await page.locator(".count").filter({ hasText: "1 session" }).waitFor();
+    await page.locator(".count").filter({ hasText: /^1 session$/ }).waitFor();
   }, ROOMY);
 });
 

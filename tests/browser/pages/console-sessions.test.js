@@ -39,7 +39,7 @@ test("sessions are searched as one types, filtered, and read on page by page", a
     const search = page.getByRole("searchbox");
     await search.fill("zo");
     await rowOf(page, "zoë").waitFor();
-    await page.locator(".count").filter({ hasText: "1 session" }).waitFor();
+    await page.locator(".count").filter({ hasText: /^1 session$/ }).waitFor();
     assert.match(page.url(), /q=zo$/);
     await search.fill("nobody");
     await page.getByText("No session matches").waitFor();

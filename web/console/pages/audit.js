@@ -56,7 +56,10 @@ export function show(main, { query }, signal) {
     {
       path: "events",
       member: "events",
-      clear: () => body.replaceChildren(),
+      clear: () => {
+        element.hidden = true;
+        body.replaceChildren();
+      },
       put: (event) => body.append(eventRow(event, columns)),
       count: () => body.childElementCount,
       empty: (isFiltered) => nothing(isFiltered ? "Nothing matches" : "Nothing has happened yet", isFiltered ? "No event that is kept fits the filters." : "Sign-ins, takeovers and acts of administrators appear here."),

@@ -24,6 +24,7 @@ export class SessionList {
   #tell;
   #options;
   #columns;
+  #table;
   #walk;
 
   /**
@@ -35,6 +36,7 @@ export class SessionList {
     this.#options = { select: () => this.#tell.selected(this.selected()), end: tell.end };
     this.#columns = columnsFor(this.#options, (by, direction) => this.#sort(by, direction));
     const { element, body } = table("Live sessions", this.#columns);
+    this.#table = element;
     this.body = body;
     /** @type {Walk<Session>} */
     this.#walk = new Walk(
@@ -119,6 +121,7 @@ export class SessionList {
 
   #clear() {
     this.#rows.clear();
+    this.#table.hidden = true;
     this.body.replaceChildren();
     this.#tell.selected([]);
   }
