@@ -9,8 +9,7 @@ use hotseat::domain::{
     By, Device, DeviceClass, DeviceId, Generation, NodeId, OnFull, Partition, Presence, Role, SeatLimits,
     SessionId, Timestamp, TokenHash, UserId, Victim,
 };
-use hotseat::store::redis::Redis;
-use hotseat::store::{Login, LoginOutcome, Store as _};
+use hotseat::store::{Login, LoginOutcome, Store};
 use tokio::task::JoinSet;
 
 /// Logins in flight: enough to keep Redis busy and to fill each write with several of them.
@@ -23,7 +22,7 @@ pub fn count_or(default: usize) -> usize {
 }
 
 /// Seats one session for each number and attaches a connection to it; they last `ttl_ms`.
-pub async fn fill(store: &Arc<Redis>, numbers: std::ops::Range<usize>, ttl_ms: u64) {
+pub async fn fill<S: Store>(store: &Arc<S>, numbers: std::ops::Range<usize>, ttl_ms: u64) {
     let next = Arc::new(AtomicUsize::new(numbers.start));
     let chance = Arc::new(Chance::seeded(numbers.start as u64));
     let mut workers = JoinSet::new();

@@ -2,6 +2,7 @@
 //!
 //! Invariants: a session's id names the partition of its user; ids from outside have the form of ours or are none.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -34,6 +35,13 @@ impl UserId {
     }
 
     pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Maps by user can be searched by any text, such as the beginning of an id.
+impl Borrow<str> for UserId {
+    fn borrow(&self) -> &str {
         &self.0
     }
 }

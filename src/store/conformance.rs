@@ -1,4 +1,4 @@
-//! The contract of [`Store`] as tests: one suite, run on every engine.
+//! The contract of [`Store`] and [`View`] as tests: one suite, run on every engine.
 //!
 //! An engine's tests say `conformance_suite!(crate::path::to::open)`, where `open` is an async function that
 //! makes a fresh, empty store as a [`Bench`]; every case becomes a test of its own. Engines keep their own
@@ -6,14 +6,18 @@
 //! machine could break are wide.
 
 pub(crate) mod channel;
+pub(crate) mod contested;
 pub(crate) mod disabling;
 pub(crate) mod ends;
 pub(crate) mod equivalence;
 pub(crate) mod events;
+pub(crate) mod jobs;
 pub(crate) mod logins;
+pub(crate) mod pages;
 pub(crate) mod presence;
 pub(crate) mod races;
 pub(crate) mod readmission;
+pub(crate) mod reports;
 pub(crate) mod restores;
 pub(crate) mod support;
 pub(crate) mod sweeps;
@@ -179,6 +183,33 @@ macro_rules! with_cases {
                 looking_at_a_bucket_takes_nothing
                 the_store_tells_the_time_and_what_it_is
                 a_closed_store_is_unavailable
+                ;
+            pages:
+                a_walk_has_every_session_once_in_its_order_whatever_the_page
+                a_page_is_full_where_there_is_more
+                what_stands_still_is_neither_missed_nor_repeated_while_others_come_and_go
+                a_listed_session_has_its_data_and_connections
+                what_has_ended_or_lapsed_is_not_listed
+                filters_by_user_and_by_the_beginning_of_its_id
+                filters_by_class_role_and_node
+                a_node_that_stopped_renewing_is_no_sessions_node
+                ;
+            contested:
+                the_most_contested_come_first_and_of_equals_the_lower_id
+                the_top_may_all_lie_in_one_partition
+                a_login_counts_once_however_many_it_took_over_and_a_replacement_does_not
+                ;
+            reports:
+                every_nodes_last_word_and_its_samples_are_read
+                only_the_newest_samples_are_kept
+                the_store_says_how_it_is_doing
+                ;
+            jobs:
+                a_job_is_kept_taken_stepped_and_finished
+                a_leased_job_is_no_other_nodes_and_the_oldest_free_one_is_taken
+                a_cancelled_job_is_stepped_no_more
+                beginning_a_job_again_changes_nothing
+                a_job_more_takes_the_place_of_the_oldest_finished_one_or_is_refused
                 ;
             equivalence:
                 every_login_is_decided_as_the_rule_says

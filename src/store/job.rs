@@ -1,10 +1,24 @@
 //! Long acts of administrators, which outlive the node that carries them out.
 //!
 //! A job is one record with a lease: whichever node finds it free goes on where it stands. Its steps may be repeated.
+//!
+//! How it lies in the store: a header that scripts read (`lua/job.lua`), then JSON that they copy as it lies.
+//!
+//! | offset | bytes | field |
+//! | --- | --- | --- |
+//! | 0 | 1 | state: 0 running, 1 done, 2 cancelled |
+//! | 1 | 6 | created, ms |
+//! | 7 | 6 | finished, ms; 0 while it runs |
+//! | 13 | 6 | until when it is leased, ms |
+//! | 19 | 8 | to which node; 0: to none |
+//! | 27 | … | [`Rest`] |
 
-use crate::domain::{NodeId, Role, Timestamp};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
-use super::{Act, Place};
+use crate::domain::{NodeId, Role, SessionId, Timestamp};
+
+use super::{Act, Place, StoreError};
 
 /// Whose sessions a job ends, of those that were live when it was begun.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,10 +37,10 @@ pub enum JobState {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Job {
     /// UUID v7.
-    pub id: uuid::Uuid,
+    pub id: Uuid,
     pub target: JobTarget,
     /// Sessions that are spared: that of the administrator who asks, if any.
-    pub spare: Option<crate::domain::SessionId>,
+    pub spare: Option<SessionId>,
     pub act: Act,
     /// By the store's clock; set by it.
     pub created_at: Timestamp,
@@ -51,4 +65,143 @@ impl Job {
     pub const KEPT_MS: u64 = 24 * 60 * 60 * 1000;
     /// A node that has not said a word for so long has lost its job, in milliseconds.
     pub const LEASE_MS: u64 = 10_000;
+}
+
+const HEADER: usize = 27;
+const NOBODY: [u8; 8] = [0; 8];
+
+impl JobState {
+    pub(crate) const fn code(self) -> u8 {
+        match self {
+            Self::Running => 0,
+            Self::Done => 1,
+            Self::Cancelled => 2,
+        }
+    }
+
+    fn from_code(code: u8) -> Option<Self> {
+        [Self::Running, Self::Done, Self::Cancelled].into_iter().find(|state| state.code() == code)
+    }
+}
+
+/// What scripts do not read.
+#[derive(Serialize, Deserialize)]
+struct Rest {
+    /// None: everybody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    role: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    spare: Option<SessionId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    actor: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    note: Option<String>,
+    /// A [`Place`] as text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    at: Option<String>,
+    seen: u64,
+    ended: u64,
+    total: u64,
+}
+
+impl Job {
+    /// All but the header.
+    pub(crate) fn rest(&self) -> Vec<u8> {
+        let rest = Rest {
+            role: match &self.target {
+                JobTarget::Everybody => None,
+                JobTarget::Role(role) => Some(role.as_str().to_owned()),
+            },
+            spare: self.spare,
+            actor: self.act.actor.clone(),
+            note: self.act.note.clone(),
+            at: self.at.as_ref().map(Place::encode),
+            seen: self.seen,
+            ended: self.ended,
+            total: self.total,
+        };
+        // Plain strings and numbers always serialize; nothing would be read back as damaged.
+        serde_json::to_vec(&rest).unwrap_or_default()
+    }
+
+    /// A job and until when it is leased, as it lies in the store.
+    pub(crate) fn encode(&self, until: Timestamp) -> Vec<u8> {
+        let mut bytes = vec![self.state.code()];
+        for at in [self.created_at, self.finished_at.unwrap_or_default(), until] {
+            bytes.extend(&at.as_millis().to_be_bytes()[2..]);
+        }
+        bytes.extend(self.node.map_or(NOBODY, |node| *node.as_bytes()));
+        bytes.extend(self.rest());
+        bytes
+    }
+
+    /// The reverse of [`Self::encode`].
+    ///
+    /// # Errors
+    /// `Corrupt` when the bytes are no job.
+    pub(crate) fn decode(id: Uuid, bytes: &[u8]) -> Result<(Self, Timestamp), StoreError> {
+        Self::read(id, bytes).ok_or_else(|| StoreError::Corrupt(format!("job {id} is damaged")))
+    }
+
+    fn read(id: Uuid, bytes: &[u8]) -> Option<(Self, Timestamp)> {
+        let (header, rest) = bytes.split_first_chunk::<HEADER>()?;
+        let time = |at: usize| {
+            let mut bytes = [0; 8];
+            bytes[2..].copy_from_slice(&header[at..at + 6]);
+            Timestamp::from_millis(u64::from_be_bytes(bytes))
+        };
+        let rest: Rest = serde_json::from_slice(rest).ok()?;
+        let state = JobState::from_code(header[0])?;
+        let node = header.last_chunk::<8>().filter(|node| **node != NOBODY);
+        let job = Self {
+            id,
+            target: rest.role.map_or(JobTarget::Everybody, |role| JobTarget::Role(Role::stored(role))),
+            spare: rest.spare,
+            act: Act { actor: rest.actor, note: rest.note },
+            created_at: time(1),
+            state,
+            at: rest.at.map(|at| Place::decode(&at).ok()).map_or(Some(None), |at| at.map(Some))?,
+            seen: rest.seen,
+            ended: rest.ended,
+            total: rest.total,
+            finished_at: (state != JobState::Running).then(|| time(7)),
+            node: node.map(|node| NodeId::from_bytes(*node)),
+        };
+        Some((job, time(13)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Partition;
+
+    #[test]
+    fn a_job_survives_its_bytes_and_no_others_are_one() {
+        let at = Timestamp::from_millis(1_790_000_000_000);
+        let mut job = Job {
+            id: Uuid::from_u128(7),
+            target: JobTarget::Role(Role::parse("member").unwrap()),
+            spare: Some(SessionId::new(Partition::FIRST, at, [1; 8])),
+            act: Act { actor: Some("user:admin".into()), note: Some("\u{0}\"".into()) },
+            created_at: at,
+            state: JobState::Running,
+            at: Some(Place { partition: Partition::FIRST, last: None }),
+            seen: 3,
+            ended: 2,
+            total: u64::MAX,
+            finished_at: None,
+            node: Some(NodeId::from_bytes([9; 8])),
+        };
+        let bytes = job.encode(at.plus_millis(5));
+        assert_eq!(Job::decode(job.id, &bytes).unwrap(), (job.clone(), at.plus_millis(5)));
+        for len in 0..bytes.len() {
+            assert!(matches!(Job::decode(job.id, &bytes[..len]), Err(StoreError::Corrupt(_))));
+        }
+        job.state = JobState::Done;
+        (job.finished_at, job.node, job.at) = (Some(at), None, None);
+        let (target, act) = (JobTarget::Everybody, Act::NONE);
+        let job = Job { target, act, spare: None, ..job };
+        assert_eq!(Job::decode(job.id, &job.encode(at)).unwrap(), (job, at));
+    }
 }

@@ -17,6 +17,10 @@
 //! | `hs:{p}:lease` | string | the node that sweeps | 10 s |
 //! | `hs:{p}:w` | string | empty: a write whose replication was waited for (`wait_replicas`) | 10 s |
 //! | `hs:{p}:b:<user>` | string | the user's mark: `1` (disabled) or `0` (enabled again), and when that was said, ms | disabled: it is enabled, the one key without expiry; enabled: 7 d |
+//! | `hs:{p}:c:d<day>`, `c:w<week>` | zset | users by how often they were taken over in the day (days since the epoch, UTC) or the week (since Monday 1969-12-29), below 0 | 2 d after the day, 14 d after the week |
+//! | `hs:{0}:r` | hash | node (8 bytes) → when it said it (ms, 6 bytes) and its report | 2 d after the last one |
+//! | `hs:{0}:r:<node>`, `rc:<node>` | list | samples of a node's figures: when (ms, 6 bytes) and JSON; the second more coarsely | 2 d after the last one |
+//! | `hs:{0}:j` | hash | id of a job (16 bytes) → the job (`job.rs`) | 7 d after the last change |
 //! | `hs:{p}:u:<user>` | channel | messages about a user (`message.rs`) | |
 //! | `hs:t:<hash>` | string | a throttle's bucket: when it is full again, ms | then |
 //! | `hs:meta` | string | the mark (`redis/mark.rs`): the layout and the number of partitions, of which another is refused, and a number by which an emptied database is known | 400 d after a node was last connected |
@@ -27,7 +31,7 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::domain::{Partition, SessionId, UserId};
+use crate::domain::{NodeId, Partition, SessionId, UserId};
 
 /// The names of keys in one database.
 #[derive(Debug, Clone)]
@@ -75,6 +79,27 @@ impl Keys {
 
     pub(crate) fn channel(&self, user: &UserId) -> Vec<u8> {
         self.tagged(Partition::of(user), "u:", user.as_str().as_bytes())
+    }
+
+    /// How often users were taken over in a period, which its name says.
+    pub(crate) fn contested(&self, partition: Partition, period: &str) -> Vec<u8> {
+        self.tagged(partition, "c:", period.as_bytes())
+    }
+
+    pub(crate) fn reports(&self) -> Vec<u8> {
+        self.tagged(Partition::FIRST, "r", b"")
+    }
+
+    pub(crate) fn samples(&self, node: NodeId) -> Vec<u8> {
+        self.tagged(Partition::FIRST, "r:", node.as_bytes())
+    }
+
+    pub(crate) fn coarse_samples(&self, node: NodeId) -> Vec<u8> {
+        self.tagged(Partition::FIRST, "rc:", node.as_bytes())
+    }
+
+    pub(crate) fn jobs(&self) -> Vec<u8> {
+        self.tagged(Partition::FIRST, "j", b"")
     }
 
     pub(crate) fn throttle(&self, bucket: &str) -> Vec<u8> {

@@ -34,6 +34,38 @@ pub enum Period {
     Week,
 }
 
+impl Period {
+    const DAY_MS: u64 = 24 * 60 * 60 * 1000;
+
+    /// The number of the period at `now`: days since 1970-01-01, or weeks since Monday 1969-12-29.
+    pub(crate) fn number(self, now: Timestamp) -> u64 {
+        let day = now.as_millis() / Self::DAY_MS;
+        match self {
+            Self::Day => day,
+            // 1970-01-01 was a Thursday.
+            Self::Week => (day + 3) / 7,
+        }
+    }
+
+    /// When the running period began.
+    pub fn since(self, now: Timestamp) -> Timestamp {
+        let day = match self {
+            Self::Day => self.number(now),
+            Self::Week => (self.number(now) * 7).saturating_sub(3),
+        };
+        Timestamp::from_millis(day * Self::DAY_MS)
+    }
+
+    /// Its name in a key: `d<day>` or `w<week>`.
+    pub(crate) fn name(self, now: Timestamp) -> String {
+        let letter = match self {
+            Self::Day => 'd',
+            Self::Week => 'w',
+        };
+        format!("{letter}{}", self.number(now))
+    }
+}
+
 /// How often a user was taken over in a period.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Contested {
@@ -74,4 +106,23 @@ pub struct ServerStatus {
     pub replication_lag_bytes: Option<u64>,
     /// One round trip just now, in microseconds.
     pub round_trip_us: Option<u64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_begin_at_midnight_and_weeks_on_monday() {
+        // Sunday 2026-11-22, 23:59:59.999, and Monday.
+        let sunday = Timestamp::from_millis(1_795_391_999_999);
+        let monday = sunday.plus_millis(1);
+        assert_eq!(sunday.to_string(), "2026-11-22T23:59:59.999Z");
+        assert_eq!(Period::Day.since(sunday).to_string(), "2026-11-22T00:00:00.000Z");
+        assert_eq!(Period::Week.since(sunday).to_string(), "2026-11-16T00:00:00.000Z");
+        assert_eq!((Period::Day.since(monday), Period::Week.since(monday)), (monday, monday));
+        assert_eq!(Period::Day.number(monday), Period::Day.number(sunday) + 1);
+        assert_eq!(Period::Week.number(monday), Period::Week.number(sunday) + 1);
+        assert_eq!(Period::Week.since(Timestamp::default()), Timestamp::default());
+    }
 }

@@ -13,7 +13,7 @@ use crate::domain::{
     By, Device, DeviceClass, DeviceId, Generation, NodeId, OnFull, Partition, Presence, Record, Role,
     SeatLimits, Session, SessionId, Timestamp, TokenHash, UserId, Victim,
 };
-use crate::store::{Image, Login, LoginOutcome, Message, Notice, Restore, Store};
+use crate::store::{Image, Login, LoginOutcome, Message, Notice, Restore, Store, View};
 
 /// No case waits longer than that for anything.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -24,6 +24,8 @@ pub(crate) const GHOST_AFTER_MS: u64 = 60_000;
 /// A fresh store under test.
 pub(crate) struct Bench {
     pub store: Arc<dyn Store>,
+    /// The same engine.
+    pub view: Arc<dyn View>,
     pub notices: mpsc::Receiver<Notice>,
     /// A second node's handle on the same store, where the engine allows one.
     second: Option<(Arc<dyn Store>, mpsc::Receiver<Notice>)>,
@@ -33,11 +35,12 @@ pub(crate) struct Bench {
 
 impl Bench {
     pub(crate) fn new(
-        store: Arc<dyn Store>,
+        engine: Arc<impl Store + View>,
         notices: mpsc::Receiver<Notice>,
         behind: impl Any + Send,
     ) -> Self {
-        Self { store, notices, second: None, _behind: Box::new(behind) }
+        let view = Arc::clone(&engine) as Arc<dyn View>;
+        Self { store: engine, view, notices, second: None, _behind: Box::new(behind) }
     }
 
     /// Adds a second node's handle on the same store.

@@ -1,4 +1,4 @@
-//! Lookups beside the writer: ended sessions and events.
+//! Lookups beside the writer: ended sessions, events, contested users.
 //!
 //! Owns a few read-only connections. Every lookup runs off the async threads and is bounded: at most
 //! [`CONNECTIONS`] at once, the others wait for a place for a bounded time. Readers see committed rows only.
@@ -10,10 +10,10 @@ use rusqlite::Connection;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use super::{ANSWER_WITHIN, disk, journal, schema, unavailable};
+use super::{ANSWER_WITHIN, contested, disk, journal, schema, unavailable};
 use crate::domain::{SessionId, Timestamp, UserId};
 use crate::store::codec::Stored;
-use crate::store::{Event, StoreError};
+use crate::store::{Contested, Event, Period, StoreError};
 
 const CONNECTIONS: usize = 4;
 
@@ -39,6 +39,25 @@ impl Archive {
     pub(super) async fn events_of(&self, user: &UserId, limit: usize) -> Result<Vec<Event>, StoreError> {
         let user = user.clone();
         self.look(move |connection| journal::of_user(connection, &user, limit)).await
+    }
+
+    pub(super) async fn contested(
+        &self,
+        period: Period,
+        now: Timestamp,
+        top: usize,
+    ) -> Result<Vec<Contested>, StoreError> {
+        self.look(move |connection| contested::top(connection, period, now, top)).await
+    }
+
+    pub(super) async fn rank_of(
+        &self,
+        user: &UserId,
+        period: Period,
+        now: Timestamp,
+    ) -> Result<Option<(u64, u64)>, StoreError> {
+        let user = user.clone();
+        self.look(move |connection| contested::rank(connection, period, now, &user)).await
     }
 
     async fn look<T: Send + 'static>(

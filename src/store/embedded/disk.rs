@@ -8,14 +8,16 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior};
+use uuid::Uuid;
 
 use super::error::EmbeddedError;
+use super::jobs::Kept;
 use super::state::{Entry, Mark, State};
 use super::step::Changes;
-use super::{journal, schema};
+use super::{contested, journal, schema};
 use crate::domain::{Generation, Partition, SessionId, Timestamp, Tombstone, UserId};
-use crate::store::StoreError;
 use crate::store::codec::{self, Stored};
+use crate::store::{Job, StoreError};
 
 /// How long a session's data outlive it: as long as a login that ended it may be sent again.
 const DATA_KEPT_MS: u64 = 60_000;
@@ -33,7 +35,7 @@ impl Disk {
     pub(super) fn open(dir: &Path) -> Result<Self, EmbeddedError> {
         let connection = schema::open_for_writing(dir)?;
         // The statements of one commit and of the lookups.
-        connection.set_prepared_statement_cache_capacity(32);
+        connection.set_prepared_statement_cache_capacity(48);
         Ok(Self { connection })
     }
 
@@ -74,6 +76,12 @@ impl Disk {
                 UserId::parse("disabled", &name).map_err(|error| StoreError::Corrupt(error.to_string()))?;
             let at = Timestamp::from_millis(as_u64(at));
             state.set_mark(&user, Mark { at, until: None });
+        }
+        let mut jobs = self.connection.prepare("SELECT id, job FROM job")?;
+        for row in jobs.query_map([], |row| Ok((row.get::<_, [u8; 16]>(0)?, row.get::<_, Vec<u8>>(1)?)))? {
+            let (id, job) = row?;
+            let id = Uuid::from_bytes(id);
+            state.jobs.insert(id, Kept::free(Job::decode(id, &job)?.0));
         }
         Ok(state)
     }
@@ -116,7 +124,8 @@ impl Disk {
                 |row| row.get(0),
             )
         };
-        ask().map_err(unreadable)
+        let has = ask().and_then(|has| Ok(has || contested::has_leftovers(&self.connection, now)?));
+        has.map_err(unreadable)
     }
 
     /// Writes the changes in one transaction; when it returns they survive a power cut. What of `seen` it did
@@ -141,6 +150,12 @@ impl Disk {
         }
         for (partition, sequence, event) in &changes.events {
             journal::append(&transaction, *partition, *sequence, event)?;
+        }
+        for (user, at) in &changes.takeovers {
+            contested::count(&transaction, user, *at)?;
+        }
+        for id in &changes.jobs {
+            write_job(&transaction, state, *id)?;
         }
         for (partition, now) in &changes.purge {
             purge(&transaction, *partition, *now)?;
@@ -203,7 +218,17 @@ fn write_mark(transaction: &Transaction<'_>, state: &State, user: &UserId) -> ru
     }
 }
 
+fn write_job(transaction: &Transaction<'_>, state: &State, id: Uuid) -> rusqlite::Result<()> {
+    let Some(kept) = state.jobs.get(&id) else {
+        let mut delete = transaction.prepare_cached("DELETE FROM job WHERE id = ?1")?;
+        return delete.execute([id.as_bytes()]).map(drop);
+    };
+    let mut set = transaction.prepare_cached("INSERT OR REPLACE INTO job VALUES (?1, ?2)")?;
+    set.execute((id.as_bytes(), kept.job.encode(kept.until))).map(drop)
+}
+
 fn purge(transaction: &Transaction<'_>, partition: Partition, now: Timestamp) -> rusqlite::Result<()> {
+    contested::purge(transaction, now, PURGE_LIMIT)?;
     let before = millis(now.minus_millis(Tombstone::KEPT_MS));
     transaction
         .prepare_cached("DELETE FROM ended WHERE id IN (SELECT id FROM ended WHERE at <= ?1 LIMIT ?2)")?

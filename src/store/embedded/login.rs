@@ -90,6 +90,9 @@ fn seat(
     if login.data.is_some() {
         step.changes.data.insert(login.id);
     }
+    if victims.iter().any(|(_, reason)| *reason == Reason::Takeover) {
+        step.changes.takeovers.push((login.user.clone(), now));
+    }
     step.log(Event {
         session: Some(login.id),
         ended: victims.to_vec(),

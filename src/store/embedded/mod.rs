@@ -6,6 +6,7 @@
 //! | `step`, `login`, `restore`, `presence`, `ends` | the operations, as functions over the state |
 //! | `writer` | the one thread that runs them: group commit, then messages, then answers |
 //! | `disk`, `schema`, `journal` | SQLite: write-ahead log, synchronous commits |
+//! | `view`, `page`, `contested`, `reports`, `jobs` | what administrators see |
 //! | `archive` | lookups of what the memory does not hold |
 //! | `channel`, `throttle` | the notices of this process; the brakes |
 //!
@@ -18,13 +19,17 @@ mod archive;
 mod bare;
 mod channel;
 mod clock;
+mod contested;
 mod disk;
 mod ends;
 mod engine;
 mod error;
+mod jobs;
 mod journal;
 mod login;
+mod page;
 mod presence;
+mod reports;
 mod restore;
 mod schema;
 mod state;
@@ -32,6 +37,7 @@ mod step;
 #[cfg(test)]
 mod tests;
 mod throttle;
+mod view;
 mod writer;
 
 #[cfg(test)]
@@ -40,7 +46,7 @@ pub use clock::{Clock, SystemClock};
 pub use error::EmbeddedError;
 
 use std::fs::{DirBuilder, File, TryLockError};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
@@ -50,6 +56,7 @@ use tokio::time::timeout;
 use archive::Archive;
 use channel::Channel;
 use disk::Disk;
+use reports::Reports;
 use state::State;
 use step::{Changes, Step};
 use throttle::Throttle;
@@ -72,6 +79,9 @@ pub struct Embedded {
     requests: mpsc::Sender<Request>,
     archive: Archive,
     throttle: Throttle,
+    reports: Reports,
+    dir: PathBuf,
+    started: std::time::Instant,
     /// For people.
     description: String,
 }
@@ -112,7 +122,16 @@ impl Embedded {
         let description = format!("SQLite {} in {}", rusqlite::version(), dir.display());
         let archive = Archive::new(dir.to_owned());
         Ok((
-            Arc::new(Self { shared, requests, archive, throttle: Throttle::default(), description }),
+            Arc::new(Self {
+                shared,
+                requests,
+                archive,
+                throttle: Throttle::default(),
+                reports: Reports::default(),
+                dir: dir.to_owned(),
+                started: std::time::Instant::now(),
+                description,
+            }),
             notices,
         ))
     }
@@ -167,12 +186,23 @@ impl Embedded {
     /// Reads the state. `look` also says by which batch what it saw was changed; the answer waits until that is
     /// on the disk.
     async fn read<T>(&self, look: impl FnOnce(&State) -> (T, u64)) -> Result<T, StoreError> {
-        self.running()?;
-        let (seen, batch, epoch) = {
-            let state = self.shared.state.read().map_err(|_| unavailable("its writer is gone"))?;
-            let (seen, batch) = look(&state);
+        let (seen, batch, epoch) = self.look(|state| {
+            let (seen, batch) = look(state);
             (seen, batch, state.epoch)
-        };
+        })?;
+        self.settled(batch, epoch).await?;
+        Ok(seen)
+    }
+
+    /// Looks at the state, which may not be on the disk yet: what is seen is told after [`Self::settled`].
+    fn look<T>(&self, look: impl FnOnce(&State) -> T) -> Result<T, StoreError> {
+        self.running()?;
+        let state = self.shared.state.read().map_err(|_| unavailable("its writer is gone"))?;
+        Ok(look(&state))
+    }
+
+    /// Waits until the batch of that epoch is on the disk.
+    async fn settled(&self, batch: u64, epoch: u64) -> Result<(), StoreError> {
         let mut progress = self.shared.progress.subscribe();
         let settled = progress.wait_for(|progress| {
             progress.epoch != epoch
@@ -183,7 +213,7 @@ impl Embedded {
         let settled = settled.map_err(|_| unavailable("the disk is too slow"))?;
         let settled = settled.map_err(|_| unavailable("it is closed"))?;
         if settled.epoch == epoch && settled.committed >= batch {
-            Ok(seen)
+            Ok(())
         } else {
             Err(unavailable("the last write to the disk failed"))
         }

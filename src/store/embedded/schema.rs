@@ -9,6 +9,8 @@
 //! | `generation` | a partition's last | for ever: at most 1,024 |
 //! | `event` | an event by partition and sequence | 7 days, the newest 4,096 a partition |
 //! | `disabled` | a disabled user, and since when | until enabled |
+//! | `takeover` | how often a user was taken over in a day (`period` 0) or week (1), by its number | until that is over |
+//! | `job` | a job (`store/job.rs`) | 1 day after its end |
 //!
 //! Connections, leases and throttle buckets are not here: they end with the process.
 
@@ -20,11 +22,20 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 use super::error::EmbeddedError;
 use crate::domain::Partition;
 
-const SCHEMA: i64 = 2;
-/// What brings a file of the schema before to this one.
+const SCHEMA: i64 = 3;
+/// What brings a file of one schema to the next.
 const FROM_SCHEMA_1: &str = "
     ALTER TABLE disabled ADD COLUMN at INTEGER NOT NULL DEFAULT 0;
     UPDATE meta SET value = 2 WHERE name = 'schema';
+";
+const FROM_SCHEMA_2: &str = "
+    CREATE TABLE takeover (
+        period INTEGER NOT NULL, number INTEGER NOT NULL, user TEXT NOT NULL, count INTEGER NOT NULL,
+        PRIMARY KEY (period, number, user)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX takeover_top ON takeover (period, number, count DESC, user);
+    CREATE TABLE job (id BLOB PRIMARY KEY, job BLOB NOT NULL) STRICT, WITHOUT ROWID;
+    UPDATE meta SET value = 3 WHERE name = 'schema';
 ";
 const FILE: &str = "hotseat.db";
 /// A backup tool may hold the file for a moment. More than that is a fault that callers should hear of.
@@ -43,6 +54,12 @@ const TABLES: &str = "
         body TEXT NOT NULL, PRIMARY KEY (partition, sequence)
     ) STRICT, WITHOUT ROWID;
     CREATE TABLE disabled (user TEXT PRIMARY KEY, at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+    CREATE TABLE takeover (
+        period INTEGER NOT NULL, number INTEGER NOT NULL, user TEXT NOT NULL, count INTEGER NOT NULL,
+        PRIMARY KEY (period, number, user)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX takeover_top ON takeover (period, number, count DESC, user);
+    CREATE TABLE job (id BLOB PRIMARY KEY, job BLOB NOT NULL) STRICT, WITHOUT ROWID;
 ";
 
 /// The connection that writes, to tables that are known to be right.
@@ -93,8 +110,10 @@ fn create_or_check(connection: &mut Connection, dir: &Path) -> Result<(), Embedd
             .optional()
             .map_err(|_| EmbeddedError::Foreign { dir: dir.to_owned() })
     };
-    if number("schema")? == Some(1) {
-        transaction.execute_batch(FROM_SCHEMA_1)?;
+    for (schema, to_next) in [(1, FROM_SCHEMA_1), (2, FROM_SCHEMA_2)] {
+        if number("schema")? == Some(schema) {
+            transaction.execute_batch(to_next)?;
+        }
     }
     for (name, wanted) in [("schema", SCHEMA), ("partitions", i64::from(Partition::COUNT))] {
         let found = number(name)?;

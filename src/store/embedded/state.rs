@@ -2,14 +2,16 @@
 //!
 //! Owns the records and their indexes; refuses to decide anything (that is for the operations) and to touch the
 //! disk. Ended sessions stay here only until their end is on the disk, where they are looked up from then on.
-//! Invariants: an entry stands in `users`, `newest` and its partition's `deadlines` exactly as long as it is
+//! Invariants: an entry stands in `newest` and its partition's `users` and `deadlines` exactly as long as it is
 //! live; the key in `deadlines` is never later than the deadline (it is advanced lazily, by the sweep); whoever
 //! changes what must survive a restart notes the batch in `changed_in`, so that readers can wait for its commit.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Bound;
 
+use super::jobs::Jobs;
 use crate::domain::{
-    Generation, NodeId, Partition, Reason, Record, Session, SessionId, Timestamp, Tombstone, UserId,
+    Generation, NodeId, Partition, Presence, Reason, Record, Session, SessionId, Timestamp, Tombstone, UserId,
 };
 use crate::store::codec::Stored;
 use crate::store::connections_of;
@@ -81,6 +83,8 @@ impl Mark {
 #[derive(Default)]
 #[cfg_attr(test, derive(Clone))]
 pub(super) struct Part {
+    /// Its users that have live sessions, in the order of a walk.
+    users: BTreeMap<UserId, Seats>,
     deadlines: BTreeSet<(Timestamp, SessionId)>,
     nodes: HashMap<NodeId, Stamp>,
     pub generation: Generation,
@@ -103,10 +107,10 @@ pub(super) struct State {
     /// Changes when the state was read from the disk again: what was not committed before is gone.
     pub epoch: u64,
     entries: HashMap<SessionId, Box<Entry>>,
-    users: HashMap<UserId, Seats>,
     newest: BTreeSet<(Generation, SessionId)>,
     marks: HashMap<UserId, Mark>,
     parts: Vec<Part>,
+    pub jobs: Jobs,
     /// The last batch that changed anything that must survive a restart.
     pub changed_in: u64,
 }
@@ -117,10 +121,10 @@ impl State {
         Self {
             epoch,
             entries: HashMap::with_capacity(sessions),
-            users: HashMap::with_capacity(sessions),
             newest: BTreeSet::new(),
             marks: HashMap::new(),
             parts: Partition::all().map(|_| Part::default()).collect(),
+            jobs: Jobs::new(),
             changed_in: 0,
         }
     }
@@ -144,15 +148,26 @@ impl State {
 
     /// A user's live sessions, lowest generation first; some may be past their deadline.
     pub(super) fn seats(&self, user: &UserId) -> impl DoubleEndedIterator<Item = &Entry> {
-        let ids = self.users.get(user).map_or(&[][..], |seats| &seats.sessions);
+        let seats = self.part(Partition::of(user)).users.get(user);
+        let ids = seats.map_or(&[][..], |seats| &seats.sessions);
         ids.iter().filter_map(|id| self.entry(*id))
     }
 
     /// The last batch that changed which sessions a user has, or anything in them.
     pub(super) fn user_changed_in(&self, user: &UserId) -> u64 {
         let of_sessions = self.seats(user).map(|entry| entry.changed_in).max();
-        let of_list = self.users.get(user).map(|seats| seats.changed_in);
+        let of_list = self.part(Partition::of(user)).users.get(user).map(|seats| seats.changed_in);
         of_sessions.max(of_list).unwrap_or(0)
+    }
+
+    /// Live sessions of a partition's users from `from` on, by user and id; some may be past their deadline.
+    pub(super) fn seats_from(&self, partition: Partition, from: &str) -> impl Iterator<Item = &Entry> {
+        let users = self.part(partition).users.range::<str, _>((Bound::Included(from), Bound::Unbounded));
+        users.flat_map(|(_, seats)| {
+            let mut ids = seats.sessions.clone();
+            ids.sort_unstable();
+            ids.into_iter().filter_map(|id| self.entry(id))
+        })
     }
 
     /// Live sessions, highest generation first; some may be past their deadline.
@@ -191,16 +206,17 @@ impl State {
     /// Takes a live session into all indexes.
     pub(super) fn add(&mut self, mut entry: Entry) {
         // One copy of a user's name for all its sessions.
-        if let Some((name, _)) = self.users.get_key_value(&entry.session.user) {
+        let id = entry.session.id;
+        if let Some((name, _)) = self.part(id.partition()).users.get_key_value(&entry.session.user) {
             entry.session.user = name.clone();
         }
-        let id = entry.session.id;
         let generation = entry.session.generation;
         self.newest.insert((generation, id));
         self.part_mut(id.partition()).deadlines.insert((entry.indexed_at, id));
 
         let entries = &self.entries;
-        let seats = self.users.entry(entry.session.user.clone()).or_default();
+        let users = &mut self.parts[usize::from(id.partition().index())].users;
+        let seats = users.entry(entry.session.user.clone()).or_default();
         let place = seats.sessions.partition_point(|other| {
             entries.get(other).is_some_and(|other| other.session.generation < generation)
         });
@@ -222,8 +238,9 @@ impl State {
         entry.end = Some(Box::new(end));
         entry.changed_in = batch;
         self.newest.remove(&(entry.session.generation, id));
-        self.parts[usize::from(id.partition().index())].deadlines.remove(&(entry.indexed_at, id));
-        if let Some(seats) = self.users.get_mut(&entry.session.user) {
+        let part = &mut self.parts[usize::from(id.partition().index())];
+        part.deadlines.remove(&(entry.indexed_at, id));
+        if let Some(seats) = part.users.get_mut(&entry.session.user) {
             seats.sessions.retain(|other| *other != id);
             seats.changed_in = batch;
         }
@@ -236,8 +253,9 @@ impl State {
             return;
         }
         let Some(user) = self.entries.remove(&id).map(|entry| entry.session.user) else { return };
-        if self.users.get(&user).is_some_and(|seats| seats.sessions.is_empty()) {
-            self.users.remove(&user);
+        let users = &mut self.part_mut(id.partition()).users;
+        if users.get(&user).is_some_and(|seats| seats.sessions.is_empty()) {
+            users.remove(&user);
         }
     }
 
@@ -261,6 +279,13 @@ impl State {
     pub(super) fn record(&self, entry: &Entry, view: View) -> Record {
         let data = view.with_data.then(|| entry.data.as_deref().map(str::to_owned)).flatten();
         self.view(entry.session.clone(), entry.end.as_deref().cloned(), data, view)
+    }
+
+    /// The node of the latest connection, as a [`Record`] says.
+    pub(super) fn node_of(&self, session: &Session, view: View) -> Option<NodeId> {
+        let part = self.part(session.id.partition());
+        let held = |held: &&Presence| held.count > 0 && part.is_renewing(held.node, view);
+        session.presence.iter().rfind(held).map(|held| held.node)
     }
 
     /// The same for a session that was read from the disk.

@@ -6,6 +6,8 @@
 
 use std::collections::{HashMap, HashSet};
 
+use uuid::Uuid;
+
 use super::disk::Disk;
 use super::state::{Entry, State, View};
 use crate::domain::{By, Generation, Partition, Reason, Record, SessionId, Timestamp, Tombstone, UserId};
@@ -25,6 +27,9 @@ pub(super) struct Changes {
     /// Users that were disabled or enabled.
     pub marks: HashSet<UserId>,
     pub events: Vec<(Partition, u64, Event)>,
+    /// Users that a login took over, and when.
+    pub takeovers: Vec<(UserId, Timestamp)>,
+    pub jobs: HashSet<Uuid>,
     /// Partitions whose leftovers are to be purged, and as of when.
     pub purge: HashMap<Partition, Timestamp>,
     /// To be sent once the rest is on the disk.
@@ -39,6 +44,8 @@ impl Changes {
             && self.generations.is_empty()
             && self.marks.is_empty()
             && self.events.is_empty()
+            && self.takeovers.is_empty()
+            && self.jobs.is_empty()
             && self.purge.is_empty())
     }
 }

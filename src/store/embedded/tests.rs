@@ -13,6 +13,7 @@ use crate::store::conformance::Bench;
 mod durability;
 mod failures;
 mod housekeeping;
+mod view;
 
 mod conformance {
     crate::store::conformance::conformance_suite!(crate::store::embedded::tests::open);

@@ -46,7 +46,7 @@ end
 local last = tonumber(redis.call('GET', LAST) or 0)
 local generation = math.max(last + 1, now_us, tonumber(ARGV[10]) + 1)
 if generation >= 2 ^ 53 then error('generations are used up') end
-local expiries = read_expiries()
+local expiries, counts = read_expiries(), counts_of(victims, now)
 for _, r in ipairs(victims) do r.data = data_of(r) end
 
 -- The newcomer goes in first: an index that ran empty on the way would come back without an expiry.
@@ -58,6 +58,7 @@ local ended = {}
 for i, r in ipairs(victims) do
   ended[3 * i - 2], ended[3 * i - 1], ended[3 * i] = r.sid, bury(r, r.why, now, by), r.data
 end
+if counts then count_takeover(new.user, counts) end
 log(now, 'login', new.user, sid, 0, '', new.replaced)
 tell(new.user, generation, now_us, by, victims, ARGV[12] == '1')
 end_lapsed(over, generation, now, now_us)

@@ -3,8 +3,11 @@
 //! Asks each primary by itself, on a connection of its own, so that one that is in a bad way is described and not
 //! merely away; and the Sentinels whether they could fail over.
 
+use std::time::Duration;
+
 use futures_util::future::join_all;
 use redis::{ErrorKind, RedisError, ServerErrorKind};
+use tokio::time::Instant;
 
 use self::findings::Findings;
 use self::sentinels::Sentinels;
@@ -14,7 +17,7 @@ use super::connector::{Connector, RESPONSE_TIMEOUT};
 use super::finder::Layouts;
 use super::layout::{Address, Layout, SLOTS};
 use crate::config::{RedisUrl, Topology};
-use crate::store::{Inspection, Store as _, StoreError};
+use crate::store::{Inspection, ServerStatus, Store as _, StoreError, StoreStatus};
 
 mod findings;
 mod sentinels;
@@ -45,6 +48,11 @@ impl Inspector {
     }
 
     async fn inspect(&self) -> Result<Inspection, StoreError> {
+        self.gather().await.map(|(inspection, _)| inspection)
+    }
+
+    /// What is to be said of the store, and what each primary that answers says of itself.
+    async fn gather(&self) -> Result<(Inspection, Vec<ServerStatus>), StoreError> {
         let Some(layout) = self.layouts.current.borrow().clone() else {
             let why = self.layouts.doubts.trouble();
             let why = why.unwrap_or_else(|| "the primary is not found yet".into());
@@ -55,7 +63,7 @@ impl Inspector {
         let mut servers = Vec::new();
         for (primary, answer) in layout.primaries().iter().zip(answers) {
             match answer {
-                Ok(Some(info)) => servers.push((primary.clone(), info)),
+                Ok(Some((info, round_trip))) => servers.push((primary.clone(), info, round_trip)),
                 Ok(None) => findings.warn(
                     Some(primary),
                     "can't be examined: its user may not run INFO (allow +info in its ACL)",
@@ -67,10 +75,10 @@ impl Inspector {
                 Err(error) => findings.fault(Some(primary), &format!("does not answer ({error})")),
             }
         }
-        for (primary, info) in &servers {
+        for (primary, info, _) in &servers {
             info.judge(primary, self.layouts.is_cluster, self.sentinels.is_some(), &mut findings);
         }
-        let mut description = server::describe(servers.iter().map(|(_, info)| info));
+        let mut description = server::describe(servers.iter().map(|(_, info, _)| info));
         if self.layouts.is_cluster {
             judge_slots(&layout, &mut findings);
             description += " (Cluster)";
@@ -78,15 +86,19 @@ impl Inspector {
         if let Some(sentinels) = &self.sentinels {
             description += &sentinels.judge(&mut findings).await;
         }
-        Ok(findings.into_inspection(description))
+        let statuses = servers.iter().map(|(primary, info, took)| info.status(primary, *took)).collect();
+        Ok((findings.into_inspection(description), statuses))
     }
 
     /// `None` if it may not be asked.
-    async fn ask(&self, server: &Address) -> Result<Option<ServerInfo>, RedisError> {
+    async fn ask(&self, server: &Address) -> Result<Option<(ServerInfo, Duration)>, RedisError> {
         let mut connection = self.connector.connect(server, |_| {}).await?;
         connection.set_response_timeout(RESPONSE_TIMEOUT);
+        let asked = Instant::now();
+        let () = redis::cmd("PING").query_async(&mut connection).await?;
+        let round_trip = asked.elapsed();
         match redis::cmd("INFO").query_async(&mut connection).await {
-            Ok(info) => Ok(Some(ServerInfo(info))),
+            Ok(info) => Ok(Some((ServerInfo(info), round_trip))),
             Err(error) if is_denied(&error) => Ok(None),
             Err(error) => Err(error),
         }
@@ -118,6 +130,24 @@ impl Redis {
         let inspection = self.inspector.inspect().await?;
         // What can't be used has to have a reason, or it is too early to tell.
         if inspection.faults.is_empty() { used.map(|_| inspection) } else { Ok(inspection) }
+    }
+}
+
+impl Redis {
+    /// As [`Self::examine`], but whatever can't be reached is a fault and no error.
+    pub(super) async fn read_status(&self) -> Result<StoreStatus, StoreError> {
+        let gathered = self.inspector.gather().await;
+        let (mut inspection, servers) = gathered.unwrap_or_else(|error| {
+            let faults = vec![format!("does not answer ({error})")];
+            (Inspection { description: "Redis".to_owned(), faults, ..Inspection::default() }, Vec::new())
+        });
+        if let Err(error) = self.time_us().await
+            && inspection.faults.is_empty()
+        {
+            inspection.faults.push(format!("can't be used ({error})"));
+        }
+        let Inspection { description, faults, warnings } = inspection;
+        Ok(StoreStatus { description, servers, faults, warnings })
     }
 }
 

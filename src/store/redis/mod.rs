@@ -18,6 +18,7 @@
 //! | `subscribers`, `subscriber` | that it is so: a connection for messages with each primary |
 //! | `notifier` | that no message, gap or failover is lost silently |
 //! | `replication` | waiting until replicas have a login |
+//! | `view`, `page`, `contested`, `reports`, `jobs` | what administrators see |
 //! | `login`, `restore`, `presence`, `ends`, `reads`, `census`, `inspect` | the operations |
 //! | `reply` | reading answers |
 
@@ -61,9 +62,11 @@ mod cluster;
 mod cluster_view;
 mod commands;
 mod connector;
+mod contested;
 mod ends;
 mod finder;
 mod inspect;
+mod jobs;
 mod layout;
 mod life;
 mod line;
@@ -71,12 +74,14 @@ mod lines;
 mod login;
 mod mark;
 mod notifier;
+mod page;
 mod presence;
 mod punctual;
 mod reads;
 mod redirect;
 mod replication;
 mod reply;
+mod reports;
 mod restore;
 mod script;
 mod sentinel;
@@ -87,6 +92,7 @@ mod supervisor;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod view;
 mod wanted;
 mod witnesses;
 

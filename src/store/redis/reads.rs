@@ -61,6 +61,19 @@ impl Redis {
         snapshot.record(stored, data).map(Some)
     }
 
+    /// Since when a user is disabled: `lua/mark.lua` tells the bytes.
+    pub(super) async fn read_mark(&self, user: &UserId) -> Result<Option<Timestamp>, StoreError> {
+        let key = self.keys.disabled(user);
+        let mut get = redis::cmd("GET");
+        get.arg(&key);
+        let mut reply =
+            Reply::of_values(vec![self.commands.send_to(slot_of(&key), get).await.map_err(read_failed)?]);
+        let Some(mark) = reply.optional()? else { return Ok(None) };
+        let Some(since) = mark.strip_prefix(b"1") else { return Ok(None) };
+        let since = std::str::from_utf8(since).ok().and_then(|digits| digits.parse().ok());
+        Ok(Some(Timestamp::from_millis(since.unwrap_or_default())))
+    }
+
     pub(super) async fn list_user(&self, user: &UserId, node_ttl_ms: u64) -> Result<Vec<Record>, StoreError> {
         let call = Call::new(&LIST, self.keys.of_partition(Partition::of(user))).arg(user.as_str());
         let mut reply = Reply::of(self.commands.run_idempotent(&call).await.map_err(read_failed)?)?;

@@ -68,7 +68,7 @@ macro_rules! script {
     };
 }
 
-script!(LOGIN = "record" "presence" "finish" "mark" "seating" "seats" "login");
+script!(LOGIN = "record" "presence" "finish" "mark" "seating" "seats" "takeover" "login");
 script!(RESTORE = "record" "presence" "finish" "mark" "seating" "seats" "readmit" "restore");
 script!(ATTACH = "record" "presence" "attach");
 script!(DETACH = "record" "presence" "detach");
@@ -78,7 +78,11 @@ script!(SET_DISABLED = "record" "presence" "finish" "mark" "set_disabled");
 script!(SET_DATA = "record" "presence" "set_data");
 script!(SWEEP = "record" "presence" "finish" "sweep");
 script!(CENSUS = "record" "census");
+script!(PAGE = "any" "record" "presence" "page");
 script!(LIST = "record" "presence" "list");
+script!(CONTESTED = "contested");
+script!(REPORT = "report");
+script!(JOB = "job");
 script!(THROTTLE = "throttle");
 
 /// A script with its keys and arguments. All keys are of one slot.

@@ -45,7 +45,7 @@ async fn a_dropped_store_frees_its_directory() {
 async fn another_layout_is_refused_and_left_alone() {
     for (change, told) in [
         ("UPDATE meta SET value = 512 WHERE name = 'partitions'", "partitions = 512"),
-        ("UPDATE meta SET value = 3 WHERE name = 'schema'", "schema = 3"),
+        ("UPDATE meta SET value = 9 WHERE name = 'schema'", "schema = 9"),
         ("DELETE FROM meta WHERE name = 'schema'", "schema = none"),
         ("DROP TABLE meta", "not Hotseat's"),
     ] {
@@ -66,7 +66,8 @@ async fn a_file_of_the_schema_before_is_taken_over() {
     store.set_disabled(&user, true, None, &Act::NONE).await.unwrap();
     store.login(&other).await.unwrap();
     store.close().await;
-    let before = "ALTER TABLE disabled DROP COLUMN at; UPDATE meta SET value = 1 WHERE name = 'schema'";
+    let before = "DROP TABLE takeover; DROP TABLE job; ALTER TABLE disabled DROP COLUMN at;
+        UPDATE meta SET value = 1 WHERE name = 'schema'";
     database(dir.path()).execute_batch(before).unwrap();
 
     for _ in 0..2 {

@@ -1,9 +1,11 @@
 //! What one server's `INFO` says about its fitness.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use super::super::layout::Address;
 use super::findings::Findings;
+use crate::store::ServerStatus;
 
 const OLDEST_MAJOR: u32 = 7;
 
@@ -14,6 +16,8 @@ pub(super) struct ServerInfo(pub(super) String);
 struct Replica<'a> {
     place: String,
     state: &'a str,
+    /// How much of what its primary wrote it has, in bytes.
+    offset: Option<u64>,
 }
 
 /// What is wrong with the version in the text of INFO, if anything is.
@@ -52,11 +56,41 @@ fn replicas<'a>(info: &'a HashMap<&str, &'a str>) -> impl Iterator<Item = Replic
     (0..).map_while(|index| info.get(format!("slave{index}").as_str())).map(|line| {
         let fields: HashMap<&str, &str> = line.split(',').filter_map(|field| field.split_once('=')).collect();
         let field = |name: &str| fields.get(name).copied().unwrap_or_default();
-        Replica { place: format!("{}:{}", field("ip"), field("port")), state: field("state") }
+        Replica {
+            place: format!("{}:{}", field("ip"), field("port")),
+            state: field("state"),
+            offset: field("offset").parse().ok(),
+        }
     })
 }
 
 impl ServerInfo {
+    /// Its figures; one that this version of Redis does not tell is `None`.
+    pub(super) fn status(&self, server: &Address, round_trip: Duration) -> ServerStatus {
+        let info = fields(&self.0);
+        let number = |name: &str| info.get(name).and_then(|value| value.parse::<u64>().ok());
+        let written = number("master_repl_offset");
+        let behind = replicas(&info).filter_map(|replica| Some(written?.saturating_sub(replica.offset?)));
+        let keys = info.iter().filter(|(name, value)| name.starts_with("db") && value.starts_with("keys="));
+        let keys =
+            keys.filter_map(|(_, value)| value["keys=".len()..].split(',').next()?.parse::<u64>().ok());
+        ServerStatus {
+            name: server.to_string(),
+            version: info.get("redis_version").map(|version| (*version).to_owned()),
+            uptime_s: number("uptime_in_seconds"),
+            memory_bytes: number("used_memory"),
+            memory_max_bytes: number("maxmemory"),
+            disk_bytes: None,
+            clients: number("connected_clients"),
+            commands_per_s: number("instantaneous_ops_per_sec"),
+            hit_rate: number("keyspace_hits").zip(number("keyspace_misses")).and_then(hit_rate),
+            keys: Some(keys.sum()),
+            replicas: Some(replicas(&info).count() as u64),
+            replication_lag_bytes: behind.max(),
+            round_trip_us: u64::try_from(round_trip.as_micros()).ok(),
+        }
+    }
+
     pub(super) fn judge(&self, server: &Address, in_cluster: bool, watched: bool, findings: &mut Findings) {
         let info = fields(&self.0);
         let field = |name: &str| info.get(name).copied().unwrap_or_default();
@@ -93,13 +127,20 @@ impl ServerInfo {
     }
 }
 
+/// `None` before the first read.
+#[expect(clippy::cast_precision_loss, reason = "for people")]
+fn hit_rate((hits, misses): (u64, u64)) -> Option<f64> {
+    let reads = hits.saturating_add(misses);
+    (reads > 0).then(|| hits as f64 / reads as f64)
+}
+
 fn judge_replicas(info: &HashMap<&str, &str>, server: &Address, watched: bool, findings: &mut Findings) {
     let place = Some(server);
     if replicas(info).next().is_none() {
         findings.warn(place, "has no replica: if it dies nothing takes its place");
     }
     for replica in replicas(info).filter(|replica| replica.state != "online") {
-        let Replica { place: replica, state } = replica;
+        let Replica { place: replica, state, .. } = replica;
         findings.warn(place, &format!("has a replica at {replica} that is not in sync ({state})"));
     }
     // Is there only where min-replicas-to-write is set. A Cluster's primary that is cut off stops by itself.

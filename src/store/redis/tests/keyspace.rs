@@ -12,10 +12,13 @@ use crate::domain::{
     NodeId, Partition, Presence, Reason, Record, SeatLimits, SessionId, Timestamp, Tombstone,
 };
 use crate::metrics::Metrics;
+use crate::store::conformance::jobs::job;
 use crate::store::conformance::support::{forgotten, restoring};
 use crate::store::redis::script::{Call, Script};
-use crate::store::{Act, Disabling, Login, Store as _, StoreError, Swept, Target};
+use crate::store::{Act, Disabling, Filter, Login, Period, Store as _, StoreError, Swept, Target, View as _};
 use crate::sweeper::Sweeper;
+
+const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
 async fn raw(server: &RedisServer) -> MultiplexedConnection {
     redis::Client::open(server.url()).unwrap().get_multiplexed_async_connection().await.unwrap()
@@ -45,10 +48,12 @@ async fn every_key_expires_by_itself_but_a_disabled_users_mark() {
         store.restore(&restoring(record, request.limits, now)).await.unwrap();
     }
     store.census(10, 60_000).await.unwrap();
+    store.report(presence.node, "{}", "{}").await.unwrap();
+    store.begin_job(&job(1)).await.unwrap().unwrap();
 
     let mut raw = raw(&server).await;
     let keys: Vec<Vec<u8>> = redis::cmd("KEYS").arg("*").query_async(&mut raw).await.unwrap();
-    assert!(keys.len() > 15, "{} keys", keys.len());
+    assert!(keys.len() > 21, "{} keys", keys.len());
     for key in keys {
         let left: i64 = redis::cmd("PTTL").arg(&key).query_async(&mut raw).await.unwrap();
         let is_mark = key.ends_with(b":b:user3");
@@ -73,6 +78,11 @@ async fn every_key_expires_by_itself_but_a_disabled_users_mark() {
     assert!(about(Tombstone::KEPT_MS).contains(&left(store.keys.session(ended.session.id)).await));
     let kept = restored.session.absolute_at.millis_since(now) + Tombstone::KEPT_MS;
     assert!(about(kept).contains(&left(store.keys.data(restored.session.id)).await));
+    let name = |period: Period| store.keys.contested(Partition::of(&user1), &period.name(now));
+    let day_over = Period::Day.since(now).plus_millis(DAY_MS).millis_since(now);
+    assert!(about(day_over + 2 * DAY_MS).contains(&left(name(Period::Day)).await));
+    let week_over = Period::Week.since(now).plus_millis(7 * DAY_MS).millis_since(now);
+    assert!(about(week_over + 14 * DAY_MS).contains(&left(name(Period::Week)).await));
     assert!(about(Disabling::ENABLED_KEPT_MS).contains(&left(store.keys.disabled(&user("user4"))).await));
 }
 
@@ -142,6 +152,9 @@ async fn a_damaged_record_is_an_error_and_nobody_elses() {
         assert!(matches!(decided, Err(StoreError::Corrupt(_))), "{decided:?}");
     }
     assert!(store.get(sound.id, false).await.unwrap().unwrap().is_live());
+    let page = store.page(&Filter::default(), 10, None, 60_000).await.unwrap();
+    let listed: Vec<SessionId> = page.sessions.iter().map(|record| record.session.id).collect();
+    assert_eq!(listed, [sound.id], "the others are listed without it");
 }
 
 /// Writes over a session's record; its time to live stays.

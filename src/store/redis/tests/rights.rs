@@ -14,7 +14,8 @@ use super::{Redis, gap, login, message_about, seated, user};
 use crate::chance::Chance;
 use crate::config::{RedisConfig, RedisUrl, WaitConfig};
 use crate::domain::{Generation, NodeId, Presence, Reason, Timestamp};
-use crate::store::{Act, Image, Notice, Renewal, Restore, Store as _, Target};
+use crate::store::conformance::jobs::job;
+use crate::store::{Act, Filter, Image, Notice, Period, Renewal, Restore, Store as _, Target, View as _};
 
 const USERS: &str = include_str!("../../../../deploy/redis/hotseat.acl");
 const SENTINELS: &str = include_str!("../../../../deploy/redis/sentinel.acl");
@@ -88,8 +89,27 @@ async fn do_everything(store: &Redis, notices: &mut mpsc::Receiver<Notice>) {
     store.set_disabled(&ann, true, None, &Act::NONE).await.unwrap();
     store.set_disabled(&ann, false, None, &Act::NONE).await.unwrap();
     assert!(!store.events_of(&ann, 100).await.unwrap().is_empty());
+    view_everything(store, node).await;
     store.unsubscribe(&ann);
     store.inspect().await.unwrap();
+}
+
+async fn view_everything(store: &Redis, node: NodeId) {
+    let ann = user("ann");
+    let filter = Filter { node: Some(node), ..Filter::default() };
+    store.page(&filter, 10, None, 60_000).await.unwrap();
+    assert_eq!(store.contested(Period::Day, 10).await.unwrap()[0].user, ann);
+    assert!(store.rank_of(&ann, Period::Week).await.unwrap().is_some());
+    assert!(store.disabled_at(&ann).await.unwrap().is_none());
+    store.report(node, "{}", "{}").await.unwrap();
+    assert!(!store.reports().await.unwrap().1.is_empty());
+    let job = job(u128::from(store.time_us().await.unwrap()));
+    store.begin_job(&job).await.unwrap().unwrap();
+    let taken = store.take_job(node).await.unwrap().unwrap();
+    assert!(store.step_job(&taken).await.unwrap());
+    store.cancel_job(taken.id).await.unwrap().unwrap();
+    assert!(!store.jobs().await.unwrap().is_empty());
+    assert!(store.status().await.unwrap().servers.iter().all(|server| server.version.is_some()));
 }
 
 #[tokio::test]

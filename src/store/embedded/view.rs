@@ -1,0 +1,111 @@
+//! The [`View`] contract in terms of the engine's parts.
+
+use std::time::Instant;
+
+use async_trait::async_trait;
+use uuid::Uuid;
+
+use super::{Embedded, jobs};
+use crate::domain::{NodeId, Timestamp, UserId};
+use crate::store::{
+    Contested, Filter, Job, Page, Period, Place, Report, ServerStatus, Store as _, StoreError, StoreStatus,
+    View,
+};
+
+#[async_trait]
+impl View for Embedded {
+    async fn page(
+        &self,
+        filter: &Filter,
+        limit: usize,
+        after: Option<&Place>,
+        node_ttl_ms: u64,
+    ) -> Result<Page, StoreError> {
+        self.read_page(filter, limit, after, node_ttl_ms).await
+    }
+
+    async fn contested(&self, period: Period, top: usize) -> Result<Vec<Contested>, StoreError> {
+        self.running()?;
+        self.archive.contested(period, self.now(), top).await
+    }
+
+    async fn rank_of(&self, user: &UserId, period: Period) -> Result<Option<(u64, u64)>, StoreError> {
+        self.running()?;
+        self.archive.rank_of(user, period, self.now()).await
+    }
+
+    async fn disabled_at(&self, user: &UserId) -> Result<Option<Timestamp>, StoreError> {
+        self.read(|state| (state.disabled_since(user), state.changed_in)).await
+    }
+
+    async fn report(&self, node: NodeId, body: &str, sample: &str) -> Result<(), StoreError> {
+        self.running()?;
+        self.reports.keep(node, self.now(), body, sample);
+        Ok(())
+    }
+
+    async fn reports(&self) -> Result<(Timestamp, Vec<Report>), StoreError> {
+        self.running()?;
+        let now = self.now();
+        Ok((now, self.reports.all(now)))
+    }
+
+    async fn begin_job(&self, job: &Job) -> Result<Option<Timestamp>, StoreError> {
+        let job = job.clone();
+        self.submit(move |step| Ok(jobs::begin(step, job))).await
+    }
+
+    async fn take_job(&self, node: NodeId) -> Result<Option<Job>, StoreError> {
+        self.submit(move |step| Ok(jobs::take(step, node))).await
+    }
+
+    async fn step_job(&self, job: &Job) -> Result<bool, StoreError> {
+        let job = job.clone();
+        self.submit(move |step| Ok(jobs::step(step, &job))).await
+    }
+
+    async fn cancel_job(&self, id: Uuid) -> Result<Option<Job>, StoreError> {
+        self.submit(move |step| Ok(jobs::cancel(step, id))).await
+    }
+
+    async fn jobs(&self) -> Result<Vec<Job>, StoreError> {
+        let mut jobs: Vec<Job> = self
+            .read(|state| (state.jobs.values().map(|kept| kept.job.clone()).collect(), state.changed_in))
+            .await?;
+        jobs.sort_unstable_by_key(|job| std::cmp::Reverse((job.created_at, job.id)));
+        Ok(jobs)
+    }
+
+    async fn status(&self) -> Result<StoreStatus, StoreError> {
+        let inspection = self.inspect().await?;
+        let asked = Instant::now();
+        // A lookup in the file, as a check of an ended session is.
+        let looked = self.archive.rank_of(&probe()?, Period::Day, self.now()).await;
+        let round_trip = looked.is_ok().then(|| asked.elapsed());
+        let sizes = std::fs::read_dir(&self.dir).into_iter().flatten().flatten();
+        let disk_bytes = sizes.filter_map(|file| Some(file.metadata().ok()?.len())).sum();
+        let server = ServerStatus {
+            name: self.dir.display().to_string(),
+            version: Some(rusqlite::version().to_owned()),
+            uptime_s: Some(self.started.elapsed().as_secs()),
+            disk_bytes: Some(disk_bytes),
+            round_trip_us: round_trip.map(|took| u64::try_from(took.as_micros()).unwrap_or(u64::MAX)),
+            ..ServerStatus::default()
+        };
+        let mut faults = inspection.faults;
+        if let Err(error) = looked {
+            faults.push(format!("can't be read ({error})"));
+        }
+        Ok(StoreStatus {
+            description: inspection.description,
+            servers: vec![server],
+            faults,
+            warnings: inspection.warnings,
+        })
+    }
+}
+
+/// Any user will do.
+fn probe() -> Result<UserId, StoreError> {
+    UserId::parse("user", "-").map_err(|error| StoreError::Corrupt(error.to_string()))
+}

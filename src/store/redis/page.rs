@@ -1,0 +1,214 @@
+//! Pages of the walk over all sessions.
+//!
+//! Costs Redis many small bites, never a long one: a script looks at no more than 200 sessions. How long each took it
+//! says itself, by Redis's clock; once those times make 20 ms the page ends. The way there and back is not counted,
+//! nor is what others had Redis do meanwhile.
+
+use redis::Value;
+
+use super::Redis;
+use super::reads::read_failed;
+use super::reply::Reply;
+use super::script::{Call, PAGE};
+use crate::domain::{Partition, Record, Role, SessionId, UserId};
+use crate::store::page::PAGE_TIME_US;
+use crate::store::{Filter, Page, Place, StoreError, codec};
+
+/// Sessions that one script looks at: a millisecond of a Redis that holds a million.
+const LOOKED_AT: usize = 200;
+/// Sessions that one round trip looks at in all partitions, if they are as full as those before.
+const AT_ONCE: usize = 1_000;
+/// Partitions of one round trip, at first and at most: most may be empty.
+const WIDTH: usize = 4;
+const MAX_WIDTH: usize = 128;
+/// What a script costs that finds nothing, in microseconds: Redis does not count what it does around it.
+const CALL_US: u64 = 12;
+
+/// What a walk knows by now.
+struct Walk<'a> {
+    filter: &'a Filter,
+    node_ttl_ms: u64,
+    limit: usize,
+    page: Page,
+    /// Partitions of the next round trip.
+    width: usize,
+    /// Microseconds of Redis: all, and those of the last round trip.
+    spent_us: u64,
+    last_us: u64,
+    /// Sessions looked at, and partitions looked at to their end.
+    looked: usize,
+    finished: usize,
+}
+
+/// What one partition answered.
+struct Bite {
+    micros: u64,
+    looked: usize,
+    /// The last looked at, if there are more.
+    last: Option<Place>,
+    records: Vec<Record>,
+}
+
+impl Redis {
+    pub(super) async fn read_page(
+        &self,
+        filter: &Filter,
+        limit: usize,
+        after: Option<&Place>,
+        node_ttl_ms: u64,
+    ) -> Result<Page, StoreError> {
+        let mut walk = Walk::new(filter, limit, node_ttl_ms);
+        let mut start = filter.start(after);
+        while let Some(place) = start {
+            let window = walk.window(place);
+            let calls: Vec<Call> = window
+                .iter()
+                .map(|place| walk.call(self.keys.of_partition(place.partition), place))
+                .collect();
+            let answers = self.commands.run_all(&calls).await.map_err(read_failed)?;
+            let bites = window.iter().zip(answers).map(|(place, answer)| walk.bite(place.partition, answer));
+            let bites = bites.collect::<Result<Vec<_>, _>>()?;
+            let reached = walk.take(&window, bites);
+            start = filter.start(Some(&reached));
+            if walk.is_over() {
+                walk.page.next = start.is_some().then_some(reached);
+                break;
+            }
+        }
+        Ok(walk.page)
+    }
+}
+
+impl<'a> Walk<'a> {
+    fn new(filter: &'a Filter, limit: usize, node_ttl_ms: u64) -> Self {
+        Self {
+            filter,
+            node_ttl_ms,
+            limit: limit.max(1),
+            page: Page::default(),
+            width: WIDTH,
+            spent_us: 0,
+            last_us: 0,
+            looked: 0,
+            finished: 0,
+        }
+    }
+
+    /// The partitions of the next round trip, from this place on.
+    fn window(&self, place: Place) -> Vec<Place> {
+        let begin = |partition| Place { partition, last: None };
+        let further = std::iter::successors(self.filter.next(place.partition), |p| self.filter.next(*p));
+        std::iter::once(place.clone()).chain(further.map(begin)).take(self.width).collect()
+    }
+
+    fn call(&self, keys: Vec<Vec<u8>>, place: &Place) -> Call {
+        let (from, to) = range(self.filter, place);
+        Call::new(&PAGE, keys)
+            .arg(from)
+            .arg(to)
+            .arg((2 * AT_ONCE / self.width).clamp(1, LOOKED_AT))
+            .arg(self.limit - self.page.sessions.len())
+            .arg(self.filter.class.map_or_else(String::new, |class| class.code().to_string()))
+            .arg(self.filter.role.as_ref().map_or("", Role::as_str))
+            .arg(self.filter.node.as_ref().map_or(&[][..], |node| node.as_bytes()))
+            .arg(self.node_ttl_ms)
+    }
+
+    fn bite(&self, partition: Partition, answer: Value) -> Result<Bite, StoreError> {
+        let mut reply = Reply::of(answer)?;
+        let (micros, looked) = (reply.int()?, reply.int()?);
+        let last = reply.optional()?.map(|member| place_of(partition, &member)).transpose()?;
+        let snapshot = reply.snapshot(Some(self.node_ttl_ms))?;
+        let (mut list, mut records) = (reply.list()?, Vec::new());
+        while !list.is_empty() {
+            let (id, raw, data) = (list.session_id()?, list.bytes()?, list.optional()?);
+            match codec::decode(id, &raw) {
+                Ok(stored) => records.push(snapshot.record(stored, data)?),
+                Err(error) => {
+                    tracing::error!(session = %id, %error, "a session's record is damaged; it is not listed")
+                }
+            }
+        }
+        Ok(Bite { micros, looked: usize::try_from(looked).unwrap_or(usize::MAX), last, records })
+    }
+
+    /// Takes what comes next in the order, and answers how far that reaches. What is behind a partition that has more,
+    /// or behind a full page, was looked at for nothing.
+    fn take(&mut self, window: &[Place], bites: Vec<Bite>) -> Place {
+        self.last_us = bites.iter().map(|bite| bite.micros + CALL_US).sum();
+        self.spent_us += self.last_us;
+        let mut reached = window[0].clone();
+        for (place, bite) in window.iter().zip(bites) {
+            self.looked += bite.looked;
+            reached = bite.last.unwrap_or(Place { partition: place.partition, last: None });
+            let room = self.limit - self.page.sessions.len();
+            let is_cut = bite.records.len() > room;
+            self.page.sessions.extend(bite.records.into_iter().take(room));
+            if is_cut && let Some(Record { session, .. }) = self.page.sessions.last() {
+                return Place::behind(&session.user, session.id);
+            }
+            if reached.last.is_some() {
+                break;
+            }
+            self.finished += 1;
+            if self.page.sessions.len() == self.limit {
+                break;
+            }
+        }
+        self.width = self.next_width(reached.last.is_some());
+        reached
+    }
+
+    /// As many partitions as make a round trip's worth, by what was found until now.
+    fn next_width(&self, has_more_there: bool) -> usize {
+        if has_more_there {
+            return 1;
+        }
+        let each = (self.looked / self.finished.max(1)).max(1);
+        (AT_ONCE / each).clamp(1, (self.width * 4).min(MAX_WIDTH))
+    }
+
+    /// Full, or without the time for another round trip as long as the last one.
+    fn is_over(&self) -> bool {
+        self.page.sessions.len() == self.limit || self.spent_us + self.last_us > PAGE_TIME_US
+    }
+}
+
+/// Which members of a partition's seats are asked for, as `ZRANGEBYLEX` takes them. Ids of users hold no control
+/// character, so that all of a user's are between it with a byte 0 and it with a byte 1; and UTF-8 has no byte 255.
+fn range(filter: &Filter, place: &Place) -> (Vec<u8>, Vec<u8>) {
+    let joined = |sign: u8, parts: &[&[u8]]| {
+        let mut bytes = vec![sign];
+        parts.iter().for_each(|part| bytes.extend(*part));
+        bytes
+    };
+    let (mut from, to) = match (&filter.user, &filter.prefix) {
+        (Some(user), _) => {
+            let user = user.as_str().as_bytes();
+            (joined(b'[', &[user, b"\0"]), joined(b'(', &[user, b"\x01"]))
+        }
+        (None, Some(prefix)) if !prefix.is_empty() => {
+            (joined(b'[', &[prefix.as_bytes()]), joined(b'(', &[prefix.as_bytes(), b"\xff"]))
+        }
+        (None, _) => (b"-".to_vec(), b"+".to_vec()),
+    };
+    if let Some((user, id)) = &place.last {
+        let behind = joined(b'(', &[user.as_str().as_bytes(), b"\0", id.as_bytes()]);
+        // A cursor of another walk may stand in front of this one's range.
+        if from == b"-" || behind[1..] >= from[1..] {
+            from = behind;
+        }
+    }
+    (from, to)
+}
+
+/// The place of a member of a partition's seats.
+fn place_of(partition: Partition, member: &[u8]) -> Result<Place, StoreError> {
+    let read = || {
+        let (user, id) = member.split_last_chunk::<16>()?;
+        let id = SessionId::from_bytes(*id)?;
+        let user = std::str::from_utf8(user.strip_suffix(b"\0")?).ok()?;
+        Some(Place { partition, last: Some((UserId::parse("user", user).ok()?, id)) })
+    };
+    read().ok_or_else(|| StoreError::Corrupt("a seat is damaged".to_owned()))
+}

@@ -1,0 +1,65 @@
+//! The [`View`] contract in terms of the engine's parts.
+
+use async_trait::async_trait;
+use uuid::Uuid;
+
+use super::Redis;
+use crate::domain::{NodeId, Timestamp, UserId};
+use crate::store::{Contested, Filter, Job, Page, Period, Place, Report, StoreError, StoreStatus, View};
+
+#[async_trait]
+impl View for Redis {
+    async fn page(
+        &self,
+        filter: &Filter,
+        limit: usize,
+        after: Option<&Place>,
+        node_ttl_ms: u64,
+    ) -> Result<Page, StoreError> {
+        self.read_page(filter, limit, after, node_ttl_ms).await
+    }
+
+    async fn contested(&self, period: Period, top: usize) -> Result<Vec<Contested>, StoreError> {
+        self.most_contested(period, top).await
+    }
+
+    async fn rank_of(&self, user: &UserId, period: Period) -> Result<Option<(u64, u64)>, StoreError> {
+        self.rank_contested(user, period).await
+    }
+
+    async fn disabled_at(&self, user: &UserId) -> Result<Option<Timestamp>, StoreError> {
+        self.read_mark(user).await
+    }
+
+    async fn report(&self, node: NodeId, body: &str, sample: &str) -> Result<(), StoreError> {
+        self.keep_report(node, body, sample).await
+    }
+
+    async fn reports(&self) -> Result<(Timestamp, Vec<Report>), StoreError> {
+        self.read_reports().await
+    }
+
+    async fn begin_job(&self, job: &Job) -> Result<Option<Timestamp>, StoreError> {
+        self.keep_job(job).await
+    }
+
+    async fn take_job(&self, node: NodeId) -> Result<Option<Job>, StoreError> {
+        self.lease_job(node).await
+    }
+
+    async fn step_job(&self, job: &Job) -> Result<bool, StoreError> {
+        self.note_job(job).await
+    }
+
+    async fn cancel_job(&self, id: Uuid) -> Result<Option<Job>, StoreError> {
+        self.stop_job(id).await
+    }
+
+    async fn jobs(&self) -> Result<Vec<Job>, StoreError> {
+        self.list_jobs().await
+    }
+
+    async fn status(&self) -> Result<StoreStatus, StoreError> {
+        self.read_status().await
+    }
+}
