@@ -9,13 +9,23 @@
 import { HotseatError } from "../sdk/hotseat.js";
 import { act, userPath } from "./api.js";
 import { h } from "./dom.js";
-import { me } from "./me.js";
+import { hotseat, me } from "./me.js";
 import { ask } from "./parts/dialog.js";
 import { toast } from "./parts/toast.js";
-import { nameOf, plural } from "./words.js";
+import { nameOf, plural, sentenceFor } from "./words.js";
 
 /** How many are ended at once. */
 const AT_ONCE = 4;
+
+/** Signs this browser out. The SDK tells when it is done. */
+export async function signOut() {
+  try {
+    await hotseat.logout();
+  } catch (error) {
+    if (!(error instanceof HotseatError)) throw error;
+    toast(sentenceFor(error), "warning");
+  }
+}
 
 /** @param {Session[]} sessions */
 export function endSessions(sessions) {

@@ -29,27 +29,37 @@ hotseat.addEventListener("notice", ({ detail }) => {
 });
 hotseat.addEventListener("state", ({ detail: { state } }) => {
   showLine(state);
-  if (state !== "idle" || !me.session) return;
+  if (state !== "idle" || !shownId) return;
   leave();
   showSignIn(byId("app"));
 });
 // The WebSocket says it too, and first as a rule; the answer is the second route.
-refusals.addEventListener("refused", () => me.session && begin());
+refusals.addEventListener("refused", () => shownId && begin());
 
-/** @param {string} id the session that is live; its roles are asked for, and where nobody can say them, later again */
+/** The session that the page is for; "": none. Told by the answer and by the socket, whichever comes first. */
+let shownId = "";
+
+/** @param {string} id the session that is live */
 async function enter(id) {
-  if (me.session?.id === id) return;
+  if (shownId === id) return;
+  shownId = id;
   try {
-    me.session = await hotseat.fetchSession();
+    // With its roles, which the socket does not tell.
+    const session = await hotseat.fetchSession();
+    if (shownId !== id) return;
+    me.session = session;
   } catch (error) {
+    shownId = "";
     return showUnreachable(error);
   }
+  leaveShell();
   if (!me.mayLook) return showStranger(byId("app"));
   stream.start();
   showShell(byId("app"));
 }
 
 function leave() {
+  shownId = "";
   me.session = null;
   stream.stop();
   leaveShell();
@@ -72,6 +82,7 @@ async function begin() {
 /** @param {unknown} error */
 function showUnreachable(error) {
   if (!(error instanceof HotseatError)) throw error;
+  leave();
   const again = h("button", { type: "button", class: "primary", on: { click: begin } }, "Try again");
   const title = h("h1", { tabindex: "-1" }, "The console can’t start");
   fill(byId("app"), h("main", { class: "alone" }, title, h("p", { class: "lead" }, sentenceFor(error)), h("p", { class: "actions" }, again)));

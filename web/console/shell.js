@@ -7,6 +7,7 @@
 /** @import {State} from "../sdk/model.js" */
 /** @import {Place} from "./router.js" */
 
+import { signOut } from "./acts.js";
 import { fill, h, icon, say } from "./dom.js";
 import { addShortcuts, showHelp } from "./keys.js";
 import { hotseat, me } from "./me.js";
@@ -96,13 +97,13 @@ function arrive(place) {
 
 function foot() {
   const role = me.mayAct ? "administrator" : "auditor, read only";
-  const signOut = h("button", { type: "button", class: "bare", "aria-label": "Sign out", title: "Sign out", on: { click: () => hotseat.logout() } }, icon("end"));
+  const out = h("button", { type: "button", class: "bare", "aria-label": "Sign out", title: "Sign out", on: { click: signOut } }, icon("end"));
   const help = h("button", { type: "button", class: "bare", "aria-label": "Keyboard", title: "Keyboard (?)", on: { click: showHelp } }, icon("help"));
   return h(
     "div",
     { class: "foot" },
     h("p", { class: "line", id: "line" }),
-    h("div", { class: "self" }, h("p", null, h("b", null, me.name), h("span", { class: "quiet" }, role)), themeButton(), help, signOut),
+    h("div", { class: "self" }, h("p", null, h("b", null, me.name), h("span", { class: "quiet" }, role)), themeButton(), help, out),
   );
 }
 

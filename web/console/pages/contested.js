@@ -42,7 +42,7 @@ export function show(main, { query }, signal) {
     asking.abort();
     asking = new AbortController();
     const asked = AbortSignal.any([asking.signal, signal]);
-    showWhenLoaded(body, 8, async () => draw(await read("contested", { period, top: TOP }, asked), signal));
+    showWhenLoaded(body, 8, async () => draw(await read("contested", { period, top: TOP }, asked), asked));
   };
   const periods = segments("Period", [["day", "Today"], ["week", "This week"]], period, (chosen) => {
     period = chosen;

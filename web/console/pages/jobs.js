@@ -32,6 +32,9 @@ export function show(main, _place, signal) {
   const body = h("div", { class: "jobs" }, skeleton(4));
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;
+  const wait = () => {
+    timer = setTimeout(() => (isWatched() ? load() : wait()), RUNNING_MS);
+  };
   const load = async () => {
     clearTimeout(timer);
     try {
@@ -39,7 +42,7 @@ export function show(main, _place, signal) {
       const { jobs } = await read("jobs", {}, signal);
       draw(body, jobs, load);
       // Progress is asked for while there is some; that a job began is told by the stream.
-      if (jobs.some(({ state }) => state === "running")) timer = setTimeout(() => (isWatched() ? load() : null), RUNNING_MS);
+      if (jobs.some(({ state }) => state === "running")) wait();
     } catch (error) {
       if (!isAbort(error)) body.replaceChildren(failure(error, load));
     }

@@ -6,12 +6,13 @@
 
 /** @import {End} from "../../sdk/model.js" */
 
+import { signOut } from "../acts.js";
 import { fill, h, icon } from "../dom.js";
 import { hotseat } from "../me.js";
 import { brand } from "../parts/brand.js";
 import { timeOf } from "../time.js";
 import { nameOf } from "../words.js";
-import { showSignIn, signInForm } from "./signin.js";
+import { signInForm } from "./signin.js";
 
 /** @type {Record<string, [string, string]>} */
 const WORDS = {
@@ -50,10 +51,6 @@ export function showOut(app, { reason, at, by }, begin) {
 export function showStranger(/** @type {Element} */ app) {
   document.title = "Not for this account · Hotseat console";
   const heading = h("h1", { tabindex: "-1" }, "Not for this account");
-  const leave = async () => {
-    await hotseat.logout();
-    showSignIn(app);
-  };
   fill(
     app,
     h(
@@ -62,7 +59,7 @@ export function showStranger(/** @type {Element} */ app) {
       brand(),
       heading,
       h("p", { class: "lead" }, "The console is for the roles ", h("b", null, "admin"), " and ", h("b", null, "auditor"), `. You are signed in as ${hotseat.username ?? "somebody else"}.`),
-      h("p", { class: "actions" }, h("button", { type: "button", class: "primary", on: { click: leave } }, "Sign in as someone else")),
+      h("p", { class: "actions" }, h("button", { type: "button", class: "primary", on: { click: signOut } }, "Sign in as someone else")),
     ),
   );
   heading.focus();

@@ -97,6 +97,8 @@ export class Walk {
     const found = [];
     for (let round = 0; round < PATIENCE && found.length < PAGE / 2 && (round === 0 || this.#cursor); round++) {
       const page = await read(this.#list.path, { ...this.#filter, limit: PAGE, cursor: this.#cursor }, signal);
+      // An answer that was there already when the question was given up.
+      signal.throwIfAborted();
       found.push(...page[this.#list.member]);
       this.#cursor = page.next_cursor;
     }
