@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 
 import { submitLogin } from "./people.js";
+import { until } from "./until.js";
 
 /** A person who may sign in on many devices at once: for tests that are not about seats. */
 export const ROOMY = { LIMITS: JSON.stringify([{ role: "*", class: "*", max: 100 }]) };
@@ -56,4 +57,12 @@ export async function confirm(page, verb, { reason, phrase } = {}) {
 
 export async function toasted(page, text) {
   await page.locator(".toast").filter({ hasText: text }).first().waitFor();
+}
+
+/** Scrolls to the end until the list says that it is whole. How much a page holds is up to the store's time. */
+export async function readOn(page, whole) {
+  await until(`the list says ${whole}`, async () => {
+    await page.mouse.wheel(0, 100_000);
+    return (await page.locator(".count").textContent()) === whole;
+  });
 }
