@@ -47,7 +47,7 @@ test("the store says what it is and what is risky", async () => {
   await withPeopleAndTwoNodes(async ({ person }) => {
     const page = await openConsole(await person(), "/store");
     await page.getByText(/^Redis \d/).first().waitFor();
-    await page.getByText(/^The store .*persist/).waitFor();
+    await page.getByText(/^The store keeps no append-only file/).waitFor();
     await page.getByRole("region", { name: "Bounds" }).getByText("Round trip").waitFor();
     await page.getByText("Memory", { exact: true }).waitFor();
   });

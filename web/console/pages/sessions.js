@@ -10,7 +10,7 @@
 
 import { endSessions } from "../acts.js";
 import { read } from "../api.js";
-import { announce, h, icon, say } from "../dom.js";
+import { announce, fill, h, icon, say } from "../dom.js";
 import { addShortcuts } from "../keys.js";
 import { me } from "../me.js";
 import { choice, SEARCH_SHORTCUT, searchField } from "../parts/filters.js";
@@ -18,8 +18,12 @@ import { heading } from "../parts/heading.js";
 import { SessionList } from "../parts/session-list.js";
 import { followSessions } from "../parts/session-news.js";
 import { focusRow, rowShortcuts } from "../parts/table.js";
+import { poll } from "../poll.js";
 import { remember } from "../router.js";
 import { CLASSES, countOf, plural } from "../words.js";
+
+/** Nodes report every 10 s. */
+const NODES_EVERY_MS = 10_000;
 
 /**
  * @param {HTMLElement} main
@@ -57,7 +61,9 @@ export function show(main, { query }, signal) {
     load();
   };
 
-  const nodes = h("span");
+  /** @type {[string, string][]} */
+  const linked = filter.node ? [[filter.node, filter.node]] : [];
+  const nodes = choice("Node", [["", "Every node"], ...linked], filter.node, (node) => change({ node }));
   const filters = h(
     "div",
     { class: "filters", role: "search" },
@@ -91,21 +97,25 @@ export function show(main, { query }, signal) {
     news.hidden = isWhole;
     say(news, `${isUnsure ? "Changes may be missing" : `${plural(missed, "change")} came too fast to show`}. Load again`);
   });
-  offerNodes(nodes, filter.node, (node) => change({ node }), signal);
+  offerNodes(nodes, signal);
   load();
 }
 
 /**
- * @param {HTMLElement} place
- * @param {string} current
- * @param {(node: string) => void} choose
+ * Keeps the nodes that can be chosen those that are alive, but for the one that is chosen and while somebody chooses.
+ * @param {HTMLSelectElement} select
  * @param {AbortSignal} signal
  */
-async function offerNodes(place, current, choose, signal) {
-  /** @type {{nodes: NodeView[]}} */
-  const { nodes } = await read("nodes", {}, signal).catch(() => ({ nodes: [] }));
-  /** @type {[string, string][]} */
-  const options = nodes.filter(({ alive }) => alive).map(({ node, name }) => [node, name ? `${name} (${node.slice(0, 8)})` : node]);
-  if (current && !options.some(([node]) => node === current)) options.push([current, current]);
-  place.replaceChildren(choice("Node", [["", "Every node"], ...options], current, choose));
+function offerNodes(select, signal) {
+  poll(NODES_EVERY_MS, signal, async () => {
+    /** @type {{nodes: NodeView[]}} */
+    const { nodes } = await read("nodes", {}, signal).catch(() => ({ nodes: [] }));
+    if (nodes.length === 0 || document.activeElement === select) return;
+    const { value } = select;
+    const alive = nodes.filter(({ node, alive }) => alive || node === value);
+    const options = alive.map(({ node, name }) => h("option", { value: node }, name ? `${name} (${node.slice(0, 8)})` : node));
+    const known = alive.some(({ node }) => node === value) || value === "";
+    fill(select, h("option", { value: "" }, "Every node"), options, !known && h("option", { value }, value));
+    select.value = value;
+  });
 }

@@ -48,7 +48,7 @@ function draw({ description, servers, faults, warnings, thresholds }) {
   const told = [...faults.map((text) => ["bad", text]), ...warnings.map((text) => ["warn", text])];
   return [
     h("p", null, h("b", null, description)),
-    told.length > 0 && h("ul", { class: "warnings" }, told.map(([tone, text]) => h("li", { class: tone }, icon("warning"), `The store ${text}`))),
+    told.length > 0 && h("ul", { class: "warnings" }, told.map(([tone, text]) => h("li", { class: tone }, icon("warning"), `The store ${text}.`))),
     thresholds.length > 0 && panel("Bounds", h("ul", { class: "bounds" }, thresholds.map((threshold) => bound(threshold)))),
     ...servers.map((server) => panel(server.name, serverFacts(server))),
   ].filter((part) => !!part);
