@@ -49,7 +49,8 @@ pub enum NodeError {
 pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), NodeError> {
     let address = config.http.listen;
     let chance = Arc::new(Chance::system());
-    let (store, notices) = store::open(&config.store, Arc::clone(&chance)).await?;
+    let (engine, notices) = store::open(&config.store, Arc::clone(&chance)).await?;
+    let store: Arc<dyn Store> = engine;
     let listener = TcpListener::bind(address).await.map_err(|error| NodeError::Listen { address, error })?;
     let metrics = Arc::new(Metrics::new());
     let node = NodeId::from_bytes(chance.bytes());

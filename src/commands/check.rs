@@ -54,14 +54,14 @@ async fn inspect(config: &StoreConfig) -> anyhow::Result<Inspection> {
     let opened =
         timeout_at(deadline, store::open(config, Arc::new(Chance::system()))).await.with_context(late)?;
     let (store, _notices) = opened.with_context(|| format!("the store {url} can't be opened"))?;
-    let answer = timeout_at(deadline, answer(&store, deadline)).await.with_context(late)?;
+    let answer = timeout_at(deadline, answer(store.as_ref(), deadline)).await.with_context(late)?;
     // Its lock on the directory or its connections end with the process anyway.
     let _ = timeout_at(deadline.max(Instant::now() + ASKED_EACH), store.close()).await;
     answer.with_context(|| format!("the store {url} can't be used"))
 }
 
 /// The first answer that is more than "not yet", or the last before the deadline.
-async fn answer(store: &Arc<dyn Store>, deadline: Instant) -> Result<Inspection, StoreError> {
+async fn answer(store: &dyn Store, deadline: Instant) -> Result<Inspection, StoreError> {
     loop {
         match store.inspect().await {
             Err(StoreError::Unavailable(_)) if Instant::now() + 2 * ASKED_EACH < deadline => {

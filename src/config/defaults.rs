@@ -4,8 +4,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use super::{
-    Config, HttpConfig, LogConfig, LogFormat, NodeConfig, NoticeIp, OnStoreLoss, Profile, Rate, RateConfig,
-    SeatConfig, StoreConfig, StoreUrl, TlsFiles, WaitConfig,
+    Config, EventsConfig, HttpConfig, LogConfig, LogFormat, NodeConfig, NoticeIp, OnStoreLoss, Profile, Rate,
+    RateConfig, SeatConfig, StoreConfig, StoreUrl, TlsFiles, WaitConfig,
 };
 use crate::domain::{LimitRule, OnFull, Victim};
 
@@ -42,6 +42,8 @@ const DRAIN_TIMEOUT_IN_A_POD: Duration = seconds(25);
 /// A wait costs a round trip to the replica: whether that is worth it is the operator's to say. A replica that follows
 /// acknowledges within milliseconds; one that does not must not hold up logins for longer than a second.
 pub(super) const WAIT: WaitConfig = WaitConfig { replicas: 0, timeout: seconds(1) };
+/// A week of 140,000 logins a day, in about 160 MB of Redis. Who has more, or asks later, knows better.
+pub(super) const EVENTS: EventsConfig = EventsConfig { max: 1_000_000, ttl: seconds(7 * DAY) };
 /// Ten wrong passwords at once, then one each 90 s: a person with a bad memory passes, a guesser gets 970 a day.
 const RATE_LOGIN: Rate = Rate { burst: 10, period: seconds(90) };
 /// Ten times as many from one address: an office behind one router.
@@ -83,7 +85,12 @@ impl Config {
 }
 
 fn store() -> StoreConfig {
-    StoreConfig { url: StoreUrl::Embedded("./data".into()), tls: TlsFiles::default(), wait: WAIT }
+    StoreConfig {
+        url: StoreUrl::Embedded("./data".into()),
+        tls: TlsFiles::default(),
+        wait: WAIT,
+        events: EVENTS,
+    }
 }
 
 /// Logs for machines.

@@ -114,6 +114,10 @@ const CHECK_CACHE: RangeInclusive<Duration> = SHORTEST..=MINUTE;
 const WAIT_REPLICAS: RangeInclusive<u8> = 0..=10;
 /// A login waits at most three seconds in all (docs/protocol.md).
 const WAIT_TIMEOUT: RangeInclusive<Duration> = SHORTEST..=ms(2_000);
+/// From a hundred of each partition, of which a stream keeps whole blocks, to as much as fits into a big Redis.
+const EVENTS_MAX: RangeInclusive<u32> = 100_000..=100_000_000;
+/// They name people and their addresses.
+const EVENTS_TTL: RangeInclusive<Duration> = MINUTE..=ms(90 * 86_400_000);
 const HEADER_TIMEOUT: RangeInclusive<Duration> = SHORTEST..=MINUTE;
 
 const PROFILES: [(&str, Profile); 3] = [
@@ -153,6 +157,16 @@ pub(super) const KEYS: &[Key] = &[
     },
     Key::text("wait_timeout", "\"1s\"", |config, text| {
         put(&mut config.store.wait.timeout, parse::duration(text, &WAIT_TIMEOUT))
+    }),
+    Key {
+        name: "events_max",
+        example: "1000000",
+        form: Form::Number(|config, count| {
+            put(&mut config.store.events.max, parse::number(count, &EVENTS_MAX))
+        }),
+    },
+    Key::text("events_ttl", "\"7d\"", |config, text| {
+        put(&mut config.store.events.ttl, parse::duration(text, &EVENTS_TTL))
     }),
     Key { name: "demo", example: "true", form: Form::Switch(|config, on| config.demo = on) },
     Key::text("log", "\"info\"", |config, text| put(&mut config.log.filter, parse::log_filter(text))),

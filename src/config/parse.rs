@@ -1,5 +1,6 @@
 //! Single values from text. Each function refuses with the end of the sentence "`key` …".
 
+use std::fmt::Display;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -45,8 +46,11 @@ pub(super) fn duration(text: &str, bounds: &RangeInclusive<Duration>) -> Result<
 }
 
 /// A number within bounds.
-pub(super) fn number(value: i64, bounds: &RangeInclusive<u8>) -> Result<u8, Refusal> {
-    u8::try_from(value)
+pub(super) fn number<T>(value: i64, bounds: &RangeInclusive<T>) -> Result<T, Refusal>
+where
+    T: TryFrom<i64> + PartialOrd + Display,
+{
+    T::try_from(value)
         .ok()
         .filter(|value| bounds.contains(value))
         .ok_or_else(|| Refusal::new(format!("must be {} to {}, not {value}", bounds.start(), bounds.end())))

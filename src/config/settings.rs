@@ -9,7 +9,7 @@ use ipnet::IpNet;
 use serde::Deserialize;
 
 use super::{RedisUrl, StoreUrl};
-use crate::domain::{LimitRule, OnFull, Role, UserId, Victim};
+use crate::domain::{LimitRule, OnFull, Partition, Role, UserId, Victim};
 
 /// A set of defaults for a place to run; single keys still override it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -166,6 +166,7 @@ pub struct StoreConfig {
     pub url: StoreUrl,
     pub tls: TlsFiles,
     pub wait: WaitConfig,
+    pub events: EventsConfig,
 }
 
 /// A Redis, a Redis behind Sentinels or a Redis Cluster.
@@ -174,6 +175,7 @@ pub struct RedisConfig {
     pub url: RedisUrl,
     pub tls: TlsFiles,
     pub wait: WaitConfig,
+    pub events: EventsConfig,
 }
 
 /// PEM files for TLS to Redis.
@@ -196,6 +198,31 @@ pub struct WaitConfig {
     pub timeout: Duration,
 }
 
+/// How much of the log is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EventsConfig {
+    /// In all, if they are spread over the partitions as users are.
+    pub max: u32,
+    pub ttl: Duration,
+}
+
+impl EventsConfig {
+    /// How many each partition keeps.
+    pub(crate) fn per_partition(self) -> u32 {
+        (self.max / u32::from(Partition::COUNT)).max(1)
+    }
+
+    pub(crate) fn ttl_ms(self) -> u64 {
+        u64::try_from(self.ttl.as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+impl Default for EventsConfig {
+    fn default() -> Self {
+        super::defaults::EVENTS
+    }
+}
+
 /// Everything together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
@@ -214,7 +241,7 @@ pub struct Config {
 impl RedisConfig {
     /// With everything else left to its default.
     pub fn of(url: RedisUrl) -> Self {
-        Self { url, tls: TlsFiles::default(), wait: super::defaults::WAIT }
+        Self { url, tls: TlsFiles::default(), wait: super::defaults::WAIT, events: EventsConfig::default() }
     }
 }
 

@@ -67,6 +67,7 @@ impl Partition {
     pub const COUNT: u16 = 1024;
     /// Where what concerns no user in particular lies.
     pub const FIRST: Self = Self(0);
+    pub const LAST: Self = Self(Self::COUNT - 1);
 
     /// The first ten bits of SHA-256: the same on every machine, in every version, for ever.
     pub fn of(user: &UserId) -> Self {

@@ -76,17 +76,9 @@ pub(crate) fn encode(stored: &Stored) -> Vec<u8> {
 
     put_bytes(&mut out, session.device.name.as_bytes());
     put_bytes(&mut out, session.user_agent.as_bytes());
-    match session.ip {
-        None => out.push(0),
-        Some(IpAddr::V4(ip)) => {
-            out.push(4);
-            out.extend(ip.octets());
-        }
-        Some(IpAddr::V6(ip)) => {
-            out.push(16);
-            out.extend(ip.octets());
-        }
-    }
+    let ip = ip_bytes(session.ip);
+    out.push(u8::try_from(ip.len()).unwrap_or(0));
+    out.extend(ip);
     let roles = &session.roles[..session.roles.len().min(usize::from(u8::MAX))];
     out.push(u8::try_from(roles.len()).unwrap_or(u8::MAX));
     roles.iter().for_each(|role| put_bytes(&mut out, role.as_str().as_bytes()));
@@ -116,6 +108,52 @@ pub(crate) fn by_from_bytes(bytes: &[u8]) -> Result<Option<By>, StoreError> {
         return Ok(None);
     }
     serde_json::from_slice(bytes).map(Some).map_err(|_| corrupt("by whom it ended"))
+}
+
+/// An address as it lies in an event; none is empty. In a record its length comes before it.
+pub(crate) fn ip_bytes(ip: Option<IpAddr>) -> Vec<u8> {
+    match ip {
+        None => Vec::new(),
+        Some(IpAddr::V4(ip)) => ip.octets().to_vec(),
+        Some(IpAddr::V6(ip)) => ip.octets().to_vec(),
+    }
+}
+
+/// The reverse of [`ip_bytes`].
+///
+/// # Errors
+/// `Corrupt` when there are neither 0, 4 nor 16 bytes.
+pub(crate) fn ip_from_bytes(bytes: &[u8]) -> Result<Option<IpAddr>, StoreError> {
+    match bytes.len() {
+        0 => Ok(None),
+        4 => Ok(bytes.first_chunk::<4>().map(|octets| IpAddr::from(*octets))),
+        16 => Ok(bytes.first_chunk::<16>().map(|octets| IpAddr::from(*octets))),
+        _ => Err(corrupt("an address")),
+    }
+}
+
+/// A device as it lies in an event: the code of its class, its id with the length (2) before it, its name; none is
+/// empty.
+pub(crate) fn device_bytes(device: Option<&Device>) -> Vec<u8> {
+    let Some(device) = device else { return Vec::new() };
+    let mut out = vec![device.class.code()];
+    put_bytes(&mut out, device.id.as_str().as_bytes());
+    out.extend(device.name.as_bytes());
+    out
+}
+
+/// The reverse of [`device_bytes`].
+///
+/// # Errors
+/// `Corrupt` when the bytes are neither empty nor a device.
+pub(crate) fn device_from_bytes(bytes: &[u8]) -> Result<Option<Device>, StoreError> {
+    let wrong = || corrupt("a device");
+    let text = |bytes: &[u8]| std::str::from_utf8(bytes).map(str::to_owned).map_err(|_| wrong());
+    let Some((class, rest)) = bytes.split_first() else { return Ok(None) };
+    let (len, rest) = rest.split_first_chunk::<2>().ok_or_else(wrong)?;
+    let (id, name) = rest.split_at_checked(usize::from(u16::from_be_bytes(*len))).ok_or_else(wrong)?;
+    let class = DeviceClass::from_code(*class).ok_or_else(wrong)?;
+    Ok(Some(Device { id: DeviceId::stored(text(id)?), name: text(name)?, class }))
 }
 
 fn presence_bytes(presence: &Presence) -> [u8; 16] {
@@ -275,12 +313,8 @@ impl<'a> Reader<'a> {
     }
 
     fn ip(&mut self) -> Result<Option<IpAddr>, StoreError> {
-        match self.u8()? {
-            0 => Ok(None),
-            4 => Ok(Some(self.array::<4>()?.into())),
-            16 => Ok(Some(self.array::<16>()?.into())),
-            _ => Err(self.wrong()),
-        }
+        let len = self.u8()?;
+        ip_from_bytes(self.take(usize::from(len))?).map_err(|_| self.wrong())
     }
 }
 

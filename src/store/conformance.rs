@@ -1,4 +1,4 @@
-//! The contract of [`Store`] and [`View`] as tests: one suite, run on every engine.
+//! The contract of [`Store`], [`View`] and [`Log`] as tests: one suite, run on every engine.
 //!
 //! An engine's tests say `conformance_suite!(crate::path::to::open)`, where `open` is an async function that
 //! makes a fresh, empty store as a [`Bench`]; every case becomes a test of its own. Engines keep their own
@@ -11,8 +11,10 @@ pub(crate) mod disabling;
 pub(crate) mod ends;
 pub(crate) mod equivalence;
 pub(crate) mod events;
+pub(crate) mod feed;
 pub(crate) mod jobs;
 pub(crate) mod logins;
+pub(crate) mod notices;
 pub(crate) mod pages;
 pub(crate) mod presence;
 pub(crate) mod races;
@@ -172,6 +174,19 @@ macro_rules! with_cases {
                 ends_are_events_with_reason_and_by_whom
                 events_are_newest_first_and_limited
                 events_of_a_user_are_nobody_elses
+                who_acted_and_why_is_part_of_the_event
+                a_login_says_from_where_and_on_what_also_if_it_is_refused
+                what_no_step_has_written_is_recorded
+                the_log_is_one_over_all_partitions_page_by_page
+                the_log_is_filtered_by_user_kind_reason_and_age
+                ;
+            feed:
+                who_follows_hears_of_every_event_as_the_log_has_it
+                who_no_longer_follows_hears_of_none
+                ;
+            notices:
+                a_users_notice_reaches_who_holds_the_user
+                a_notice_for_a_role_or_everybody_reaches_every_node
                 ;
             channel:
                 a_takeover_tells_who_ended_and_by_whom

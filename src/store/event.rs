@@ -15,6 +15,11 @@ pub struct EventId {
     pub sequence: u64,
 }
 
+impl EventId {
+    /// Not before any other.
+    pub const MAX: Self = Self { ms: u64::MAX, partition: Partition::LAST, sequence: u64::MAX };
+}
+
 impl fmt::Display for EventId {
     /// `<ms>-<partition>-<sequence>`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -81,7 +86,7 @@ pub struct Event {
     /// For a login: the sessions that it ended.
     pub ended: Vec<(SessionId, Reason)>,
     pub act: Act,
-    /// From where a login came, seated or refused.
+    /// From where a login came, seated or refused, and that of a session that was restored.
     pub ip: Option<IpAddr>,
     /// On which device.
     pub device: Option<Device>,
@@ -169,7 +174,7 @@ pub struct EventFilter {
     pub user: Option<UserId>,
     /// Any of these; empty: all.
     pub kinds: Vec<EventKind>,
-    /// Ended for any of these; empty: all. Of `kinds` and `reasons` either suffices where both are set.
+    /// Ended for any of these, also by a login, which is one event with what it ended; empty: all. Of `kinds` and `reasons` either suffices where both are set.
     pub reasons: Vec<Reason>,
     /// Not older than this.
     pub since: Option<Timestamp>,

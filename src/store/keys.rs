@@ -13,7 +13,7 @@
 //! | `hs:{p}:a` | zset | live sessions: `sid` by generation | as `l` |
 //! | `hs:{p}:g` | string | the last generation | as `l` |
 //! | `hs:{p}:n` | hash | node (8 bytes) → its last renewal and its `ghost_after` (ms, 6 bytes each) | 1 d after the last renewal |
-//! | `hs:{p}:e` | stream | events, about 4,096 and at most 7 d of them: `t` time, `k` kind, `u` user, `s` sid, `r` reason, `b` by, `e` ended | 7 d after the last event |
+//! | `hs:{p}:e` | stream | events, about `events_max` / 1,024 of them and none older than `events_ttl`: `t` time, `k` kind, `u` user, `s` sid, `r` reason, `b` by, `e` ended, `a` actor, `m` note, `i` address, `d` device | `events_ttl` after the last event |
 //! | `hs:{p}:lease` | string | the node that sweeps | 10 s |
 //! | `hs:{p}:w` | string | empty: a write whose replication was waited for (`wait_replicas`) | 10 s |
 //! | `hs:{p}:b:<user>` | string | the user's mark: `1` (disabled) or `0` (enabled again), and when that was said, ms | disabled: it is enabled, the one key without expiry; enabled: 7 d |
@@ -22,6 +22,8 @@
 //! | `hs:{0}:r:<node>`, `rc:<node>` | list | samples of a node's figures: when (ms, 6 bytes) and JSON; the second more coarsely | 2 d after the last one |
 //! | `hs:{0}:j` | hash | id of a job (16 bytes) → the job (`job.rs`) | 7 d after the last change |
 //! | `hs:{p}:u:<user>` | channel | messages about a user (`message.rs`) | |
+//! | `hs:{p}:f` | channel | the events, each as it is written (`redis/entry.rs`) | |
+//! | `hs:{0}:all` | channel | messages for every node | |
 //! | `hs:t:<hash>` | string | a throttle's bucket: when it is full again, ms | then |
 //! | `hs:meta` | string | the mark (`redis/mark.rs`): the layout and the number of partitions, of which another is refused, and a number by which an emptied database is known | 400 d after a node was last connected |
 //! | `hs:{p}:m` | string | the same on a primary of a Cluster without the slot of `hs:meta` | as that |
@@ -102,6 +104,23 @@ impl Keys {
         self.tagged(Partition::FIRST, "j", b"")
     }
 
+    /// On which events are told as they are written.
+    pub(crate) fn feed(&self, partition: Partition) -> Vec<u8> {
+        self.tagged(partition, "f", b"")
+    }
+
+    /// Whose feed a channel is, if it is one. A user's may end like one, and never begins like one.
+    pub(crate) fn partition_of_feed(&self, channel: &[u8]) -> Option<Partition> {
+        let rest = channel.strip_prefix(self.prefix.as_bytes())?.strip_prefix(b"{")?;
+        let digits = rest.strip_suffix(b"}:f")?;
+        Partition::from_index(std::str::from_utf8(digits).ok()?.parse().ok()?)
+    }
+
+    /// On which every node hears what is for all of them.
+    pub(crate) fn everybody(&self) -> Vec<u8> {
+        self.tagged(Partition::FIRST, "all", b"")
+    }
+
     pub(crate) fn throttle(&self, bucket: &str) -> Vec<u8> {
         let mut key = format!("{}t:", self.prefix).into_bytes();
         key.extend(&Sha256::digest(bucket.as_bytes())[..16]);
@@ -148,6 +167,19 @@ mod tests {
         let user = UserId::parse("user_id", "user1").unwrap();
         assert_eq!(Keys::new(0).channel(&user), b"hs:{516}:u:user1");
         assert_eq!(Keys::new(3).channel(&user), b"hs3:{516}:u:user1");
+    }
+
+    #[test]
+    fn no_users_channel_is_taken_for_a_feed() {
+        let keys = Keys::new(3);
+        for partition in Partition::all() {
+            assert_eq!(keys.partition_of_feed(&keys.feed(partition)), Some(partition));
+        }
+        let user = UserId::parse("user_id", "x{1}:f").unwrap();
+        for channel in [keys.channel(&user), keys.everybody(), b"hs3:{1024}:f".to_vec(), b"hs:{1}:f".to_vec()]
+        {
+            assert_eq!(keys.partition_of_feed(&channel), None, "{}", channel.escape_ascii());
+        }
     }
 
     #[test]

@@ -110,9 +110,9 @@ impl Login {
 pub enum LoginOutcome {
     /// Seated. `replaced` are the sessions that it ended, lowest generation first, with their data.
     Seated { session: Record, replaced: Vec<Record> },
-    /// Nothing changed; these hold the seats, newest first.
+    /// Nothing changed but the log; these hold the seats, newest first.
     Full { sessions: Vec<Record> },
-    /// The user is disabled; nothing changed.
+    /// The user is disabled; nothing changed but the log.
     Disabled,
 }
 

@@ -6,7 +6,7 @@ use tokio::sync::mpsc;
 
 use super::embedded::{Embedded, EmbeddedError, SystemClock};
 use super::redis::{ConfigError, Redis};
-use super::{Notice, Store};
+use super::{Engine, Notice};
 use crate::chance::Chance;
 use crate::config::{RedisConfig, StoreConfig, StoreUrl};
 
@@ -36,17 +36,22 @@ impl From<EmbeddedError> for OpenError {
 pub async fn open(
     config: &StoreConfig,
     chance: Arc<Chance>,
-) -> Result<(Arc<dyn Store>, mpsc::Receiver<Notice>), OpenError> {
+) -> Result<(Arc<dyn Engine>, mpsc::Receiver<Notice>), OpenError> {
     match &config.url {
         StoreUrl::Embedded(dir) => {
-            let dir = dir.clone();
+            let (dir, events) = (dir.clone(), config.events);
             // Reads the whole directory into memory.
-            let opening = tokio::task::spawn_blocking(move || Embedded::open(&dir, SystemClock));
+            let opening = tokio::task::spawn_blocking(move || Embedded::open_with(&dir, SystemClock, events));
             let (store, notices) = opening.await.map_err(|_| OpenError::Cut)??;
             Ok((store, notices))
         }
         StoreUrl::Redis(url) => {
-            let config = RedisConfig { url: url.clone(), tls: config.tls.clone(), wait: config.wait };
+            let config = RedisConfig {
+                url: url.clone(),
+                tls: config.tls.clone(),
+                wait: config.wait,
+                events: config.events,
+            };
             let (store, notices) = Redis::open_with(&config, chance)?;
             Ok((store, notices))
         }

@@ -60,7 +60,8 @@ impl Node {
         config.rate.login = Rate { burst: 3, period: Duration::from_secs(3600) };
         change(&mut config);
 
-        let (store, _notices) = store::open(&config.store, Arc::new(Chance::system())).await.unwrap();
+        let (engine, _notices) = store::open(&config.store, Arc::new(Chance::system())).await.unwrap();
+        let store: Arc<dyn Store> = engine;
         let (node, metrics) = (NodeId::from_bytes([1; 8]), Arc::new(Metrics::new()));
         let chance = Arc::new(Chance::seeded(7));
         let enforcer = Enforcer::new(Parts {

@@ -1,8 +1,8 @@
 //! The log.
 
-use super::support::{Bench, login, login_of, user};
-use crate::domain::{Reason, UserId};
-use crate::store::{Act, Event, EventKind, Login, Target};
+use super::support::{Bench, full, login, login_of, user};
+use crate::domain::{OnFull, Partition, Reason, UserId};
+use crate::store::{Act, Event, EventFilter, EventId, EventKind, Login, LoginOutcome, NewEvent, Target};
 
 async fn events(bench: &Bench, user: &UserId) -> Vec<Event> {
     bench.store.events_of(user, 100).await.unwrap()
@@ -67,5 +67,164 @@ pub(crate) async fn events_of_a_user_are_nobody_elses(bench: &mut Bench) {
         let log = events(bench, user).await;
         assert_eq!(log.len(), 1, "a partition's log is shared, its answers are not");
         assert_eq!(log[0].user.as_ref(), Some(user));
+    }
+}
+
+fn act(number: u32) -> Act {
+    Act {
+        actor: Some(format!("key:shop{number}")),
+        note: Some(format!("for a reason \u{201e}{number}\u{201c}")),
+    }
+}
+
+pub(crate) async fn who_acted_and_why_is_part_of_the_event(bench: &mut Bench) {
+    let user = user("user1");
+    let kicked = login_of(&user, 3);
+    bench.seat(&kicked).await;
+    bench.store.end(&Target::Session(kicked.id), Reason::Kicked, None, &act(1)).await.unwrap();
+    bench.seat(&login_of(&user, 3)).await;
+    bench.store.set_disabled(&user, true, None, &act(2)).await.unwrap();
+    bench.store.set_disabled(&user, false, None, &act(3)).await.unwrap();
+    let mut log = events(bench, &user).await;
+    log.reverse();
+    let acts: Vec<_> = log.iter().map(|event| (event.kind, &event.act)).collect();
+    assert_eq!(acts[0], (EventKind::Login, &Act::NONE));
+    assert_eq!(acts[1], (EventKind::Ended, &act(1)));
+    let of_kind = |kind| log.iter().rev().find(|event| event.kind == kind).map(|event| event.act.clone());
+    assert_eq!(of_kind(EventKind::Ended), Some(act(2)));
+    assert_eq!(of_kind(EventKind::Disabled), Some(act(2)));
+    assert_eq!(of_kind(EventKind::Enabled), Some(act(3)));
+}
+
+pub(crate) async fn a_login_says_from_where_and_on_what_also_if_it_is_refused(bench: &mut Bench) {
+    let user = user("user1");
+    let seated = Login { ip: Some("2001:db8::7".parse().unwrap()), ..login(&user) };
+    bench.seat(&seated).await;
+    let refused = Login { on_full: OnFull::DenyNew, ip: None, ..login(&user) };
+    full(bench.store.login(&refused).await.unwrap());
+    bench.store.set_disabled(&user, true, None, &Act::NONE).await.unwrap();
+    let disabled = login(&user);
+    assert!(matches!(bench.store.login(&disabled).await.unwrap(), LoginOutcome::Disabled));
+    let log = events(bench, &user).await;
+    for (kind, login, session) in [
+        (EventKind::Login, &seated, Some(seated.id)),
+        (EventKind::Full, &refused, None),
+        (EventKind::Refused, &disabled, None),
+    ] {
+        let event = log.iter().find(|event| event.kind == kind).expect("it is in the log");
+        assert_eq!((event.session, event.ip), (session, login.ip), "{kind:?}");
+        assert_eq!(event.device.as_ref(), Some(&login.device), "{kind:?}");
+    }
+    // Sent again, a seated login is answered and not written again.
+    bench.seat(&seated).await;
+    assert_eq!(events(bench, &user).await.len(), log.len());
+}
+
+/// An event of an account, and one of nobody in particular.
+fn recorded(user: Option<&UserId>) -> NewEvent {
+    let from = user.map(login);
+    NewEvent {
+        kind: if user.is_some() { EventKind::Failed } else { EventKind::Job },
+        user: user.cloned(),
+        act: Act { actor: Some("user:root".to_owned()), note: None },
+        ip: from.as_ref().and_then(|login| login.ip),
+        device: from.map(|login| login.device),
+    }
+}
+
+pub(crate) async fn what_no_step_has_written_is_recorded(bench: &mut Bench) {
+    let user = user("user1");
+    let before = bench.now().await;
+    for wanted in [recorded(Some(&user)), recorded(None)] {
+        bench.second_log().record(&wanted).await.unwrap();
+        let filter = EventFilter { kinds: vec![wanted.kind], ..EventFilter::default() };
+        let page = bench.log.events(&filter, 10, None).await.unwrap();
+        let [event] = page.events.as_slice() else { panic!("{page:?}") };
+        let NewEvent { kind, user, act, ip, device } = wanted;
+        assert_eq!((event.kind, &event.user, &event.act), (kind, &user, &act));
+        assert_eq!((event.ip, &event.device, event.session), (ip, &device, None));
+        assert_eq!(event.id.partition, user.as_ref().map_or(Partition::FIRST, Partition::of));
+        assert!(event.at >= before && event.id.ms >= before.as_millis());
+    }
+}
+
+/// All pages of so many.
+async fn pages(bench: &Bench, filter: &EventFilter, limit: usize) -> Vec<Event> {
+    let (mut all, mut before) = (Vec::new(), None);
+    loop {
+        let page = bench.log.events(filter, limit, before).await.unwrap();
+        assert!(page.events.len() <= limit);
+        all.extend(page.events);
+        assert!(before.is_none_or(|before| page.next.is_none_or(|next| next < before)), "it gets on");
+        before = page.next;
+        if before.is_none() {
+            return all;
+        }
+    }
+}
+
+fn places(events: &[Event]) -> Vec<EventId> {
+    events.iter().map(|event| event.id).collect()
+}
+
+pub(crate) async fn the_log_is_one_over_all_partitions_page_by_page(bench: &mut Bench) {
+    let mut logins = Vec::new();
+    for round in 0..3 {
+        for number in 0..15 {
+            // Some users have many more events than others.
+            for _ in 0..if number == 7 { 8 } else { 1 } {
+                let request = login_of(&user(&format!("user{number}")), 100 + round);
+                bench.seat(&request).await;
+                logins.push(request.id);
+            }
+        }
+    }
+    let any = EventFilter::default();
+    let all = bench.log.events(&any, 1_000, None).await.unwrap();
+    assert!(all.next.is_none());
+    let all = all.events;
+    assert_eq!(all.len(), logins.len());
+    assert!(places(&all).is_sorted_by(|newer, older| newer > older));
+    let mut seen: Vec<_> = all.iter().filter_map(|event| event.session).collect();
+    seen.sort_unstable();
+    logins.sort_unstable();
+    assert_eq!(seen, logins);
+    for limit in [1, 7, 20] {
+        assert_eq!(places(&pages(bench, &any, limit).await), places(&all), "pages of {limit}");
+    }
+    let of = user("user7");
+    let mine = EventFilter { user: Some(of.clone()), ..EventFilter::default() };
+    let mine = pages(bench, &mine, 5).await;
+    assert_eq!(mine.len(), 24);
+    assert_eq!(places(&mine), places(&events(bench, &of).await));
+}
+
+pub(crate) async fn the_log_is_filtered_by_user_kind_reason_and_age(bench: &mut Bench) {
+    let (ann, ben) = (user("ann"), user("ben"));
+    for user in [&ann, &ben, &ann] {
+        bench.seat(&login(user)).await;
+    }
+    bench.tick().await;
+    let since = bench.now().await;
+    bench.store.end(&Target::User(ben.clone()), Reason::Kicked, None, &Act::NONE).await.unwrap();
+    bench.store.set_disabled(&ben, true, None, &Act::NONE).await.unwrap();
+    let any = EventFilter::default;
+    let kinds = |kinds: &[EventKind]| EventFilter { kinds: kinds.to_vec(), ..any() };
+    let reasons = |reasons: &[Reason]| EventFilter { reasons: reasons.to_vec(), ..any() };
+    for (filter, expected) in [
+        (any(), 5),
+        (EventFilter { user: Some(ann.clone()), ..any() }, 2),
+        (EventFilter { user: Some(user("nobody")), ..any() }, 0),
+        (kinds(&[EventKind::Login]), 3),
+        (kinds(&[EventKind::Login, EventKind::Disabled]), 4),
+        (reasons(&[Reason::Takeover]), 1),
+        (reasons(&[Reason::Takeover, Reason::Kicked]), 2),
+        (EventFilter { reasons: vec![Reason::Takeover], ..kinds(&[EventKind::Disabled]) }, 2),
+        (EventFilter { since: Some(since), ..any() }, 2),
+        (EventFilter { since: Some(since), user: Some(ann), ..any() }, 0),
+    ] {
+        let found = pages(bench, &filter, 2).await;
+        assert_eq!(found.len(), expected, "{filter:?}: {found:?}");
+        assert!(found.iter().all(|event| filter.admits(event)));
     }
 }

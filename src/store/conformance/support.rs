@@ -13,7 +13,7 @@ use crate::domain::{
     By, Device, DeviceClass, DeviceId, Generation, NodeId, OnFull, Partition, Presence, Record, Role,
     SeatLimits, Session, SessionId, Timestamp, TokenHash, UserId, Victim,
 };
-use crate::store::{Image, Login, LoginOutcome, Message, Notice, Restore, Store, View};
+use crate::store::{Engine, Event, Image, Log, Login, LoginOutcome, Message, Notice, Restore, Store, View};
 
 /// No case waits longer than that for anything.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -26,39 +26,54 @@ pub(crate) struct Bench {
     pub store: Arc<dyn Store>,
     /// The same engine.
     pub view: Arc<dyn View>,
+    pub log: Arc<dyn Log>,
     pub notices: mpsc::Receiver<Notice>,
     /// A second node's handle on the same store, where the engine allows one.
-    second: Option<(Arc<dyn Store>, mpsc::Receiver<Notice>)>,
+    second: Option<Second>,
     /// The directory or server behind it; dropped last.
     _behind: Box<dyn Any + Send>,
 }
 
 impl Bench {
     pub(crate) fn new(
-        engine: Arc<impl Store + View>,
+        engine: Arc<impl Engine>,
         notices: mpsc::Receiver<Notice>,
         behind: impl Any + Send,
     ) -> Self {
-        let view = Arc::clone(&engine) as Arc<dyn View>;
-        Self { store: engine, view, notices, second: None, _behind: Box::new(behind) }
+        let (view, log) = (Arc::clone(&engine) as Arc<dyn View>, Arc::clone(&engine) as Arc<dyn Log>);
+        Self { store: engine, view, log, notices, second: None, _behind: Box::new(behind) }
     }
 
     /// Adds a second node's handle on the same store.
     #[allow(dead_code, reason = "for engines that serve more than one node")]
-    pub(crate) fn with_second(mut self, store: Arc<dyn Store>, notices: mpsc::Receiver<Notice>) -> Self {
-        self.second = Some((store, notices));
+    pub(crate) fn with_second(mut self, engine: Arc<impl Engine>, notices: mpsc::Receiver<Notice>) -> Self {
+        let log = Arc::clone(&engine) as Arc<dyn Log>;
+        self.second = Some(Second { store: engine, log, notices });
         self
     }
 
     /// A second node's handle, or the first where the engine serves one node.
     pub(crate) fn second(&self) -> &Arc<dyn Store> {
-        self.second.as_ref().map_or(&self.store, |(store, _)| store)
+        self.second.as_ref().map_or(&self.store, |second| &second.store)
+    }
+
+    /// The same for the log.
+    pub(crate) fn second_log(&self) -> &Arc<dyn Log> {
+        self.second.as_ref().map_or(&self.log, |second| &second.log)
+    }
+
+    /// The next message at the second node, where there is one.
+    pub(crate) async fn message_at_second_if_any(&mut self) -> Option<Message> {
+        match &mut self.second {
+            Some(second) => Some(next_message(&mut second.notices).await),
+            None => None,
+        }
     }
 
     pub(crate) async fn close(self) {
         self.store.close().await;
-        if let Some((store, _)) = &self.second {
-            store.close().await;
+        if let Some(second) = &self.second {
+            second.store.close().await;
         }
     }
 
@@ -95,17 +110,45 @@ impl Bench {
 
     /// The next message on the notices; gaps are passed over.
     pub(crate) async fn message(&mut self) -> Message {
-        let next = async {
-            loop {
-                match self.notices.recv().await {
-                    Some(Notice::Message(message)) => return message,
-                    Some(Notice::Gap { .. } | Notice::Failover(_) | Notice::Event(_)) => {}
-                    None => panic!("the notices have ended"),
-                }
-            }
-        };
-        timeout(PATIENCE, next).await.expect("a message arrives")
+        next_message(&mut self.notices).await
     }
+
+    /// The next event of the feed; everything else is passed over.
+    pub(crate) async fn event(&mut self) -> Event {
+        let event = |notice| match notice {
+            Notice::Event(event) => Some(*event),
+            _ => None,
+        };
+        next(&mut self.notices, event).await
+    }
+}
+
+/// A second node's handle.
+struct Second {
+    store: Arc<dyn Store>,
+    log: Arc<dyn Log>,
+    notices: mpsc::Receiver<Notice>,
+}
+
+async fn next_message(notices: &mut mpsc::Receiver<Notice>) -> Message {
+    let message = |notice| match notice {
+        Notice::Message(message) => Some(message),
+        _ => None,
+    };
+    next(notices, message).await
+}
+
+/// The next notice of which something is wanted; others are passed over.
+async fn next<T>(notices: &mut mpsc::Receiver<Notice>, wanted: impl Fn(Notice) -> Option<T>) -> T {
+    let next = async {
+        loop {
+            let notice = notices.recv().await.expect("the notices have not ended");
+            if let Some(wanted) = wanted(notice) {
+                return wanted;
+            }
+        }
+    };
+    timeout(PATIENCE, next).await.expect("it arrives")
 }
 
 /// A login that was seated, and what it ended.

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use super::{ANSWER_WITHIN, contested, disk, journal, schema, unavailable};
 use crate::domain::{SessionId, Timestamp, UserId};
 use crate::store::codec::Stored;
-use crate::store::{Contested, Event, Period, StoreError};
+use crate::store::{Contested, EventFilter, EventId, EventPage, Period, StoreError};
 
 const CONNECTIONS: usize = 4;
 
@@ -36,9 +36,15 @@ impl Archive {
         self.look(move |connection| disk::ended(connection, id, now)).await
     }
 
-    pub(super) async fn events_of(&self, user: &UserId, limit: usize) -> Result<Vec<Event>, StoreError> {
-        let user = user.clone();
-        self.look(move |connection| journal::of_user(connection, &user, limit)).await
+    pub(super) async fn events(
+        &self,
+        filter: &EventFilter,
+        limit: usize,
+        before: EventId,
+        looked_at: usize,
+    ) -> Result<EventPage, StoreError> {
+        let filter = filter.clone();
+        self.look(move |connection| journal::page(connection, &filter, limit, before, looked_at)).await
     }
 
     pub(super) async fn contested(

@@ -10,7 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::mpsc;
 
 use crate::domain::UserId;
-use crate::store::{Message, NOTICE_QUEUE, Notice};
+use crate::store::{Event, Message, NOTICE_QUEUE, Notice};
 
 pub(super) struct Channel {
     notices: mpsc::Sender<Notice>,
@@ -20,6 +20,8 @@ pub(super) struct Channel {
 #[derive(Default)]
 struct Inner {
     subscribed: HashSet<String>,
+    /// Somebody wants to hear of every event.
+    follows: bool,
     gap: Gap,
 }
 
@@ -52,8 +54,25 @@ impl Channel {
         if message.user().is_some_and(|user| !inner.subscribed.contains(user)) {
             return;
         }
-        self.tell_gap(&mut inner);
-        if inner.gap != Gap::Whole || self.notices.try_send(Notice::Message(message)).is_err() {
+        self.send(&mut inner, Notice::Message(message));
+    }
+
+    /// From now on events are told, or no longer.
+    pub(super) fn follow(&self, follows: bool) {
+        self.lock().follows = follows;
+    }
+
+    /// Tells of an event, if anybody wants to hear of them.
+    pub(super) fn tell(&self, event: Event) {
+        let mut inner = self.lock();
+        if inner.follows {
+            self.send(&mut inner, Notice::Event(Box::new(event)));
+        }
+    }
+
+    fn send(&self, inner: &mut Inner, notice: Notice) {
+        self.tell_gap(inner);
+        if inner.gap != Gap::Whole || self.notices.try_send(notice).is_err() {
             inner.gap = Gap::Lost;
         }
     }

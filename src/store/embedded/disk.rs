@@ -15,6 +15,7 @@ use super::jobs::Kept;
 use super::state::{Entry, Mark, State};
 use super::step::Changes;
 use super::{contested, journal, schema};
+use crate::config::EventsConfig;
 use crate::domain::{Generation, Partition, SessionId, Timestamp, Tombstone, UserId};
 use crate::store::codec::{self, Stored};
 use crate::store::{Job, StoreError};
@@ -29,20 +30,22 @@ pub(super) const SEEN_LIMIT: usize = 512;
 
 pub(super) struct Disk {
     connection: Connection,
+    /// How much of the log is kept.
+    events: EventsConfig,
 }
 
 impl Disk {
-    pub(super) fn open(dir: &Path) -> Result<Self, EmbeddedError> {
+    pub(super) fn open(dir: &Path, events: EventsConfig) -> Result<Self, EmbeddedError> {
         let connection = schema::open_for_writing(dir)?;
         // The statements of one commit and of the lookups.
         connection.set_prepared_statement_cache_capacity(48);
-        Ok(Self { connection })
+        Ok(Self { connection, events })
     }
 
     /// An empty one that lives as long as it is held.
     #[cfg(test)]
     pub(super) fn in_memory() -> Result<Self, EmbeddedError> {
-        Ok(Self { connection: schema::open_in_memory()? })
+        Ok(Self { connection: schema::open_in_memory()?, events: EventsConfig::default() })
     }
 
     /// Everything that is live, in one scan.
@@ -62,12 +65,12 @@ impl Disk {
         let mut generations = self.connection.prepare("SELECT partition, last FROM generation")?;
         let rows = generations.query_map([], |row| Ok((row.get::<_, u16>(0)?, row.get::<_, i64>(1)?)))?;
         let generations: HashMap<u16, i64> = rows.collect::<Result<_, _>>()?;
-        let events: HashMap<u16, u64> = journal::last_sequences(&self.connection)?.into_iter().collect();
+        let events = journal::last_events(&self.connection)?;
         for partition in Partition::all() {
             let part = state.part_mut(partition);
             let last = generations.get(&partition.index()).copied().unwrap_or(0);
             part.generation = Generation(as_u64(last));
-            part.last_event = events.get(&partition.index()).copied().unwrap_or(0);
+            part.last_event = events.get(&partition.index()).copied().unwrap_or_default();
         }
         let mut disabled = self.connection.prepare("SELECT user, at FROM disabled")?;
         for row in disabled.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)))? {
@@ -118,7 +121,7 @@ impl Disk {
                 (
                     millis(now.minus_millis(Tombstone::KEPT_MS)),
                     millis(now),
-                    millis(now.minus_millis(journal::KEPT_MS)),
+                    millis(now.minus_millis(self.events.ttl_ms())),
                     partition.index(),
                 ),
                 |row| row.get(0),
@@ -148,8 +151,8 @@ impl Disk {
         for user in &changes.marks {
             write_mark(&transaction, state, user)?;
         }
-        for (partition, sequence, event) in &changes.events {
-            journal::append(&transaction, *partition, *sequence, event)?;
+        for event in &changes.events {
+            journal::append(&transaction, event, self.events.per_partition())?;
         }
         for (user, at) in &changes.takeovers {
             contested::count(&transaction, user, *at)?;
@@ -158,7 +161,7 @@ impl Disk {
             write_job(&transaction, state, *id)?;
         }
         for (partition, now) in &changes.purge {
-            purge(&transaction, *partition, *now)?;
+            purge(&transaction, *partition, *now, self.events.ttl_ms())?;
         }
         transaction.commit()?;
         for id in &written {
@@ -227,7 +230,12 @@ fn write_job(transaction: &Transaction<'_>, state: &State, id: Uuid) -> rusqlite
     set.execute((id.as_bytes(), kept.job.encode(kept.until))).map(drop)
 }
 
-fn purge(transaction: &Transaction<'_>, partition: Partition, now: Timestamp) -> rusqlite::Result<()> {
+fn purge(
+    transaction: &Transaction<'_>,
+    partition: Partition,
+    now: Timestamp,
+    events_ttl_ms: u64,
+) -> rusqlite::Result<()> {
     contested::purge(transaction, now, PURGE_LIMIT)?;
     let before = millis(now.minus_millis(Tombstone::KEPT_MS));
     transaction
@@ -236,7 +244,7 @@ fn purge(transaction: &Transaction<'_>, partition: Partition, now: Timestamp) ->
     transaction
         .prepare_cached("DELETE FROM data WHERE id IN (SELECT id FROM data WHERE until <= ?1 LIMIT ?2)")?
         .execute((millis(now), PURGE_LIMIT))?;
-    let before = millis(now.minus_millis(journal::KEPT_MS));
+    let before = millis(now.minus_millis(events_ttl_ms));
     transaction
         .prepare_cached(
             "DELETE FROM event WHERE partition = ?1 AND at <= ?2 AND sequence IN

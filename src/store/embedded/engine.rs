@@ -121,8 +121,7 @@ impl Store for Embedded {
     }
 
     async fn events_of(&self, user: &UserId, limit: usize) -> Result<Vec<Event>, StoreError> {
-        self.running()?;
-        self.archive.events_of(user, limit).await
+        self.read_events(user, limit).await
     }
 
     async fn throttle(

@@ -1,25 +1,24 @@
 //! How an event lies in its row, and the questions to the event table.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, Row};
 use serde::{Deserialize, Serialize};
 
-use super::disk::{as_i64, as_u64};
+use super::disk::{as_i64, as_u64, unreadable};
 use crate::domain::{By, Device, Partition, Reason, SessionId, Timestamp, UserId};
-use crate::store::{Act, Event, EventId, EventKind, StoreError};
+use crate::store::{Act, Event, EventFilter, EventId, EventKind, EventPage, StoreError};
 
-/// How many events a partition keeps at least, as far as it has them.
-const KEPT: u64 = 4096;
 /// The log is cut once in so many events: one range of rows instead of a row each time.
 const CUT_EVERY: u64 = 64;
-/// How long an event is kept, in milliseconds.
-pub(super) const KEPT_MS: u64 = 7 * 24 * 60 * 60 * 1000;
-
 /// The columns say where, when and who; this is the rest.
 #[derive(Serialize, Deserialize)]
 struct Body {
     kind: u8,
+    /// When it happened, where that is not its place in the order: the clock had gone back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    at: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     session: Option<SessionId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -51,14 +50,12 @@ const KINDS: [(EventKind, u8); 10] = [
     (EventKind::Job, 10),
 ];
 
-pub(super) fn append(
-    connection: &Connection,
-    partition: Partition,
-    sequence: u64,
-    event: &Event,
-) -> rusqlite::Result<()> {
+/// Writes an event; of its partition about `kept` stay.
+pub(super) fn append(connection: &Connection, event: &Event, kept: u32) -> rusqlite::Result<()> {
+    let EventId { ms, partition, sequence } = event.id;
     let body = Body {
         kind: KINDS.iter().find(|(kind, _)| *kind == event.kind).map_or(0, |(_, code)| *code),
+        at: Some(event.at.as_millis()).filter(|at| *at != ms),
         session: event.session,
         reason: event.reason,
         by: event.by.clone(),
@@ -73,56 +70,81 @@ pub(super) fn append(
     connection.prepare_cached("INSERT INTO event VALUES (?1, ?2, ?3, ?4, ?5)")?.execute((
         partition.index(),
         as_i64(sequence),
-        as_i64(event.at.as_millis()),
+        as_i64(ms),
         event.user.as_ref().map_or("", UserId::as_str),
         body,
     ))?;
     if sequence.is_multiple_of(CUT_EVERY) {
         connection
             .prepare_cached("DELETE FROM event WHERE partition = ?1 AND sequence <= ?2")?
-            .execute((partition.index(), as_i64(sequence.saturating_sub(KEPT))))?;
+            .execute((partition.index(), as_i64(sequence.saturating_sub(u64::from(kept)))))?;
     }
     Ok(())
 }
 
-/// The last sequence number of each partition that has events.
-pub(super) fn last_sequences(connection: &Connection) -> rusqlite::Result<Vec<(u16, u64)>> {
-    let mut query = connection.prepare("SELECT partition, max(sequence) FROM event GROUP BY partition")?;
-    let rows = query.query_map([], |row| Ok((row.get(0)?, as_u64(row.get(1)?))))?;
+/// Sequence and ms of the last event of each partition that has events.
+pub(super) fn last_events(connection: &Connection) -> rusqlite::Result<HashMap<u16, (u64, u64)>> {
+    let mut query =
+        connection.prepare("SELECT partition, max(sequence), max(at) FROM event GROUP BY partition")?;
+    let rows = query.query_map([], |row| Ok((row.get(0)?, (as_u64(row.get(1)?), as_u64(row.get(2)?)))))?;
     rows.collect()
 }
 
-/// A user's newest events. Walks at most the partition's log, which is short by construction.
-pub(super) fn of_user(
+/// As many events before `before` as are wanted, newest first, but no more than `limit`; the walk ends after
+/// `looked_at` rows. Of one user only its own partition is walked, which is short by construction.
+pub(super) fn page(
     connection: &Connection,
-    user: &UserId,
+    filter: &EventFilter,
     limit: usize,
-) -> Result<Vec<Event>, StoreError> {
-    let read = || -> rusqlite::Result<Vec<(i64, i64, String)>> {
-        let mut query = connection.prepare_cached(
-            "SELECT at, sequence, body FROM event WHERE partition = ?1 AND user = ?2 ORDER BY sequence DESC LIMIT ?3",
-        )?;
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let rows = query.query_map((Partition::of(user).index(), user.as_str(), limit), |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-        })?;
-        rows.collect()
-    };
-    let rows = read().map_err(super::disk::unreadable)?;
-    let partition = Partition::of(user);
-    rows.into_iter()
-        .map(|(at, sequence, body)| {
-            let id = EventId { ms: as_u64(at), partition, sequence: as_u64(sequence) };
-            event(id, Some(user.clone()), &body)
-        })
-        .collect()
+    before: EventId,
+    looked_at: usize,
+) -> Result<EventPage, StoreError> {
+    const ROWS: &str = "SELECT at, partition, sequence, user, body FROM event";
+    let partition = filter.user.as_ref().map(Partition::of);
+    let mut query = match partition {
+        // The order of a partition is its primary key's.
+        Some(_) => connection.prepare_cached(&format!(
+            "{ROWS} WHERE (at, partition, sequence) < (?1, ?2, ?3) AND at >= ?4 AND partition = ?5
+             ORDER BY sequence DESC"
+        )),
+        None => connection.prepare_cached(&format!(
+            "{ROWS} WHERE (at, partition, sequence) < (?1, ?2, ?3) AND at >= ?4 AND ?5 IS NULL
+             ORDER BY at DESC, partition DESC, sequence DESC"
+        )),
+    }
+    .map_err(unreadable)?;
+    let since = filter.since.map_or(0, |since| as_i64(since.as_millis()));
+    let place = (as_i64(before.ms), before.partition.index(), as_i64(before.sequence));
+    let index = partition.map(Partition::index);
+    let mut rows = query.query((place.0, place.1, place.2, since, index)).map_err(unreadable)?;
+    let mut page = EventPage::default();
+    for count in 0_usize.. {
+        let Some(row) = rows.next().map_err(unreadable)? else {
+            page.next = None;
+            break;
+        };
+        if count == looked_at || page.events.len() == limit {
+            break;
+        }
+        let event = read(row)?;
+        page.next = Some(event.id);
+        page.events.extend(Some(event).filter(|event| filter.admits(event)));
+    }
+    Ok(page)
 }
 
-fn event(id: EventId, user: Option<UserId>, body: &str) -> Result<Event, StoreError> {
-    let at = Timestamp::from_millis(id.ms);
-    let damaged = || StoreError::Corrupt(format!("an event of {at} is damaged"));
-    let body: Body = serde_json::from_str(body).map_err(|_| damaged())?;
+fn read(row: &Row<'_>) -> Result<Event, StoreError> {
+    let columns = || -> rusqlite::Result<(i64, u16, i64, String, String)> {
+        Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
+    };
+    let (at, partition, sequence, user, body) = columns().map_err(unreadable)?;
+    let damaged = || StoreError::Corrupt(format!("the event {at}-{partition}-{sequence} is damaged"));
+    let partition = Partition::from_index(partition).ok_or_else(damaged)?;
+    let id = EventId { ms: as_u64(at), partition, sequence: as_u64(sequence) };
+    let user = (!user.is_empty()).then(|| UserId::parse("user", &user)).transpose().map_err(|_| damaged())?;
+    let body: Body = serde_json::from_str(&body).map_err(|_| damaged())?;
     let kind = KINDS.iter().find(|(_, code)| *code == body.kind).ok_or_else(damaged)?.0;
-    let Body { kind: _, session, reason, by, ended, actor, note, ip, device } = body;
+    let Body { kind: _, at, session, reason, by, ended, actor, note, ip, device } = body;
+    let at = Timestamp::from_millis(at.unwrap_or(id.ms));
     Ok(Event { id, at, kind, user, session, reason, by, ended, act: Act { actor, note }, ip, device })
 }

@@ -2,7 +2,9 @@
 
 use super::state::Entry;
 use super::step::Step;
-use crate::domain::{Decision, Holder, Partition, Reason, Record, Session, SessionId, Tombstone, decide};
+use crate::domain::{
+    Decision, Holder, Partition, Reason, Record, Session, SessionId, Timestamp, Tombstone, decide,
+};
 use crate::store::codec::Stored;
 use crate::store::{Event, EventKind, Login, LoginOutcome, StoreError};
 
@@ -11,6 +13,7 @@ pub(super) fn login(step: &mut Step<'_>, login: &Login) -> Result<LoginOutcome, 
         return replay(step, session);
     }
     if step.state.is_disabled(&login.user) {
+        step.log(origin(step.now(), EventKind::Refused, login));
         return Ok(LoginOutcome::Disabled);
     }
     let (standing, lapsed) = step.standing_and_lapsed(&login.user);
@@ -19,9 +22,17 @@ pub(super) fn login(step: &mut Step<'_>, login: &Login) -> Result<LoginOutcome, 
         Decision::Seat { end } => seat(step, login, &lapsed, &end),
         Decision::Full { holders } => {
             let entries = holders.iter().rev().filter_map(|id| step.state.entry(*id));
-            Ok(LoginOutcome::Full { sessions: entries.map(|entry| step.record(entry)).collect() })
+            let sessions = entries.map(|entry| step.record(entry)).collect();
+            step.log(origin(step.now(), EventKind::Full, login));
+            Ok(LoginOutcome::Full { sessions })
         }
     }
+}
+
+/// An event that says where a login came from.
+fn origin(now: Timestamp, kind: EventKind, login: &Login) -> Event {
+    let (ip, device) = (login.ip, Some(login.device.clone()));
+    Event { ip, device, ..Event::new(now, kind, Some(login.user.clone())) }
 }
 
 /// The same login again, because its reply was lost: the same answer.
@@ -93,13 +104,8 @@ fn seat(
     if victims.iter().any(|(_, reason)| *reason == Reason::Takeover) {
         step.changes.takeovers.push((login.user.clone(), now));
     }
-    step.log(Event {
-        session: Some(login.id),
-        ended: victims.to_vec(),
-        ip: login.ip,
-        device: Some(login.device.clone()),
-        ..Event::new(now, EventKind::Login, Some(login.user.clone()))
-    });
+    let event = origin(now, EventKind::Login, login);
+    step.log(Event { session: Some(login.id), ended: victims.to_vec(), ..event });
     step.publish(&login.user, Some(&login.by), login.confirm, &replaced);
     let session =
         step.find(login.id)?.ok_or_else(|| StoreError::Corrupt("the new session is gone".into()))?;

@@ -8,6 +8,7 @@
 //! | `disk`, `schema`, `journal` | SQLite: write-ahead log, synchronous commits |
 //! | `view`, `page`, `contested`, `reports`, `jobs` | what administrators see |
 //! | `archive` | lookups of what the memory does not hold |
+//! | `log` | events over all partitions, and what is told to every node |
 //! | `channel`, `throttle` | the notices of this process; the brakes |
 //!
 //! Reads take the state's lock for microseconds and never wait for the disk, unless they meet a change that is
@@ -26,6 +27,7 @@ mod engine;
 mod error;
 mod jobs;
 mod journal;
+mod log;
 mod login;
 mod page;
 mod presence;
@@ -63,6 +65,7 @@ use throttle::Throttle;
 use writer::{Health, Progress, Request, Shared, Writer};
 
 use super::{Notice, StoreError};
+use crate::config::EventsConfig;
 use crate::domain::Timestamp;
 
 /// Operations that may wait for the writer; further callers wait for a place, for a bounded time.
@@ -93,8 +96,20 @@ impl Embedded {
     /// # Errors
     /// Another node uses `dir`, it is not writable, or what is in it was not written by this version.
     pub fn open(dir: &Path, clock: impl Clock) -> Result<(Arc<Self>, mpsc::Receiver<Notice>), EmbeddedError> {
+        Self::open_with(dir, clock, EventsConfig::default())
+    }
+
+    /// The same with a log of that size and age.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_with(
+        dir: &Path,
+        clock: impl Clock,
+        events: EventsConfig,
+    ) -> Result<(Arc<Self>, mpsc::Receiver<Notice>), EmbeddedError> {
         let lock = lock(dir)?;
-        let disk = Disk::open(dir)?;
+        let disk = Disk::open(dir, events)?;
         let state = disk.load(0)?;
         let (channel, notices) = Channel::new();
         let progress = Progress { epoch: 0, committed: 0, health: Health::Running };
@@ -107,6 +122,7 @@ impl Embedded {
         let (requests, receiver) = mpsc::channel(QUEUE);
         let writer = Writer {
             dir: dir.to_owned(),
+            events,
             shared: Arc::clone(&shared),
             requests: receiver,
             disk: Some(disk),

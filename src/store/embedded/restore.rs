@@ -121,6 +121,7 @@ fn seat(
 ) {
     let (id, user, now) = (session.id, session.user.clone(), step.now());
     let has_data = data.is_some();
+    let (ip, device) = (session.ip, Some(session.device.clone()));
     let stored = Stored { session, end: None, replaced: Vec::new(), has_data };
     step.state.add(Entry::new(stored, data.map(Box::from), step.batch));
     step.touch_record(id);
@@ -128,7 +129,7 @@ fn seat(
         step.changes.data.insert(id);
     }
     let event = Event::new(now, EventKind::Restored, Some(user.clone()));
-    step.log(Event { session: Some(id), ..event });
+    step.log(Event { session: Some(id), ip, device, ..event });
     let tombstone = |reason| Tombstone { reason, at: now, by: Some(restore.by.clone()) };
     let ended: Vec<Record> =
         victims.iter().filter_map(|(id, reason)| step.finish(*id, tombstone(*reason))).collect();

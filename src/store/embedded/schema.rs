@@ -7,7 +7,7 @@
 //! | `ended` | an ended session's record, when it ended | 7 days |
 //! | `data` | a session's data; `until` once it has ended | 60 s after the end |
 //! | `generation` | a partition's last | for ever: at most 1,024 |
-//! | `event` | an event by partition and sequence | 7 days, the newest 4,096 a partition |
+//! | `event` | an event by partition and sequence; `at` never falls within a partition | `events_ttl`, of each partition the newest `events_max` / 1,024 |
 //! | `disabled` | a disabled user, and since when | until enabled |
 //! | `takeover` | how often a user was taken over in a day (`period` 0) or week (1), by its number | until that is over |
 //! | `job` | a job (`store/job.rs`) | 1 day after its end |
@@ -22,7 +22,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 use super::error::EmbeddedError;
 use crate::domain::Partition;
 
-const SCHEMA: i64 = 3;
+const SCHEMA: i64 = 4;
 /// What brings a file of one schema to the next.
 const FROM_SCHEMA_1: &str = "
     ALTER TABLE disabled ADD COLUMN at INTEGER NOT NULL DEFAULT 0;
@@ -36,6 +36,10 @@ const FROM_SCHEMA_2: &str = "
     CREATE INDEX takeover_top ON takeover (period, number, count DESC, user);
     CREATE TABLE job (id BLOB PRIMARY KEY, job BLOB NOT NULL) STRICT, WITHOUT ROWID;
     UPDATE meta SET value = 3 WHERE name = 'schema';
+";
+const FROM_SCHEMA_3: &str = "
+    CREATE INDEX event_at ON event (at, partition, sequence);
+    UPDATE meta SET value = 4 WHERE name = 'schema';
 ";
 const FILE: &str = "hotseat.db";
 /// A backup tool may hold the file for a moment. More than that is a fault that callers should hear of.
@@ -53,6 +57,7 @@ const TABLES: &str = "
         partition INTEGER NOT NULL, sequence INTEGER NOT NULL, at INTEGER NOT NULL, user TEXT NOT NULL,
         body TEXT NOT NULL, PRIMARY KEY (partition, sequence)
     ) STRICT, WITHOUT ROWID;
+    CREATE INDEX event_at ON event (at, partition, sequence);
     CREATE TABLE disabled (user TEXT PRIMARY KEY, at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
     CREATE TABLE takeover (
         period INTEGER NOT NULL, number INTEGER NOT NULL, user TEXT NOT NULL, count INTEGER NOT NULL,
@@ -110,7 +115,7 @@ fn create_or_check(connection: &mut Connection, dir: &Path) -> Result<(), Embedd
             .optional()
             .map_err(|_| EmbeddedError::Foreign { dir: dir.to_owned() })
     };
-    for (schema, to_next) in [(1, FROM_SCHEMA_1), (2, FROM_SCHEMA_2)] {
+    for (schema, to_next) in [(1, FROM_SCHEMA_1), (2, FROM_SCHEMA_2), (3, FROM_SCHEMA_3)] {
         if number("schema")? == Some(schema) {
             transaction.execute_batch(to_next)?;
         }

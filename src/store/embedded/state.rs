@@ -88,7 +88,8 @@ pub(super) struct Part {
     deadlines: BTreeSet<(Timestamp, SessionId)>,
     nodes: HashMap<NodeId, Stamp>,
     pub generation: Generation,
-    pub last_event: u64,
+    /// Where the last event stands: its number, and its ms, which never fall.
+    pub last_event: (u64, u64),
     /// The node that sweeps, and until when.
     pub lease: Option<(NodeId, Timestamp)>,
 }

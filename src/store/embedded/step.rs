@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::disk::Disk;
 use super::state::{Entry, State, View};
 use crate::domain::{By, Generation, Partition, Reason, Record, SessionId, Timestamp, Tombstone, UserId};
-use crate::store::{Act, Ended, EndedSession, Event, EventKind, Message, StoreError};
+use crate::store::{Act, Ended, EndedSession, Event, EventId, EventKind, Message, StoreError};
 
 /// JSON and Lua numbers are exact below.
 const GENERATION_END: u64 = 1 << 53;
@@ -26,7 +26,7 @@ pub(super) struct Changes {
     pub generations: HashSet<Partition>,
     /// Users that were disabled or enabled.
     pub marks: HashSet<UserId>,
-    pub events: Vec<(Partition, u64, Event)>,
+    pub events: Vec<Event>,
     /// Users that a login took over, and when.
     pub takeovers: Vec<(UserId, Timestamp)>,
     pub jobs: HashSet<Uuid>,
@@ -161,11 +161,14 @@ impl Step<'_> {
         }
     }
 
+    /// Writes an event, and gives it its place.
     pub(super) fn log(&mut self, event: Event) {
         let partition = event.id.partition;
         let part = self.state.part_mut(partition);
-        part.last_event += 1;
-        self.changes.events.push((partition, part.last_event, event));
+        let (sequence, ms) = part.last_event;
+        part.last_event = (sequence + 1, ms.max(event.at.as_millis()));
+        let id = EventId { ms: part.last_event.1, partition, sequence: part.last_event.0 };
+        self.changes.events.push(Event { id, ..event });
     }
 
     /// Tells the nodes that sessions of a user ended, if any did.

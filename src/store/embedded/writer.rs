@@ -21,6 +21,7 @@ use super::disk::Disk;
 use super::error::EmbeddedError;
 use super::state::State;
 use super::step::{Changes, Step};
+use crate::config::EventsConfig;
 use crate::store::StoreError;
 
 /// Operations in one commit: a few milliseconds of work, so that the first of them does not wait long for the last.
@@ -65,6 +66,8 @@ pub(super) struct Shared {
 
 pub(super) struct Writer {
     pub dir: PathBuf,
+    /// How much of the log is kept.
+    pub events: EventsConfig,
     pub shared: Arc<Shared>,
     pub requests: mpsc::Receiver<Request>,
     /// `None` after a failure, until it could be opened again.
@@ -164,6 +167,9 @@ impl Writer {
         for message in changes.messages {
             self.shared.channel.deliver(message);
         }
+        for event in changes.events {
+            self.shared.channel.tell(event);
+        }
         let mut state = self.shared.state.write().unwrap_or_else(PoisonError::into_inner);
         for id in changes.records {
             state.forget(id);
@@ -183,7 +189,7 @@ impl Writer {
     fn recover(&mut self) {
         let epoch = self.shared.progress.borrow().epoch + 1;
         let read = || -> Result<(Disk, State), EmbeddedError> {
-            let disk = Disk::open(&self.dir)?;
+            let disk = Disk::open(&self.dir, self.events)?;
             let state = disk.load(epoch)?;
             Ok((disk, state))
         };

@@ -1,7 +1,5 @@
--- Prelude of the scripts that end sessions: tombstone, indexes, log and message go together. PUBLISH: see script.rs.
+-- Prelude of the scripts that end sessions: tombstone, indexes, event and message go together.
 local DATA_KEPT_MS = 60 * 1000
-local LOG_LENGTH = 4096
-local log_kept = false
 local REASONS = { 'takeover', 'replaced', 'kicked', 'disabled', 'expired', 'idle', 'logout' }
 
 -- A write to a key that need not be there. Where it is not, a slot on the move has Redis refuse it in the middle of
@@ -21,15 +19,6 @@ local function bury(r, reason, at, by)
   if r.flags % 2 == 1 then tidy('PEXPIRE', PREFIX .. 'd:' .. r.sid, DATA_KEPT_MS) end
   unlist(r)
   return raw
-end
-
--- One event. All have the same fields, whose names a stream then stores only once. The time is the step's: the
--- entry's own may be a millisecond later, and can't be set because it must rise when the clock does not.
-local function log(now, kind, user, sid, reason, by, ended)
-  redis.call('XADD', LOG, 'MAXLEN', '~', LOG_LENGTH, '*',
-    't', digits(now), 'k', kind, 'u', user, 's', sid, 'r', reason, 'b', by, 'e', ended)
-  if not log_kept then redis.call('PEXPIRE', LOG, TOMBSTONE_MS) end
-  log_kept = true
 end
 
 local function uuid(sid)
@@ -57,24 +46,25 @@ local function end_lapsed(records, generation, now, now_us)
       unlist(r)
     else
       bury(r, lapsed(r, now), deadline(r), '')
-      log(now, 'ended', r.user, r.sid, r.state, '', '')
+      log(now, 'ended', r.user, r.sid, { reason = r.state })
       tell(r.user, generation, now_us, '', { r })
     end
   end
 end
 
--- Ends the live ones of one user's records for a reason, the lapsed as lapsed; answers sid and bytes of the former.
-local function end_all(user, records, reason, by, generation, now, now_us)
+-- Ends the live ones of one user's records, the lapsed as lapsed; answers sid and bytes of the former. `cause` has
+-- reason, by, and the actor and note of the events.
+local function end_all(user, records, cause, generation, now, now_us)
   local ended, over, answer = {}, {}, {}
   for _, r in ipairs(records) do
     local list = (r.state == nil or lapsed(r, now)) and over or ended
     if r.state == nil or r.state == LIVE then list[#list + 1] = r end
   end
   for _, r in ipairs(ended) do
-    answer[#answer + 1], answer[#answer + 2] = r.sid, bury(r, reason, now, by)
-    log(now, 'ended', user, r.sid, reason, by, '')
+    answer[#answer + 1], answer[#answer + 2] = r.sid, bury(r, cause.reason, now, cause.by)
+    log(now, 'ended', user, r.sid, cause)
   end
-  tell(user, generation, now_us, by, ended)
+  tell(user, generation, now_us, cause.by, ended)
   end_lapsed(over, generation, now, now_us)
   return answer
 end

@@ -2,7 +2,7 @@
 -- KEYS 7 the new record, 8 its data, 9 the user's disabled mark
 -- ARGV 1 the record without times and generation  2 data or ''  3 ttl ms  4 seats of its class or -1  5 seats in all
 --      or -1  6 on_full  7 victim  8 sids to replace  9 ghost_after ms  10 generation floor  11 by
---      12 '1' to ask the nodes for confirmation  13 not after, ms
+--      12 '1' to ask the nodes for confirmation  13 not after, ms  14 the log's bounds
 -- Answers {'seated', now, nodes, bytes, data, {sid, bytes, data, …}} | {'full', now, nodes, {sid, bytes, …}} |
 --      {'disabled'} | {'late', now}
 local sid, data, by = KEYS[7]:sub(-16), ARGV[2], ARGV[11]
@@ -24,9 +24,13 @@ if stored then
   return { 'seated', now, nodes, stored, data_of(r), ended }
 end
 if is_late(now, ARGV[13]) then return { 'late', now } end
-if read_mark(KEYS[9]) then return { 'disabled' } end
-
 local new = decode(sid, ARGV[1])
+local origin = origin_of(new)
+if read_mark(KEYS[9]) then
+  log(now, 'refused', new.user, '', origin)
+  return { 'disabled' }
+end
+
 local holders, over = holders_and_over(new.user, now)
 local ghost_after, replace = tonumber(ARGV[9]), {}
 for i = 1, #ARGV[8], 16 do replace[ARGV[8]:sub(i, i + 15)] = true end
@@ -40,6 +44,7 @@ local victims, in_the_way = decide({
 if not victims then
   local answer = {}
   for _, r in ipairs(in_the_way) do answer[#answer + 1], answer[#answer + 2] = r.sid, encode(r) end
+  log(now, 'full', new.user, '', origin)
   return { 'full', now, nodes, answer }
 end
 
@@ -59,7 +64,8 @@ for i, r in ipairs(victims) do
   ended[3 * i - 2], ended[3 * i - 1], ended[3 * i] = r.sid, bury(r, r.why, now, by), r.data
 end
 if counts then count_takeover(new.user, counts) end
-log(now, 'login', new.user, sid, 0, '', new.replaced)
+origin.ended = new.replaced
+log(now, 'login', new.user, sid, origin)
 tell(new.user, generation, now_us, by, victims, ARGV[12] == '1')
 end_lapsed(over, generation, now, now_us)
 return { 'seated', now, nodes, raw, data ~= '' and data, ended }

@@ -1,6 +1,6 @@
 -- Says that a node renews, and checks sessions that it holds; writes only what changed.
 -- KEYS 7… the records   ARGV 1 node  2 ghost_after ms  3 for each record: ms since it was used 6, connections 2,
---      sequence 6; all bits set where there is nothing to say
+--      sequence 6; all bits set where there is nothing to say  4 the log's bounds
 -- Answers {now, nodes, {sid, bytes, …} of those not live, {sid, …} of those not there}
 local NO_USE, NO_COUNT = 2 ^ 48 - 1, 2 ^ 16 - 1
 local node, ttl = ARGV[1], tonumber(ARGV[2])

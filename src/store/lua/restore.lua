@@ -2,6 +2,7 @@
 -- KEYS 7 the record, 8 its data, 9 the user's disabled mark
 -- ARGV 1 the record, without connections  2 data or ''  3 when it was last known live, ms  4 for how long that holds,
 --      ms  5 seats of its class or -1  6 seats in all or -1  7 this session as those that it ends are told of it
+--      8 the log's bounds
 -- Answers {'live'} | {'ended', now, nodes, bytes} | {'yields', now, nodes, bytes, sid} | {'too old'}
 local sid, data, by = KEYS[7]:sub(-16), ARGV[2], ARGV[7]
 local now, now_us = clock()
@@ -17,7 +18,7 @@ if raw then
     -- As known, also if it has lapsed meanwhile: it had ended before, and was acknowledged to have.
     local last = tonumber(redis.call('GET', LAST) or 0)
     raw = bury(r, new.state, new.ended, new.by)
-    log(now, 'ended', r.user, sid, r.state, r.by, '')
+    log(now, 'ended', r.user, sid, { reason = r.state, by = r.by })
     tell(r.user, last, now_us, r.by, { r })
   elseif r.state ~= LIVE and is_its_end and new.ended < r.ended then
     -- Whoever decided the later one had not heard of this one, which people were told.
@@ -53,7 +54,7 @@ if new.state ~= LIVE then
   if new.ended + TOMBSTONE_MS > now then
     save(new)
     set_last(last, expiries, new.ended + TOMBSTONE_MS)
-    log(now, 'ended', new.user, sid, new.state, new.by, '')
+    log(now, 'ended', new.user, sid, { reason = new.state, by = new.by })
   end
   return { 'ended', now, nodes, encode(new) }
 end
@@ -63,10 +64,10 @@ local holders, over = holders_and_over(new.user, now)
 local victims, winner = readmit(new, holders)
 if not victims then return { 'yields', now, nodes, encode(winner), winner.sid } end
 seat(new, KEYS[8], data, last, expiries)
-log(now, 'restored', new.user, sid, 0, '', '')
+log(now, 'restored', new.user, sid, origin_of(new))
 for _, r in ipairs(victims) do
   bury(r, r.why, now, by)
-  log(now, 'ended', r.user, r.sid, r.state, by, '')
+  log(now, 'ended', r.user, r.sid, { reason = r.state, by = by })
 end
 tell(new.user, last, now_us, by, victims)
 end_lapsed(over, last, now, now_us)

@@ -1,7 +1,7 @@
 -- Disables a user and ends its sessions, or enables it.
 -- KEYS 7 the user's mark
 -- ARGV 1 user  2 '1' to disable, '0' to enable  3 when that was said, ms, or '' for now  4 ms to keep an enabled mark
---      5 not after, ms, or ''
+--      5 not after, ms, or ''  6 actor  7 note  8 the log's bounds
 -- Answers {now, nodes, the time of the last word, {sid, bytes, …} of those that it ended} | {'late', now}
 local user, disable = ARGV[1], ARGV[2] == '1'
 local now, now_us = clock()
@@ -23,5 +23,7 @@ if disable then
 else
   redis.call('SET', KEYS[7], '0' .. digits(at), 'PX', ARGV[4])
 end
-if was ~= disable then log(now, disable and 'disabled' or 'enabled', user, '', 0, '', '') end
-return { now, nodes, digits(at), end_all(user, records, DISABLED, '', last, now, now_us) }
+local act = { actor = ARGV[6], note = ARGV[7] }
+if was ~= disable then log(now, disable and 'disabled' or 'enabled', user, '', act) end
+local cause = { reason = DISABLED, by = '', actor = act.actor, note = act.note }
+return { now, nodes, digits(at), end_all(user, records, cause, last, now, now_us) }

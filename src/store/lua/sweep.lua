@@ -1,5 +1,5 @@
 -- Ends what is past its deadline, a bounded batch of it, and trims what grew old.
--- KEYS 7 the lease   ARGV 1 who sweeps, '' for without a lease  2 most to end  3 lease ms
+-- KEYS 7 the lease   ARGV 1 who sweeps, '' for without a lease  2 most to end  3 lease ms  4 the log's bounds
 -- Answers {ended, moved, 1 if there is more | 0, {sid of a damaged record, …}} | false while another holds the lease
 local LOOKED_AT = 50
 local who, most = ARGV[1], tonumber(ARGV[2])
@@ -32,7 +32,7 @@ for node, seen in pairs((read_nodes())) do
   if now - seen.at >= DAY_MS then gone[#gone + 1] = node end
 end
 local first = redis.call('XRANGE', LOG, '-', '+', 'COUNT', 1)[1]
-local oldest = now - TOMBSTONE_MS
+local oldest = now - LOG_KEPT_MS
 
 if who ~= '' and more then redis.call('SET', KEYS[7], who, 'PX', ARGV[3]) end
 for _, r in ipairs(later) do redis.call('ZADD', DUE, 'XX', digits(deadline(r)), member(r.user, r.sid)) end

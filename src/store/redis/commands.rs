@@ -76,22 +76,46 @@ impl Commands {
         checked(answer)
     }
 
-    /// Runs scripts that may run twice, in one round trip to each primary concerned, and answers in their order.
-    pub(super) async fn run_all(&self, calls: &[Call]) -> Result<Vec<Value>, StoreError> {
+    /// Sends reads, each with its slot, in one round trip to each primary concerned, and answers in their order.
+    pub(super) async fn read_all(&self, commands: &[(u16, Cmd)]) -> Result<Vec<Value>, StoreError> {
         let deadline = Instant::now() + RESPONSE_TIMEOUT;
+        let bundles = self.by_owner(commands.iter().map(|(slot, _)| *slot));
+        let bundles = bundles.iter().map(|indices| async move {
+            let mut pipeline = Pipeline::with_capacity(indices.len());
+            indices.iter().for_each(|index| _ = pipeline.add_command(commands[*index].1.clone()));
+            let wire = self.reach(commands[indices[0]].0, None, deadline).await?;
+            let mut answers = Vec::with_capacity(indices.len());
+            for (index, mut answer) in indices.iter().zip(wire.send_all(&pipeline).await?) {
+                if self.redirect(&answer, &wire).is_some() {
+                    let (slot, command) = &commands[*index];
+                    answer = self.follow(&Routed { slot: *slot, command, asks: true }, deadline).await?;
+                }
+                answers.push((*index, checked(answer)?));
+            }
+            Ok::<_, StoreError>(answers)
+        });
+        Ok(in_order(try_join_all(bundles).await?))
+    }
+
+    /// Which of the slots are thought to have the same owner.
+    fn by_owner(&self, slots: impl Iterator<Item = u16>) -> Vec<Vec<usize>> {
         let mut by_owner: Vec<(Option<Address>, Vec<usize>)> = Vec::new();
-        for (index, call) in calls.iter().enumerate() {
-            let owner = self.routes.borrow().owner(call.slot()).map(|line| line.address().clone());
+        for (index, slot) in slots.enumerate() {
+            let owner = self.routes.borrow().owner(slot).map(|line| line.address().clone());
             match by_owner.iter_mut().find(|(known, _)| *known == owner) {
                 Some((_, indices)) => indices.push(index),
                 None => by_owner.push((owner, vec![index])),
             }
         }
-        let bundles = by_owner.iter().map(|(_, indices)| self.run_bundle(calls, indices, deadline));
-        let bundles = try_join_all(bundles).await?;
-        let mut answers: Vec<(usize, Value)> = bundles.into_iter().flatten().collect();
-        answers.sort_unstable_by_key(|(index, _)| *index);
-        Ok(answers.into_iter().map(|(_, answer)| answer).collect())
+        by_owner.into_iter().map(|(_, indices)| indices).collect()
+    }
+
+    /// Runs scripts that may run twice, in one round trip to each primary concerned, and answers in their order.
+    pub(super) async fn run_all(&self, calls: &[Call]) -> Result<Vec<Value>, StoreError> {
+        let deadline = Instant::now() + RESPONSE_TIMEOUT;
+        let bundles = self.by_owner(calls.iter().map(Call::slot));
+        let bundles = bundles.iter().map(|indices| self.run_bundle(calls, indices, deadline));
+        Ok(in_order(try_join_all(bundles).await?))
     }
 
     /// Those of the calls that were thought to have one owner; each that had not goes its own way.
@@ -249,6 +273,13 @@ impl Commands {
         let why = self.doubts.trouble().map_or_else(String::new, |why| format!(": {why}"));
         StoreError::Unavailable(format!("no primary is known for slot {slot}{why}"))
     }
+}
+
+/// The answers of all bundles as they were asked for.
+fn in_order(bundles: Vec<Vec<(usize, Value)>>) -> Vec<Value> {
+    let mut answers: Vec<(usize, Value)> = bundles.into_iter().flatten().collect();
+    answers.sort_unstable_by_key(|(index, _)| *index);
+    answers.into_iter().map(|(_, answer)| answer).collect()
 }
 
 /// An answer of Redis that may itself be an error.

@@ -26,7 +26,7 @@ impl Redis {
         target: &Target,
         reason: Reason,
         by: Option<&By>,
-        _act: &Act,
+        act: &Act,
     ) -> Result<Vec<Record>, StoreError> {
         let (partition, word, user, id) = match target {
             Target::Session(id) => (id.partition(), "session", "", Some(id)),
@@ -41,6 +41,9 @@ impl Redis {
                 .arg(reason.code())
                 .arg(codec::by_bytes(by))
                 .arg(not_after.as_millis())
+                .arg(act.actor.as_deref().unwrap_or_default())
+                .arg(act.note.as_deref().unwrap_or_default())
+                .arg(&self.log_bounds[..])
         };
         let mut reply = Reply::of(self.run_punctual(partition, response_deadline(), call).await?)?;
         let snapshot = reply.snapshot(None)?;
@@ -52,7 +55,7 @@ impl Redis {
         user: &UserId,
         disabled: bool,
         at: Option<Timestamp>,
-        _act: &Act,
+        act: &Act,
     ) -> Result<Disabling, StoreError> {
         let partition = Partition::of(user);
         let or_empty = |at: Option<Timestamp>| at.map_or_else(String::new, |at| at.as_millis().to_string());
@@ -64,6 +67,9 @@ impl Redis {
                 .arg(or_empty(at))
                 .arg(Disabling::ENABLED_KEPT_MS)
                 .arg(or_empty(not_after))
+                .arg(act.actor.as_deref().unwrap_or_default())
+                .arg(act.note.as_deref().unwrap_or_default())
+                .arg(&self.log_bounds[..])
         };
         let answer = match at {
             // What was said then loses to what was said since, whenever it comes and however often.
@@ -118,7 +124,8 @@ impl Redis {
             .key(self.keys.lease(partition))
             .arg(lease.map_or_else(Vec::new, |node| node.as_bytes().to_vec()))
             .arg(ENDED_AT_ONCE)
-            .arg(LEASE_MS);
+            .arg(LEASE_MS)
+            .arg(&self.log_bounds[..]);
         match self.commands.run(&call).await? {
             redis::Value::Nil => Ok(Swept { leased: true, ..Swept::default() }),
             answer => {

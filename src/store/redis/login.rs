@@ -60,6 +60,7 @@ impl Redis {
             .arg(codec::by_bytes(Some(&login.by)))
             .arg(u8::from(login.confirm))
             .arg(not_after.as_millis())
+            .arg(&self.log_bounds[..])
     }
 
     fn outcome(&self, login: &Login, answer: Value, sent: Instant) -> Result<LoginOutcome, StoreError> {

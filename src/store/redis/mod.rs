@@ -17,6 +17,7 @@
 //! | `subscriptions`, `wanted` | which channels, at which server, and whether all are heard |
 //! | `subscribers`, `subscriber` | that it is so: a connection for messages with each primary |
 //! | `notifier` | that no message, gap or failover is lost silently |
+//! | `log`, `entry`, `merge` | events, over all partitions too, and what is told to every node |
 //! | `replication` | waiting until replicas have a login |
 //! | `view`, `page`, `contested`, `reports`, `jobs` | what administrators see |
 //! | `login`, `restore`, `presence`, `ends`, `reads`, `census`, `inspect` | the operations |
@@ -37,7 +38,6 @@ use self::commands::Commands;
 use self::connector::Connector;
 use self::finder::Finder;
 use self::inspect::Inspector;
-use self::layout::slot_of;
 use self::lines::{Lines, Means};
 use self::notifier::Notifier;
 use self::replication::Replication;
@@ -64,6 +64,7 @@ mod commands;
 mod connector;
 mod contested;
 mod ends;
+mod entry;
 mod finder;
 mod inspect;
 mod jobs;
@@ -71,8 +72,10 @@ mod layout;
 mod life;
 mod line;
 mod lines;
+mod log;
 mod login;
 mod mark;
+mod merge;
 mod notifier;
 mod page;
 mod presence;
@@ -111,6 +114,8 @@ pub struct Redis {
     clocks: Clocks,
     replication: Option<Replication>,
     inspector: Inspector,
+    /// How much of the log is kept, as the scripts get it.
+    log_bounds: [u8; 10],
     chance: Arc<Chance>,
     tasks: TaskTracker,
     stop: CancellationToken,
@@ -163,9 +168,18 @@ impl Redis {
         });
         tasks.spawn(lines.run(stop.clone()));
         let subscriptions = Subscriptions::new(notifier);
-        let subscribers =
-            Subscribers::new(connector, layouts, subscriptions.clone(), Arc::clone(&chance), tasks.clone());
+        let subscribers = Subscribers::new(
+            connector,
+            layouts,
+            keys.clone(),
+            subscriptions.clone(),
+            Arc::clone(&chance),
+            tasks.clone(),
+        );
         tasks.spawn(subscribers.run(stop.clone()));
+        let hearing =
+            Self::hear_everybody(subscriptions.clone(), keys.everybody(), Backoff::new(Arc::clone(&chance)));
+        tasks.spawn(stop.clone().run_until_cancelled_owned(hearing));
 
         let redis = Self {
             replication,
@@ -173,6 +187,7 @@ impl Redis {
             commands: Commands { routes, doubts, channels, chance: Arc::clone(&chance), stop: stop.clone() },
             subscriptions,
             inspector,
+            log_bounds: log::bounds(config.events),
             clocks: Clocks::new(Instant::now()),
             chance,
             tasks,
@@ -294,11 +309,7 @@ impl Store for Redis {
         node: NodeId,
     ) -> Result<(), StoreError> {
         let message = Message::Ack { user: user.as_str().to_owned(), generation, node: node.to_string() };
-        let text = serde_json::to_string(&message).map_err(|error| StoreError::Corrupt(error.to_string()))?;
-        let channel = self.keys.channel(user);
-        let mut publish = redis::cmd(self.commands.channels.publish());
-        publish.arg(&channel).arg(text);
-        self.commands.send_to(slot_of(&channel), publish).await.map(drop)
+        self.publish(&self.keys.channel(user), &message).await
     }
 
     async fn time_us(&self) -> Result<u64, StoreError> {

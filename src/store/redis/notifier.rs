@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 use tokio::sync::mpsc::{self, error::TrySendError};
 
 use crate::domain::PartitionSet;
-use crate::store::{Message, Notice};
+use crate::store::{Event, Message, Notice};
 
 pub(super) struct Notifier {
     notices: mpsc::Sender<Notice>,
@@ -62,7 +62,16 @@ impl Notifier {
 
     /// Passes a message on. Called from a connection's own task: it does not block.
     pub(super) fn message(&self, message: Message) {
-        if let Err(TrySendError::Full(_)) = self.notices.try_send(Notice::Message(message)) {
+        self.pass_on(Notice::Message(message));
+    }
+
+    /// The same for an event of a feed.
+    pub(super) fn event(&self, event: Event) {
+        self.pass_on(Notice::Event(Box::new(event)));
+    }
+
+    fn pass_on(&self, notice: Notice) {
+        if let Err(TrySendError::Full(_)) = self.notices.try_send(notice) {
             self.owe(Owed::miss);
         }
     }

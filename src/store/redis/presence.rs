@@ -74,7 +74,7 @@ impl Redis {
                 call = call.key(self.keys.session(renewal.id));
                 news.extend(pack(renewal));
             }
-            let call = call.arg(node.as_bytes()).arg(node_ttl_ms).arg(news);
+            let call = call.arg(node.as_bytes()).arg(node_ttl_ms).arg(news).arg(&self.log_bounds[..]);
             let sent = Instant::now();
             let mut reply = Reply::of(self.commands.run_idempotent(&call).await?)?;
             let snapshot = reply.snapshot(Some(node_ttl_ms))?;

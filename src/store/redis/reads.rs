@@ -1,19 +1,14 @@
-//! What only reads: one session, a user's sessions, a user's events.
+//! What only reads: one session, a user's sessions, the clock.
 
 use redis::{Pipeline, Value};
 use tokio::time::Instant;
 
 use super::Redis;
 use super::layout::slot_of;
-use super::reply::{Reply, Snapshot, int};
+use super::reply::{Reply, Snapshot};
 use super::script::{Call, LIST};
-use crate::domain::{Partition, Reason, Record, SessionId, Timestamp, Tombstone, UserId};
-use crate::store::{Event, EventKind, StoreError, codec};
-
-/// Events in one read; a partition keeps about 4,096.
-const EVENTS_AT_ONCE: usize = 256;
-/// The log is trimmed in whole blocks and can be somewhat longer; no log is longer than this.
-const MOST_EVENTS: usize = 64 * EVENTS_AT_ONCE;
+use crate::domain::{Partition, Record, SessionId, Timestamp, Tombstone, UserId};
+use crate::store::{StoreError, codec};
 
 /// A read that was not answered did nothing: its outcome is known.
 pub(super) fn read_failed(error: StoreError) -> StoreError {
@@ -84,33 +79,6 @@ impl Redis {
         Ok(records)
     }
 
-    pub(super) async fn read_events(&self, user: &UserId, limit: usize) -> Result<Vec<Event>, StoreError> {
-        let mut events = Vec::new();
-        let mut end = "+".to_owned();
-        let log = self.keys.log(Partition::of(user));
-        for _ in 0..MOST_EVENTS / EVENTS_AT_ONCE {
-            let mut page = redis::cmd("XREVRANGE");
-            page.arg(&log).arg(&end).arg("-").arg("COUNT").arg(EVENTS_AT_ONCE);
-            let page = self.commands.send_to(slot_of(&log), page).await;
-            let mut entries = Reply::of(page.map_err(read_failed)?)?;
-            let mut seen = 0;
-            while !entries.is_empty() {
-                let mut entry = entries.list()?;
-                let id = String::from_utf8_lossy(&entry.bytes()?).into_owned();
-                if let Some(event) = event(entry.list()?, user)? {
-                    events.push(event);
-                }
-                end = format!("({id}");
-                seen += 1;
-            }
-            if seen < EVENTS_AT_ONCE || events.len() >= limit {
-                break;
-            }
-        }
-        events.truncate(limit);
-        Ok(events)
-    }
-
     /// Every primary is asked: while a part of the slots can't be reached, the store can't be used. The answer is
     /// the latest of their clocks; which one it is matters to nobody who reads a clock that others set.
     pub(super) async fn read_clock(&self) -> Result<u64, StoreError> {
@@ -125,42 +93,4 @@ impl Redis {
         }
         Ok(latest)
     }
-}
-
-/// The event of an entry of the log, if it is one of `user` and of a kind that this version knows.
-fn event(mut fields: Reply, user: &UserId) -> Result<Option<Event>, StoreError> {
-    let [mut at, mut kind, mut of, mut session, mut reason, mut by, mut ended] = [const { Vec::new() }; 7];
-    while !fields.is_empty() {
-        let (name, value) = (fields.bytes()?, fields.bytes()?);
-        match name.as_slice() {
-            b"t" => at = value,
-            b"k" => kind = value,
-            b"u" => of = value,
-            b"s" => session = value,
-            b"r" => reason = value,
-            b"b" => by = value,
-            b"e" => ended = value,
-            _ => {}
-        }
-    }
-    if of != user.as_str().as_bytes() {
-        return Ok(None);
-    }
-    let kind = match kind.as_slice() {
-        b"login" => EventKind::Login,
-        b"ended" => EventKind::Ended,
-        b"disabled" => EventKind::Disabled,
-        b"enabled" => EventKind::Enabled,
-        b"restored" => EventKind::Restored,
-        _ => return Ok(None),
-    };
-    let reason = int(Value::BulkString(reason))?;
-    let at = Timestamp::from_millis(int(Value::BulkString(at))?);
-    Ok(Some(Event {
-        session: session.as_slice().try_into().ok().and_then(SessionId::from_bytes),
-        reason: u8::try_from(reason).ok().and_then(Reason::from_code),
-        by: codec::by_from_bytes(&by)?,
-        ended: codec::replaced_from_bytes(&ended)?,
-        ..Event::new(at, kind, Some(user.clone()))
-    }))
 }

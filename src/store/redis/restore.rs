@@ -21,7 +21,8 @@ impl Redis {
             .arg(Image::LIVE_FOR_MS)
             .arg(limit(limits.of_class))
             .arg(limit(limits.in_all))
-            .arg(codec::by_bytes(Some(by)));
+            .arg(codec::by_bytes(Some(by)))
+            .arg(&self.log_bounds[..]);
         let mut reply = Reply::of(self.commands.run_idempotent(&call).await?)?;
         let word = reply.bytes()?;
         match word.as_slice() {

@@ -22,6 +22,14 @@ impl Channels {
             Self::Sharded => "SPUBLISH",
         }
     }
+
+    /// The subcommand of `PUBSUB` that says how many are subscribed to a channel at this server.
+    const fn count_subscribers(self) -> &'static str {
+        match self {
+            Self::Plain => "NUMSUB",
+            Self::Sharded => "SHARDNUMSUB",
+        }
+    }
 }
 
 /// A script as Redis gets it.
@@ -51,7 +59,8 @@ impl Script {
 impl Text {
     fn new(channels: Channels, parts: &[&str]) -> Self {
         // A constant and no argument: which channels there are does not change under a running node.
-        let mut source = format!("local PUBLISH = '{}'\n", channels.publish());
+        let mut source =
+            format!("local PUBLISH, NUMSUB = '{}', '{}'\n", channels.publish(), channels.count_subscribers());
         // Every test of the engine runs its scripts under a guard that refuses a read after the first write.
         #[cfg(test)]
         source.push_str(include_str!("../lua/guard.lua"));
@@ -68,15 +77,16 @@ macro_rules! script {
     };
 }
 
-script!(LOGIN = "record" "presence" "finish" "mark" "seating" "seats" "takeover" "login");
-script!(RESTORE = "record" "presence" "finish" "mark" "seating" "seats" "readmit" "restore");
+script!(LOGIN = "record" "presence" "log" "finish" "mark" "seating" "seats" "takeover" "login");
+script!(RESTORE = "record" "presence" "log" "finish" "mark" "seating" "seats" "readmit" "restore");
 script!(ATTACH = "record" "presence" "attach");
 script!(DETACH = "record" "presence" "detach");
-script!(RENEW = "record" "presence" "finish" "renew");
-script!(END = "record" "presence" "finish" "end");
-script!(SET_DISABLED = "record" "presence" "finish" "mark" "set_disabled");
+script!(RENEW = "record" "presence" "log" "finish" "renew");
+script!(END = "record" "presence" "log" "finish" "end");
+script!(SET_DISABLED = "record" "presence" "log" "finish" "mark" "set_disabled");
 script!(SET_DATA = "record" "presence" "set_data");
-script!(SWEEP = "record" "presence" "finish" "sweep");
+script!(SWEEP = "record" "presence" "log" "finish" "sweep");
+script!(EVENT = "record" "log" "event");
 script!(CENSUS = "record" "census");
 script!(PAGE = "any" "record" "presence" "page");
 script!(LIST = "record" "presence" "list");

@@ -18,11 +18,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::backoff::Backoff;
 use super::connector::{Connector, RESPONSE_TIMEOUT};
+use super::entry;
 use super::finder::Doubts;
 use super::layout::Address;
 use super::notifier::Notifier;
 use super::subscriptions::Subscriptions;
 use super::wanted::{Source, Work};
+use crate::domain::Partition;
+use crate::store::keys::Keys;
 
 /// A connection that is silent for this and a reply's time is taken for dead.
 const HEARTBEAT: Duration = Duration::from_secs(5);
@@ -51,6 +54,7 @@ pub(super) struct Subscriber {
     pub server: Address,
     pub channels: Channels,
     pub connector: Arc<Connector>,
+    pub keys: Keys,
     pub doubts: Doubts,
     pub subscriptions: Subscriptions,
     /// Between connections.
@@ -120,11 +124,15 @@ impl Subscriber {
     /// What is to be done with a push. It comes in the connection's own task.
     fn hear(&self, source: &Source, lost: CancellationToken) -> impl Fn(PushInfo) + Send + Sync + 'static {
         let (subscriptions, doubts) = (self.subscriptions.clone(), self.doubts.clone());
-        let source = source.clone();
+        let (source, keys) = (source.clone(), self.keys.clone());
         move |push| match (push.kind, push.data.as_slice()) {
-            (PushKind::Message | PushKind::SMessage, [_, Value::BulkString(payload)]) => {
-                pass_on(subscriptions.notifier(), payload);
-            }
+            (
+                PushKind::Message | PushKind::SMessage,
+                [Value::BulkString(channel), Value::BulkString(payload)],
+            ) => match keys.partition_of_feed(channel) {
+                Some(partition) => pass_on_event(subscriptions.notifier(), partition, payload),
+                None => pass_on(subscriptions.notifier(), payload),
+            },
             (PushKind::Subscribe | PushKind::SSubscribe, [Value::BulkString(channel), ..]) => {
                 subscriptions.change(|wanted| wanted.subscribed(&source, channel));
             }
@@ -221,6 +229,14 @@ fn is_ping(answer: &Value, first: u64) -> bool {
         .ok()
         .and_then(|text| text.parse().ok())
         .is_some_and(|number: u64| number >= first)
+}
+
+fn pass_on_event(notifier: &Notifier, partition: Partition, payload: &[u8]) {
+    match entry::of_feed(partition, payload) {
+        Ok(Some(event)) => notifier.event(event),
+        Ok(None) => {}
+        Err(error) => tracing::debug!(%error, "an event that this version does not know"),
+    }
 }
 
 /// Parses a message where it arrives, without a hop in between: the socket of the session that it ends is waiting.

@@ -17,10 +17,12 @@ use super::layout::{Address, Layout};
 use super::subscriber::{Channels, Subscriber};
 use super::subscriptions::Subscriptions;
 use crate::chance::Chance;
+use crate::store::keys::Keys;
 
 pub(super) struct Subscribers {
     connector: Arc<Connector>,
     layouts: Layouts,
+    keys: Keys,
     subscriptions: Subscriptions,
     chance: Arc<Chance>,
     tasks: TaskTracker,
@@ -33,11 +35,12 @@ impl Subscribers {
     pub(super) fn new(
         connector: Arc<Connector>,
         layouts: Layouts,
+        keys: Keys,
         subscriptions: Subscriptions,
         chance: Arc<Chance>,
         tasks: TaskTracker,
     ) -> Self {
-        Self { connector, layouts, subscriptions, chance, tasks, running: HashMap::new() }
+        Self { connector, layouts, keys, subscriptions, chance, tasks, running: HashMap::new() }
     }
 
     /// Runs until `stop`.
@@ -83,6 +86,7 @@ impl Subscribers {
             server,
             channels: if self.layouts.is_cluster { Channels::Sharded } else { Channels::Plain },
             connector: Arc::clone(&self.connector),
+            keys: self.keys.clone(),
             doubts: self.layouts.doubts.clone(),
             subscriptions: self.subscriptions.clone(),
             backoff: backoff(),

@@ -66,7 +66,8 @@ async fn a_file_of_the_schema_before_is_taken_over() {
     store.set_disabled(&user, true, None, &Act::NONE).await.unwrap();
     store.login(&other).await.unwrap();
     store.close().await;
-    let before = "DROP TABLE takeover; DROP TABLE job; ALTER TABLE disabled DROP COLUMN at;
+    let before =
+        "DROP TABLE takeover; DROP TABLE job; ALTER TABLE disabled DROP COLUMN at; DROP INDEX event_at;
         UPDATE meta SET value = 1 WHERE name = 'schema'";
     database(dir.path()).execute_batch(before).unwrap();
 

@@ -29,6 +29,7 @@ mod inspect;
 mod keyspace;
 mod late;
 mod lives;
+mod logs;
 mod moved_channels;
 mod moves;
 #[path = "../../../../tests/support/redis_cluster.rs"]

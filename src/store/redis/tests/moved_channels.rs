@@ -84,12 +84,12 @@ async fn hears(store: &Redis) {
     }
 }
 
-/// All that is subscribed at some members.
+/// The users' channels that are subscribed at some members.
 async fn subscribed(cluster: &RedisCluster, members: impl IntoIterator<Item = usize>) -> Vec<Vec<u8>> {
     let mut all = Vec::new();
     for member in members.into_iter().filter(|member| cluster.server(*member).is_running()) {
         let channels: Vec<Vec<u8>> =
-            cluster.server(member).query(cmd("PUBSUB").arg("SHARDCHANNELS")).await.unwrap();
+            cluster.server(member).query(cmd("PUBSUB").arg("SHARDCHANNELS").arg("*:u:*")).await.unwrap();
         all.extend(channels);
     }
     all

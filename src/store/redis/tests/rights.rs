@@ -15,7 +15,10 @@ use crate::chance::Chance;
 use crate::config::{RedisConfig, RedisUrl, WaitConfig};
 use crate::domain::{Generation, NodeId, Presence, Reason, Timestamp};
 use crate::store::conformance::jobs::job;
-use crate::store::{Act, Filter, Image, Notice, Period, Renewal, Restore, Store as _, Target, View as _};
+use crate::store::{
+    Act, Audience, EventFilter, EventKind, Filter, Image, Level, Log as _, Message, NewEvent, Notice,
+    Notification, Period, Renewal, Restore, Store as _, Target, View as _,
+};
 
 const USERS: &str = include_str!("../../../../deploy/redis/hotseat.acl");
 const SENTINELS: &str = include_str!("../../../../deploy/redis/sentinel.acl");
@@ -90,6 +93,15 @@ async fn do_everything(store: &Redis, notices: &mut mpsc::Receiver<Notice>) {
     store.set_disabled(&ann, false, None, &Act::NONE).await.unwrap();
     assert!(!store.events_of(&ann, 100).await.unwrap().is_empty());
     view_everything(store, node).await;
+    store.follow().await.unwrap();
+    let event = NewEvent { kind: EventKind::Job, user: None, act: Act::NONE, ip: None, device: None };
+    store.record(&event).await.unwrap();
+    while !matches!(super::next(notices).await, Notice::Event(event) if event.kind == EventKind::Job) {}
+    assert!(!store.events(&EventFilter::default(), 100, None).await.unwrap().events.is_empty());
+    store.unfollow();
+    let told = Notification { to: Audience::Everybody, level: Level::Info, text: "t".to_owned() };
+    store.notify(&told).await.unwrap();
+    while !matches!(super::next(notices).await, Notice::Message(Message::Notice(_))) {}
     store.unsubscribe(&ann);
     store.inspect().await.unwrap();
 }

@@ -1,0 +1,31 @@
+-- Prelude of the scripts that write events. PUBLISH and NUMSUB: see script.rs. The last argument of each of them bounds
+-- the log: about how many events it keeps (4 bytes), and for how long, ms (6).
+local LOG_LENGTH, LOG_KEPT_MS = struct.unpack('>I4I6', ARGV[#ARGV])
+local FEED = PREFIX .. 'f'
+local log_kept, is_followed = false, nil
+
+-- The address and the device of a record, as an event has them (store/codec.rs).
+local function origin_of(r)
+  local name, _, rest = struct.unpack('>Hc0Hc0', r.rest)
+  local length = r.rest:byte(rest)
+  return { ip = r.rest:sub(rest + 1, rest + length),
+    device = string.char(r.class) .. struct.pack('>Hc0', #r.device, r.device) .. name }
+end
+
+-- One event: `what` may have reason, by, ended, actor, note, ip, device. All entries have the same fields, whose names
+-- a stream then stores only once. The time is the step's: the entry's own may be a millisecond later, and can't be set
+-- because it must rise when the clock does not. Who follows the feed is subscribed to it at this server, and gets the
+-- same values with the entry's id in front, a length (2 bytes) before each.
+local function log(now, kind, user, sid, what)
+  local t, r, b, e = digits(now), tostring(what.reason or 0), what.by or '', what.ended or ''
+  local a, m, i, d = what.actor or '', what.note or '', what.ip or '', what.device or ''
+  local id = redis.call('XADD', LOG, 'MAXLEN', '~', LOG_LENGTH, '*',
+    't', t, 'k', kind, 'u', user, 's', sid, 'r', r, 'b', b, 'e', e, 'a', a, 'm', m, 'i', i, 'd', d)
+  if not log_kept then redis.call('PEXPIRE', LOG, digits(LOG_KEPT_MS)) end
+  log_kept = true
+  -- A read after a write, but of no key: no slot on the move can make it fail.
+  if is_followed == nil then is_followed = redis.call('PUBSUB', NUMSUB, FEED)[2] > 0 end
+  if not is_followed then return end
+  redis.call(PUBLISH, FEED, struct.pack('>Hc0Hc0Hc0Hc0Hc0Hc0Hc0Hc0Hc0Hc0Hc0Hc0', #id, id, #t, t, #kind, kind,
+    #user, user, #sid, sid, #r, r, #b, b, #e, e, #a, a, #m, m, #i, i, #d, d))
+end

@@ -1,0 +1,137 @@
+//! How an event lies in a stream, and how it is told on a feed: the same eleven values, there behind their names, here
+//! in their order with the entry's id in front and a length (2 bytes) before each (`lua/log.lua`).
+//!
+//! Refuses to guess: an entry of a kind that this version does not know is none, a damaged one is `Corrupt`.
+
+use redis::Value;
+
+use super::reply::{Reply, int};
+use crate::domain::{Partition, Reason, SessionId, Timestamp, UserId};
+use crate::store::{Act, Event, EventId, EventKind, StoreError, codec};
+
+/// The names of the values in a stream, in the order of a feed.
+const NAMES: [&[u8]; 11] = [b"t", b"k", b"u", b"s", b"r", b"b", b"e", b"a", b"m", b"i", b"d"];
+
+type Values = [Vec<u8>; NAMES.len()];
+
+/// The id of an entry, and its event if it is of a kind that this version knows.
+pub(super) fn of_stream(
+    partition: Partition,
+    mut entry: Reply,
+) -> Result<(EventId, Option<Event>), StoreError> {
+    let id = id(partition, &entry.bytes()?)?;
+    let mut fields = entry.list()?;
+    let mut values = Values::default();
+    while !fields.is_empty() {
+        let (name, value) = (fields.bytes()?, fields.bytes()?);
+        if let Some(place) = NAMES.iter().position(|known| *known == name) {
+            values[place] = value;
+        }
+    }
+    Ok((id, event(id, values)?))
+}
+
+/// What is told on a feed. A later version may put more values behind those that are known.
+pub(super) fn of_feed(partition: Partition, payload: &[u8]) -> Result<Option<Event>, StoreError> {
+    let mut rest = payload;
+    let mut next = || {
+        let (len, behind) = rest.split_first_chunk::<2>()?;
+        let (value, behind) = behind.split_at_checked(usize::from(u16::from_be_bytes(*len)))?;
+        rest = behind;
+        Some(value.to_vec())
+    };
+    let mut next = || next().ok_or_else(|| damaged("an event on a feed"));
+    let id = id(partition, &next()?)?;
+    let mut values = Values::default();
+    for value in &mut values {
+        *value = next()?;
+    }
+    event(id, values)
+}
+
+/// `<ms>-<sequence>`.
+fn id(partition: Partition, text: &[u8]) -> Result<EventId, StoreError> {
+    let parts = std::str::from_utf8(text).ok().and_then(|text| text.split_once('-'));
+    let numbers = parts.and_then(|(ms, sequence)| Some((ms.parse().ok()?, sequence.parse().ok()?)));
+    let (ms, sequence) = numbers.ok_or_else(|| damaged("the id of an event"))?;
+    Ok(EventId { ms, partition, sequence })
+}
+
+fn event(id: EventId, values: Values) -> Result<Option<Event>, StoreError> {
+    let [at, kind, user, session, reason, by, ended, actor, note, ip, device] = values;
+    let known = EventKind::ALL.into_iter().find(|known| known.as_str().as_bytes() == kind);
+    let Some(kind) = known else { return Ok(None) };
+    let user =
+        text(user)?.map(|user| UserId::parse("user", &user).map_err(|_| damaged("the user of an event")));
+    let reason = int(Value::BulkString(reason))?;
+    Ok(Some(Event {
+        id,
+        at: Timestamp::from_millis(int(Value::BulkString(at))?),
+        kind,
+        user: user.transpose()?,
+        session: session.as_slice().try_into().ok().and_then(SessionId::from_bytes),
+        reason: u8::try_from(reason).ok().and_then(Reason::from_code),
+        by: codec::by_from_bytes(&by)?,
+        ended: codec::replaced_from_bytes(&ended)?,
+        act: Act { actor: text(actor)?, note: text(note)? },
+        ip: codec::ip_from_bytes(&ip)?,
+        device: codec::device_from_bytes(&device)?,
+    }))
+}
+
+/// `None` where there is none, which is empty.
+fn text(bytes: Vec<u8>) -> Result<Option<String>, StoreError> {
+    let text = String::from_utf8(bytes).map_err(|_| damaged("a text of an event"))?;
+    Ok((!text.is_empty()).then_some(text))
+}
+
+fn damaged(what: &str) -> StoreError {
+    StoreError::Corrupt(format!("{what} is damaged"))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn told(values: &[&[u8]]) -> Vec<u8> {
+        let length = |value: &[u8]| u16::try_from(value.len()).unwrap().to_be_bytes();
+        values.iter().flat_map(|value| length(value).into_iter().chain(value.iter().copied())).collect()
+    }
+
+    #[test]
+    fn what_is_told_is_read_and_what_a_later_version_adds_is_passed_over() {
+        let mut values: Vec<&[u8]> = vec![
+            b"1700-3",
+            b"1699",
+            b"failed",
+            b"ann",
+            b"",
+            b"0",
+            b"",
+            b"",
+            b"",
+            b"why",
+            b"\x7f\0\0\x01",
+            b"",
+        ];
+        for _ in 0..2 {
+            let event = of_feed(Partition::FIRST, &told(&values)).unwrap().expect("an event");
+            assert_eq!(event.id, EventId { ms: 1_700, partition: Partition::FIRST, sequence: 3 });
+            assert_eq!((event.at, event.kind), (Timestamp::from_millis(1_699), EventKind::Failed));
+            assert_eq!(event.act, Act { actor: None, note: Some("why".to_owned()) });
+            assert_eq!(event.ip, Some("127.0.0.1".parse().unwrap()));
+            values.push(b"more");
+        }
+        values[2] = b"never heard of";
+        assert_eq!(of_feed(Partition::FIRST, &told(&values)).unwrap(), None);
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_on_a_feed_make_a_reader_panic(payload in prop::collection::vec(any::<u8>(), 0..300)) {
+            let _ = of_feed(Partition::FIRST, &payload);
+        }
+    }
+}
