@@ -54,8 +54,8 @@ async function enter(id) {
   }
   leaveShell();
   if (!me.mayLook) return showStranger(byId("app"));
-  stream.start();
-  showShell(byId("app"));
+  await stream.start();
+  if (shownId === id) showShell(byId("app"));
 }
 
 function leave() {

@@ -11,9 +11,12 @@
 /** @import {Happening} from "./model.js" */
 
 import { urlOf } from "./api.js";
+import { RecentMap } from "./parts/recent-map.js";
 
 const BACKOFF_MS = [1000, 2000, 4000, 8000, 15_000];
 const HIDDEN_MS = 30_000;
+/** How long pages wait for it. */
+const PATIENCE_MS = 3000;
 /** How many ids are remembered, to know again what is sent twice. */
 const REMEMBERED = 2000;
 
@@ -32,9 +35,10 @@ class Stream {
   #listeners = new Set();
   /** @type {EventSource | null} */
   #source = null;
-  /** @type {Set<string>} */
-  #known = new Set();
+  /** @type {RecentMap<true>} */
+  #known = new RecentMap(REMEMBERED);
   #lastId = "";
+  #wasLive = false;
   #failures = 0;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
@@ -55,14 +59,28 @@ class Stream {
     listener.state?.(this.state);
   }
 
+  /**
+   * Begins. What is read after it resolves and what is told leave nothing out between them.
+   * @returns {Promise<void>} when it is open, or can't be for now
+   */
   start() {
     if (this.state === "off") this.#open();
+    return new Promise((resolve) => {
+      const settled = new AbortController();
+      const settle = () => {
+        settled.abort();
+        resolve();
+      };
+      setTimeout(settle, PATIENCE_MS);
+      this.on({ state: (state) => state !== "connecting" && settle() }, settled.signal);
+    });
   }
 
   stop() {
     this.#close("off");
     this.#known.clear();
     this.#lastId = "";
+    this.#wasLive = false;
   }
 
   #open() {
@@ -72,6 +90,9 @@ class Stream {
     source.addEventListener("open", () => {
       this.#failures = 0;
       this.#become("live");
+      // Nothing was told before the cut that the server could go on behind.
+      if (this.#wasLive && !this.#lastId) this.#tellStale({});
+      this.#wasLive = true;
     });
     source.addEventListener("event", (message) => this.#take(JSON.parse(message.data)));
     source.addEventListener("summary", (message) => this.#tellStale(JSON.parse(message.data).skipped ?? {}));
@@ -105,8 +126,7 @@ class Stream {
   #take(happening) {
     if (this.#known.has(happening.id)) return;
     this.#lastId = happening.id;
-    this.#known.add(happening.id);
-    if (this.#known.size > REMEMBERED) this.#known.delete(/** @type {string} */ (this.#known.values().next().value));
+    this.#known.set(happening.id, true);
     for (const listener of this.#listeners) listener.event?.(happening);
   }
 

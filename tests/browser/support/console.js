@@ -16,7 +16,7 @@ export const ROOMY = { LIMITS: JSON.stringify([{ role: "*", class: "*", max: 100
 export async function openConsole(person, path = "", username = "admin") {
   const page = await person.openTab(`/admin${path}`);
   await submitLogin(page, username);
-  await page.getByRole("navigation", { name: "Pages" }).waitFor({ state: "attached" });
+  await page.locator("#nav").waitFor({ state: "attached" });
   return page;
 }
 

@@ -12,7 +12,7 @@ import { h, icon, say } from "../dom.js";
 import { addShortcuts } from "../keys.js";
 import { eventColumns, eventRow } from "../parts/event-row.js";
 import { choice, SEARCH_SHORTCUT, searchField } from "../parts/filters.js";
-import { heading } from "../parts/heading.js";
+import { heading, isAtTop } from "../parts/heading.js";
 import { nothing } from "../parts/states.js";
 import { rowShortcuts, table } from "../parts/table.js";
 import { Walk } from "../parts/walk.js";
@@ -36,6 +36,7 @@ const SPANS = [["", "Any time"], ["1", "Last hour"], ["24", "Last 24 hours"], ["
 const HOUR_MS = 3_600_000;
 /** What is watched for long is cut at its end: the log has it. */
 const MAX_LIVE_ROWS = 5000;
+const MEANWHILE = 200;
 
 /**
  * @param {HTMLElement} main
@@ -71,10 +72,23 @@ export function show(main, { query }, signal) {
     signal,
   );
   const asked = () => ({ user: filter.user, type: filter.type, since: filter.hours && new Date(clock.now() - Number(filter.hours) * HOUR_MS).toISOString() });
-  const load = () => {
+  /** @type {Happening[]} told since the log was read, as far as it can matter */
+  let meanwhile = [];
+  const prepend = (/** @type {Happening} */ event) => {
+    if (!isWanted(event, filter) || body.querySelector(`[data-id="${event.id}"]`)) return;
+    const arrived = eventRow(event, columns);
+    arrived.classList.add("arrived");
+    body.prepend(arrived);
+    if (body.childElementCount > MAX_LIVE_ROWS) body.lastElementChild?.remove();
+    walk.showFoot();
+  };
+  const load = async () => {
     news.hidden = true;
     download.href = urlOf("events/export", asked());
-    walk.begin(asked());
+    meanwhile = [];
+    await walk.begin(asked());
+    // What happened after the log was read and before the answer was here.
+    meanwhile.forEach(prepend);
   };
   const change = (/** @type {Partial<typeof filter>} */ part) => {
     Object.assign(filter, part);
@@ -101,14 +115,11 @@ export function show(main, { query }, signal) {
   live.addEventListener("change", () => live.checked && load());
   follow(signal, () => live.checked, {
     event: (event) => {
-      if (!isWanted(event, filter) || body.querySelector(`[data-id="${event.id}"]`)) return;
-      const arrived = eventRow(event, columns);
-      arrived.classList.add("arrived");
-      body.prepend(arrived);
-      if (body.childElementCount > MAX_LIVE_ROWS) body.lastElementChild?.remove();
-      walk.showFoot();
+      meanwhile = [...meanwhile.slice(-MEANWHILE), event];
+      prepend(event);
     },
-    stale: () => {
+    stale: (skipped) => {
+      if (isAtTop() && Object.keys(skipped).length === 0) return load();
       news.hidden = false;
       say(news, "More happened than can be shown one by one. Load again");
     },
@@ -119,8 +130,8 @@ export function show(main, { query }, signal) {
 /**
  * @param {AbortSignal} signal
  * @param {() => boolean} isOn
- * @param {{event: (event: Happening) => void, stale: () => void}} listener
+ * @param {{event: (event: Happening) => void, stale: (skipped: Record<string, number>) => void}} listener
  */
 function follow(signal, isOn, { event, stale }) {
-  stream.on({ event: (happening) => isOn() && event(happening), stale: () => isOn() && stale() }, signal);
+  stream.on({ event: (happening) => isOn() && event(happening), stale: (skipped) => isOn() && stale(skipped) }, signal);
 }

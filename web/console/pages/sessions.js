@@ -14,7 +14,7 @@ import { announce, fill, h, icon, say } from "../dom.js";
 import { addShortcuts } from "../keys.js";
 import { me } from "../me.js";
 import { choice, SEARCH_SHORTCUT, searchField } from "../parts/filters.js";
-import { heading } from "../parts/heading.js";
+import { heading, isAtTop } from "../parts/heading.js";
 import { SessionList } from "../parts/session-list.js";
 import { followSessions } from "../parts/session-news.js";
 import { focusRow, rowShortcuts } from "../parts/table.js";
@@ -93,6 +93,7 @@ export function show(main, { query }, signal) {
   }, { signal });
   const forgetMissed = followSessions(list, filter, signal, (missed, isUnsure) => {
     const isWhole = missed === 0 && !isUnsure;
+    if (isUnsure && isAtTop() && list.selected().length === 0) return load();
     if (news.hidden && !isWhole) announce("The list has changed.");
     news.hidden = isWhole;
     say(news, `${isUnsure ? "Changes may be missing" : `${plural(missed, "change")} came too fast to show`}. Load again`);

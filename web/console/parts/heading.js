@@ -32,3 +32,8 @@ export function panel(title, ...content) {
 export function badge(text, tone = "") {
   return h("span", { class: `badge ${tone}`.trim() }, text);
 }
+
+/** Whether the head of the page is in view: then what is below may be exchanged without moving it from under anybody. */
+export function isAtTop() {
+  return scrollY < 200;
+}

@@ -8,19 +8,24 @@
 /** @import {Query} from "../api.js" */
 
 import { h } from "../dom.js";
+import { RecentMap } from "./recent-map.js";
 import { columnsFor, sessionRow } from "./session-row.js";
 import { nothing } from "./states.js";
-import { table } from "./table.js";
+import { focusedRow, table } from "./table.js";
 import { Walk } from "./walk.js";
 
 /** How long a row that ended is still seen. */
 const FADE_MS = 1600;
-
-/** @typedef {{session: Session, element: HTMLTableRowElement}} Row */
+/** How many that came or ended are remembered. */
+const REMEMBERED = 500;
 
 export class SessionList {
-  /** @type {Map<string, Row>} */
+  /** @type {Map<string, {session: Session, element: HTMLTableRowElement}>} */
   #rows = new Map();
+  /** @type {RecentMap<Session>} newcomers since the list was loaded */
+  #meanwhile = new RecentMap(REMEMBERED);
+  /** @type {RecentMap<true>} that ended: an answer on its way may still have them */
+  #over = new RecentMap(REMEMBERED);
   #tell;
   #options;
   #columns;
@@ -38,13 +43,12 @@ export class SessionList {
     const { element, body } = table("Live sessions", this.#columns);
     this.#table = element;
     this.body = body;
-    /** @type {Walk<Session>} */
     this.#walk = new Walk(
       {
         path: "sessions",
         member: "sessions",
         clear: () => this.#clear(),
-        put: (session) => this.put(session),
+        put: (session) => this.#over.has(session.id) || this.put(session),
         count: () => this.#rows.size,
         empty,
         shown: (isAll) => {
@@ -58,8 +62,11 @@ export class SessionList {
   }
 
   /** @param {Query} filter shows what it lets through, from the beginning */
-  load(filter) {
-    return this.#walk.begin(filter);
+  async load(filter) {
+    this.#meanwhile.clear();
+    await this.#walk.begin(filter);
+    // Who came after the store had answered and before the answer was here.
+    for (const session of this.#meanwhile.values()) if (!this.#rows.has(session.id)) this.put(session, { justNow: true });
   }
 
   /**
@@ -73,17 +80,16 @@ export class SessionList {
     this.#rows.set(session.id, { session, element });
     if (known) return known.element.replaceWith(element);
     if (!justNow) return this.body.append(element);
+    this.#meanwhile.set(session.id, session);
     element.classList.add("arrived");
     this.body.prepend(element);
     this.#walk.showFoot();
   }
 
-  has(/** @type {string} */ id) {
-    return this.#rows.has(id);
-  }
-
   /** It ended: seen for a moment still, so that the eye can follow. */
   remove(/** @type {string} */ id) {
+    this.#over.set(id, true);
+    this.#meanwhile.delete(id);
     const known = this.#rows.get(id);
     if (!known) return;
     this.#rows.delete(id);
@@ -106,12 +112,12 @@ export class SessionList {
   /** What was chosen, else the row that has the focus. */
   selectedOrCurrent() {
     const selected = this.selected();
-    const current = this.#rows.get(currentRow(this.body)?.dataset.id ?? "");
+    const current = this.#rows.get(focusedRow(this.body)?.dataset.id ?? "");
     return selected.length === 0 && current ? [current.session] : selected;
   }
 
   toggleCurrent() {
-    /** @type {HTMLInputElement | null | undefined} */ (currentRow(this.body)?.querySelector("input"))?.click();
+    /** @type {HTMLInputElement | null | undefined} */ (focusedRow(this.body)?.querySelector("input"))?.click();
   }
 
   selectNone() {
@@ -135,12 +141,6 @@ export class SessionList {
     rows.sort((a, b) => (a.key < b.key ? -direction : a.key > b.key ? direction : 0));
     this.body.append(...rows.map(({ element }) => element));
   }
-}
-
-/** @param {HTMLElement} body */
-function currentRow(body) {
-  const row = document.activeElement?.closest("tr");
-  return row && body.contains(row) ? row : null;
 }
 
 /** @param {boolean} isFiltered */

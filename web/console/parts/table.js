@@ -66,13 +66,19 @@ export function row(columns, cells, properties = {}) {
  * @param {KeyboardEvent} event
  */
 function walk(body, event) {
-  const current = document.activeElement?.closest("tr");
-  if (!current || !body.contains(current) || event.target instanceof HTMLInputElement && event.key === " ") return;
+  const current = focusedRow(body);
+  if (!current || event.target instanceof HTMLInputElement && event.key === " ") return;
   if (event.key === "Enter" && document.activeElement === current) current.querySelector("a")?.click();
   const next = { ArrowDown: current.nextElementSibling, ArrowUp: current.previousElementSibling, Home: body.firstElementChild, End: body.lastElementChild }[event.key];
   if (next === undefined || next === null) return;
   event.preventDefault();
   focusRow(/** @type {HTMLElement} */ (next));
+}
+
+/** @param {HTMLElement} body */
+export function focusedRow(body) {
+  const row = document.activeElement?.closest("tr");
+  return row && body.contains(row) ? row : null;
 }
 
 /** @param {HTMLElement | null | undefined} element a row */
