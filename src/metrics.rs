@@ -78,6 +78,11 @@ pub struct Metrics {
     pub fenced: Gauge,
     /// Since the store was first found silent, as looked at once a renewal interval; 0 while it answers.
     pub store_silence_seconds: Gauge<f64, AtomicU64>,
+    /// Who watches the log live, through this node.
+    pub watchers: Gauge,
+    pub watcher_skipped: Counter,
+    pub jobs_running: Gauge,
+    jobs: Family<ResultLabel, Counter>,
 }
 
 impl Default for Metrics {
@@ -113,9 +118,14 @@ impl Metrics {
             brakes: Counter::default(),
             fenced: Gauge::default(),
             store_silence_seconds: Gauge::default(),
+            watchers: Gauge::default(),
+            watcher_skipped: Counter::default(),
+            jobs_running: Gauge::default(),
+            jobs: Family::default(),
         };
         metrics.register();
         metrics.register_healing();
+        metrics.register_administration();
         metrics
     }
 
@@ -205,6 +215,33 @@ impl Metrics {
             "Logins and ends dropped from the journal before their time for want of room",
             self.journal_dropped.clone(),
         );
+    }
+
+    fn register_administration(&mut self) {
+        let registry = &mut self.registry;
+        registry.register("watchers", "Administrators' live streams on this node", self.watchers.clone());
+        registry.register(
+            "watcher_skipped",
+            "Events that were summed up for a watcher and not sent one by one",
+            self.watcher_skipped.clone(),
+        );
+        registry.register("jobs_running", "Jobs that this node is at", self.jobs_running.clone());
+        registry.register("jobs", "Jobs that this node was at, by how it left them", self.jobs.clone());
+    }
+
+    /// A job of which this node is no longer in charge.
+    pub fn job(&self, result: &'static str) {
+        self.jobs.get_or_create(&ResultLabel { result }).inc();
+    }
+
+    /// Logins that this node has seated.
+    pub fn seated_so_far(&self) -> u64 {
+        self.logins.get_or_create(&ResultLabel { result: "seated" }).get()
+    }
+
+    /// Sessions that ended through this node.
+    pub fn ended_so_far(&self, reason: Reason) -> u64 {
+        self.ended.get_or_create(&ReasonLabel { reason: reason.as_str() }).get()
     }
 
     /// So many sessions are live in the whole store.

@@ -50,16 +50,20 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Node
     let address = config.http.listen;
     let chance = Arc::new(Chance::system());
     let (engine, notices) = store::open(&config.store, Arc::clone(&chance)).await?;
-    let store: Arc<dyn Store> = engine;
+    let store: Arc<dyn Store> = engine.clone();
     let listener = TcpListener::bind(address).await.map_err(|error| NodeError::Listen { address, error })?;
     let metrics = Arc::new(Metrics::new());
     let node = NodeId::from_bytes(chance.bytes());
     let hub = Hub::new(node, config.node.heartbeat);
+    let listen = listener.local_addr().unwrap_or(address);
     let enforcer = Enforcer::new(Parts {
         node,
+        name: listen.to_string(),
         seats: config.seats.clone(),
         config: config.node.clone(),
         store: Arc::clone(&store),
+        view: engine.clone(),
+        log: engine,
         hub: Arc::clone(&hub),
         chance: Arc::clone(&chance),
         metrics: Arc::clone(&metrics),
@@ -77,6 +81,8 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Node
     tasks.spawn(Arc::clone(&enforcer).run_renewal(stop.clone()));
     tasks.spawn(Arc::clone(&enforcer).run_repairs(stop.clone()));
     tasks.spawn(Arc::clone(&enforcer).run_fence(stop.clone()));
+    tasks.spawn(Arc::clone(&enforcer).run_reports(stop.clone()));
+    tasks.spawn(Arc::clone(&enforcer).run_jobs(stop.clone()));
     tasks.spawn(sweeper.run(stop.clone()));
     tasks.close();
 
@@ -86,7 +92,6 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Node
         drain: config.node.drain_timeout,
     };
     let drain_timeout = config.node.drain_timeout;
-    let listen = listener.local_addr().unwrap_or(address);
     tracing::info!(%node, %listen, store = ?config.store, "ready");
     if config.demo {
         // Without the password: logs hold none, not even this one. The page tells it.

@@ -8,11 +8,12 @@ use crate::domain::{Role, UserId};
 use crate::password;
 
 /// Who can log in with `--demo`: username, password, role.
-const ACCOUNTS: [(&str, &str, Option<&str>); 4] = [
+const ACCOUNTS: [(&str, &str, Option<&str>); 5] = [
     ("user1", "password1", None),
     ("user2", "password2", None),
     ("user3", "password3", None),
     ("admin", "admin", Some("admin")),
+    ("auditor", "auditor", Some("auditor")),
 ];
 const API_KEY: &str = "demo-key";
 const API_KEY_NAME: &str = "demo";
@@ -63,7 +64,7 @@ mod tests {
             assert!(password::matches(password, &account.password_hash));
         }
         let admins = config.accounts.iter().filter(|account| !account.roles.is_empty());
-        assert_eq!(admins.map(|account| account.username.as_str()).collect::<Vec<_>>(), ["admin"]);
+        assert_eq!(admins.map(|account| account.username.as_str()).collect::<Vec<_>>(), ["admin", "auditor"]);
         assert_eq!(config.api_keys[0].scopes, Scope::ALL);
     }
 

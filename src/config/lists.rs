@@ -48,7 +48,7 @@ pub(super) fn api_keys(rows: &[Value]) -> Result<Vec<ApiKey>, Refusal> {
         })?;
         if row.scopes.is_empty() {
             return Err(
-                Refusal::new("must name at least one of sessions, introspect, admin").under(".scopes")
+                Refusal::new("must name at least one of sessions, introspect, admin, audit").under(".scopes")
             );
         }
         Ok(ApiKey { name: row.name, hash, scopes: row.scopes })

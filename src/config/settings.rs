@@ -56,10 +56,12 @@ pub enum Scope {
     Introspect,
     /// Everything under `/api/admin` and the active-session view.
     Admin,
+    /// Of that, what only reads.
+    Audit,
 }
 
 impl Scope {
-    pub const ALL: [Self; 3] = [Self::Sessions, Self::Introspect, Self::Admin];
+    pub const ALL: [Self; 4] = [Self::Sessions, Self::Introspect, Self::Admin, Self::Audit];
 }
 
 /// An API key; `hash` is the SHA-256 of the key in hexadecimal (keys are random and long, unlike passwords).

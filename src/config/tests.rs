@@ -304,7 +304,7 @@ fn the_demo_is_on_loopback_with_everything_it_needs() {
     let flags = Flags { demo: true, ..Flags::default() };
     let loaded = load(&Sources { flags, ..Sources::default() }).unwrap();
     assert!(loaded.config.http.listen.ip().is_loopback());
-    assert_eq!((loaded.config.accounts.len(), loaded.config.api_keys.len()), (4, 1));
+    assert_eq!((loaded.config.accounts.len(), loaded.config.api_keys.len()), (5, 1));
     assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
 }
 

@@ -83,6 +83,11 @@ impl<T> ByPartition<T> {
         self.part(partition).iter().map(|(id, value)| (*id, *value)).collect()
     }
 
+    /// The sessions of a partition whose values are `wanted`.
+    pub fn filter(&self, partition: Partition, wanted: impl Fn(&T) -> bool) -> Vec<SessionId> {
+        self.part(partition).iter().filter(|(_, value)| wanted(value)).map(|(id, _)| *id).collect()
+    }
+
     fn part(&self, partition: Partition) -> MutexGuard<'_, HashMap<SessionId, T>> {
         self.parts[usize::from(partition.index())].lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -8,7 +8,7 @@ use std::mem;
 
 use super::by_partition::ByPartition;
 use super::subscriptions::Hold;
-use crate::domain::{Record, SessionId, Timestamp};
+use crate::domain::{Partition, Record, Session, SessionId, Timestamp};
 use crate::store::{Image, StoreError};
 
 /// The sessions with connections on this node.
@@ -141,6 +141,15 @@ impl Here {
             Some(Err(other)) => Ok(other),
             None => Ok(Recalled::Unheld),
         }
+    }
+
+    /// The live sessions of a partition that are `wanted`.
+    pub fn live_in(&self, partition: Partition, wanted: impl Fn(&Session) -> bool) -> Vec<SessionId> {
+        self.0.filter(partition, |held| match &held.known {
+            // An image that can't be read would be a fault of ours, and is found by who recalls it.
+            Known::Live(live) => live.image.record().is_ok_and(|record| wanted(&record.session)),
+            Known::Nothing | Known::Ended => false,
+        })
     }
 
     fn live(&self, id: SessionId, change: impl FnOnce(&mut Live)) {

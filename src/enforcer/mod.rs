@@ -13,15 +13,18 @@ mod cache;
 mod check;
 mod clock;
 mod confirmations;
+mod desk;
 mod ends;
 mod fence;
 mod heal;
 mod here;
+mod jobs;
 mod journal;
 mod login;
 mod notices;
 mod renewal;
 mod repairs;
+mod reports;
 mod restoring;
 mod silence;
 #[cfg(test)]
@@ -30,12 +33,13 @@ mod subscriptions;
 #[cfg(test)]
 mod tests;
 mod view;
+mod watch;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 use tokio::time::Instant;
 
 use crate::chance::Chance;
@@ -43,11 +47,14 @@ use crate::config::{NodeConfig, Rate, SeatConfig};
 use crate::domain::{By, Generation, NodeId, Presence, Record, SessionId, Timestamp, UserId};
 use crate::hub::Hub;
 use crate::metrics::Metrics;
-use crate::store::{Store, StoreError};
+use crate::store::{Log, Store, StoreError, View};
 
 pub use attach::Attached;
 pub use check::Checked;
+pub use jobs::NewJob;
 pub use login::{LoginAnswer, NewSession, Takeover};
+pub use reports::{KnownNode, Sample};
+pub use watch::{Told, WatchError, Watcher};
 
 use by_partition::ByPartition;
 use cache::CheckCache;
@@ -56,9 +63,11 @@ use confirmations::Confirmations;
 use here::Here;
 use journal::Journal;
 use repairs::Repairs;
+use reports::Chronicle;
 use silence::Silence;
 use subscriptions::Subscriptions;
 use view::ActiveView;
+use watch::Watchers;
 
 /// How long `/readyz` waits for the store.
 const READY_TIMEOUT: Duration = Duration::from_secs(1);
@@ -73,9 +82,12 @@ const RESTORES: usize = 8;
 /// What one node knows and does about sessions. Shared by all handlers and tasks of the node.
 pub struct Enforcer {
     node: NodeId,
+    name: String,
     seats: SeatConfig,
     config: NodeConfig,
     store: Arc<dyn Store>,
+    view: Arc<dyn View>,
+    log: Arc<dyn Log>,
     hub: Arc<Hub>,
     chance: Arc<Chance>,
     metrics: Arc<Metrics>,
@@ -91,7 +103,11 @@ pub struct Enforcer {
     restores: Semaphore,
     confirmations: Confirmations,
     cache: Option<CheckCache>,
-    view: ActiveView,
+    active: ActiveView,
+    watchers: Watchers,
+    chronicle: Chronicle,
+    /// A job was begun here.
+    jobs_wanted: Notify,
     /// Sessions used since the last renewal.
     touched: ByPartition<Instant>,
     /// Goodbyes that the store has not heard; the renewal repeats them.
@@ -108,9 +124,13 @@ pub struct Enforcer {
 /// What an enforcer is made of.
 pub struct Parts {
     pub node: NodeId,
+    /// Where it listens, for people.
+    pub name: String,
     pub seats: SeatConfig,
     pub config: NodeConfig,
     pub store: Arc<dyn Store>,
+    pub view: Arc<dyn View>,
+    pub log: Arc<dyn Log>,
     pub hub: Arc<Hub>,
     pub chance: Arc<Chance>,
     pub metrics: Arc<Metrics>,
@@ -122,11 +142,14 @@ impl Enforcer {
         let journal = if parts.store.may_forget() { Journal::new(metrics) } else { Journal::off(metrics) };
         Arc::new(Self {
             node: parts.node,
+            name: parts.name,
             cache: parts.config.check_cache.map(CheckCache::new),
             subscriptions: Subscriptions::new(Arc::clone(&parts.store)),
             seats: parts.seats,
             config: parts.config,
             store: parts.store,
+            view: parts.view,
+            log: parts.log,
             hub: parts.hub,
             chance: parts.chance,
             metrics: parts.metrics,
@@ -137,7 +160,10 @@ impl Enforcer {
             failovers: AtomicU64::new(0),
             restores: Semaphore::new(RESTORES),
             confirmations: Confirmations::default(),
-            view: ActiveView::default(),
+            active: ActiveView::default(),
+            watchers: Watchers::default(),
+            chronicle: Chronicle::default(),
+            jobs_wanted: Notify::new(),
             touched: ByPartition::default(),
             departed: ByPartition::default(),
             generation: AtomicU64::new(0),
@@ -217,9 +243,10 @@ impl Enforcer {
         self.config.heartbeat
     }
 
-    /// From now on the node is not ready and takes no new connections.
+    /// From now on the node is not ready and takes no new connections; whoever watches is sent away.
     pub fn drain(&self) {
         self.draining.store(true, Ordering::Release);
+        self.watchers.close();
     }
 
     pub fn is_draining(&self) -> bool {

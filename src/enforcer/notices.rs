@@ -30,8 +30,8 @@ impl Enforcer {
                 Notice::Message(Message::Ack { user, generation, node }) => {
                     self.on_acknowledged(&user, generation, &node);
                 }
-                // Brought to their destinations by the next slice of this work.
-                Notice::Message(Message::Notice(_)) | Notice::Event(_) => {}
+                Notice::Message(Message::Notice(notification)) => self.on_notification(notification),
+                Notice::Event(event) => self.on_event(*event),
                 Notice::Gap { connected } => self.on_gap(connected),
                 Notice::Failover(partitions) => self.on_failover(&partitions),
             }
@@ -54,6 +54,7 @@ impl Enforcer {
                 }
                 #[expect(clippy::cast_precision_loss, reason = "a latency in µs is far below 2^52")]
                 enforcer.metrics.takeover_seconds.observe(took_us as f64 / 1e6);
+                enforcer.chronicle.took_over(took_us);
             };
             self.hub.evict(
                 id,
@@ -86,6 +87,7 @@ impl Enforcer {
     fn on_gap(&self, connected: bool) {
         self.channel_whole.store(connected, Ordering::Release);
         self.metrics.pubsub_connected.set(i64::from(connected));
+        self.watchers.gap(connected);
         if connected {
             tracing::info!("messages arrive again; checking every session of this node");
             self.check_all();

@@ -198,6 +198,7 @@ impl Enforcer {
             self.put_back(batch);
         })?;
         self.metrics.renewal("ok");
+        self.chronicle.renewed(renewed.now);
         self.journal.answered(partition);
         for renewal in batch {
             if let Some(presence) = renewal.presence {
@@ -228,7 +229,11 @@ impl Enforcer {
     /// Reads the store's clock, once an interval, and notes how long the store has been silent.
     async fn check_on_store(&self) {
         match self.read_clock().await {
-            Ok(()) => self.silence.heard(&self.metrics),
+            Ok(()) => {
+                // A node without sessions has nothing to renew, and would look as if it did not.
+                self.chronicle.renewed(self.now());
+                self.silence.heard(&self.metrics);
+            }
             Err(error) => self.silence.unheard(&self.metrics, &error),
         }
     }

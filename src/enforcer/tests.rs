@@ -21,6 +21,7 @@ use crate::domain::{NodeId, Presence, Reason, Record, Token, UserId};
 use crate::hub::testing::{ClientEnd, pipe};
 use crate::hub::{Fact, Hub};
 use crate::metrics::Metrics;
+use crate::store::blank::Blank;
 use crate::store::embedded::{Clock, Embedded, SystemClock};
 use crate::store::{Act, Notice, Store, Target};
 
@@ -75,7 +76,10 @@ impl Rig {
             node,
             seats: SeatConfig { ghost_after: Duration::from_secs(60), ..defaults.seats },
             config: NodeConfig { renew_interval: Duration::from_millis(100), check_cache, ..defaults.node },
+            name: "a test".to_owned(),
             store: Arc::clone(&store),
+            view: Arc::new(Blank::default()),
+            log: Arc::new(Blank::default()),
             hub: Arc::clone(&hub),
             chance,
             metrics: Arc::new(Metrics::new()),

@@ -36,7 +36,7 @@ impl Enforcer {
     /// # Errors
     /// The store's; an older view is never shown instead.
     pub async fn active_sessions(&self) -> Result<Arc<Census>, StoreError> {
-        let waiting = tokio::time::timeout(PATIENCE, self.view.0.lock()).await;
+        let waiting = tokio::time::timeout(PATIENCE, self.active.0.lock()).await;
         let busy = |_| StoreError::Unavailable("the sessions are being counted".to_owned());
         let mut view = waiting.map_err(busy)?;
         match &*view {

@@ -11,11 +11,14 @@ use super::credential::{Credential, Source, credential};
 use super::origin::{Origin, changes_state};
 use super::problem::Problem;
 use crate::config::{ApiKey, Scope};
-use crate::domain::{Record, Role, Token};
+use crate::domain::{Record, Role, SessionId, Token};
 use crate::enforcer::Checked;
+use crate::store::Act;
 
 /// The role that makes a session an administrator's.
 const ADMIN_ROLE: &str = "admin";
+/// The role that lets a session see what administrators see.
+const AUDITOR_ROLE: &str = "auditor";
 
 /// A live session, marked as seen. Its data is read only if `WITH_DATA`.
 pub(crate) struct SessionCaller<const WITH_DATA: bool = false> {
@@ -26,13 +29,25 @@ pub(crate) struct SessionCaller<const WITH_DATA: bool = false> {
 
 /// An API key with the scope `S`.
 pub(crate) struct ApiCaller<S: Scoped> {
+    name: String,
     /// Whether the key has the scope `admin` as well.
     admin: bool,
     scope: PhantomData<S>,
 }
 
 /// A live session with the role `admin`, or an API key with the scope of that name.
-pub(crate) struct AdminCaller;
+pub(crate) struct AdminCaller {
+    actor: String,
+    /// The administrator's own session; an API key has none.
+    pub session: Option<SessionId>,
+}
+
+/// Who may see what administrators see: besides them a live session with the role `auditor`, or an API key with the
+/// scope `audit`.
+pub(crate) struct AuditCaller {
+    /// The caller's own session; an API key has none.
+    pub session: Option<SessionId>,
+}
 
 /// A [`Scope`] as a type, so that a handler's signature says which one it needs.
 pub(crate) trait Scoped: Send + Sync {
@@ -51,18 +66,34 @@ impl Scoped for Introspect {
 }
 
 impl<S: Scoped> ApiCaller<S> {
-    /// Whether a key may give a session these roles: one without the scope `admin` must not get at it by way of a
-    /// session that it made an administrator's.
+    /// Whether a key may give a session these roles: one without the scope `admin` must not get at it, nor see what
+    /// it shows, by way of a session that it made an administrator's or an auditor's.
     pub(crate) fn may_give(&self, roles: &[Role]) -> Result<(), Problem> {
-        if self.admin || !is_admin(roles) {
+        if self.admin || !has_role(roles, &[ADMIN_ROLE, AUDITOR_ROLE]) {
             return Ok(());
         }
-        Err(Problem::Forbidden("giving the role admin takes an API key with the scope admin"))
+        Err(Problem::Forbidden("giving the roles admin and auditor takes an API key with the scope admin"))
+    }
+
+    /// In whose name an act of this call is noted.
+    pub(crate) fn act(&self) -> Act {
+        Act { actor: Some(key_actor(&self.name)), note: None }
     }
 }
 
-fn is_admin(roles: &[Role]) -> bool {
-    roles.iter().any(|role| role.as_str() == ADMIN_ROLE)
+impl AdminCaller {
+    /// In whose name an act of this call is noted, and what they had to say about it.
+    pub(crate) fn act(&self, note: Option<String>) -> Act {
+        Act { actor: Some(self.actor.clone()), note }
+    }
+}
+
+fn has_role(roles: &[Role], wanted: &[&str]) -> bool {
+    roles.iter().any(|role| wanted.contains(&role.as_str()))
+}
+
+fn key_actor(name: &str) -> String {
+    format!("key:{name}")
 }
 
 impl<const WITH_DATA: bool> SessionCaller<WITH_DATA> {
@@ -95,8 +126,9 @@ impl<S: Scoped> FromRequestParts<App> for ApiCaller<S> {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         match credential(app, &parts.headers)? {
             Credential::Key(key) => {
-                admit_key(app, key, S::SCOPE).await?;
-                Ok(Self { admin: key.scopes.contains(&Scope::Admin), scope: PhantomData })
+                admit_key(app, key, &[S::SCOPE]).await?;
+                let admin = key.scopes.contains(&Scope::Admin);
+                Ok(Self { name: key.name.clone(), admin, scope: PhantomData })
             }
             // A cookie goes along by itself; where none is looked for, none was shown.
             Credential::Token(_, Source::Cookie) => Err(Problem::CredentialsRequired),
@@ -113,16 +145,40 @@ impl FromRequestParts<App> for AdminCaller {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         match credential(app, &parts.headers)? {
-            Credential::Key(key) => admit_key(app, key, Scope::Admin).await?,
+            Credential::Key(key) => {
+                admit_key(app, key, &[Scope::Admin]).await?;
+                Ok(Self { actor: key_actor(&key.name), session: None })
+            }
             Credential::Token(token, source) => {
                 demand_origin(app, parts, source)?;
-                let record = live(app, &token, false).await?;
-                if !is_admin(&record.session.roles) {
+                let session = live(app, &token, false).await?.session;
+                if !has_role(&session.roles, &[ADMIN_ROLE]) {
                     return Err(Problem::Forbidden("this call needs the role admin"));
                 }
+                Ok(Self { actor: format!("user:{}", session.user), session: Some(session.id) })
             }
         }
-        Ok(Self)
+    }
+}
+
+impl FromRequestParts<App> for AuditCaller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        match credential(app, &parts.headers)? {
+            Credential::Key(key) => {
+                admit_key(app, key, &[Scope::Admin, Scope::Audit]).await?;
+                Ok(Self { session: None })
+            }
+            Credential::Token(token, source) => {
+                demand_origin(app, parts, source)?;
+                let session = live(app, &token, false).await?.session;
+                if !has_role(&session.roles, &[ADMIN_ROLE, AUDITOR_ROLE]) {
+                    return Err(Problem::Forbidden("this call needs the role admin or auditor"));
+                }
+                Ok(Self { session: Some(session.id) })
+            }
+        }
     }
 }
 
@@ -147,8 +203,9 @@ fn demand_origin(app: &App, parts: &Parts, source: Source) -> Result<(), Problem
     Ok(())
 }
 
-async fn admit_key(app: &App, key: &ApiKey, scope: Scope) -> Result<(), Problem> {
-    if !key.scopes.contains(&scope) {
+/// Lets a key in that has one of these scopes.
+async fn admit_key(app: &App, key: &ApiKey, scopes: &[Scope]) -> Result<(), Problem> {
+    if !key.scopes.iter().any(|scope| scopes.contains(scope)) {
         return Err(Problem::Forbidden("this API key lacks the scope"));
     }
     let Some(rate) = app.config.rate.api_key else { return Ok(()) };

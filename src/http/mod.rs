@@ -32,6 +32,7 @@ mod openapi;
 mod origin;
 mod path;
 mod problem;
+mod query;
 mod router;
 mod seating;
 mod server;

@@ -103,11 +103,13 @@ refusals! {
         401 "`credentials-required`, `invalid-token`, `session-ended` with `reason`, `at`, `by`",
         403 "`forbidden`, `origin-not-allowed`, `user-disabled`",
         429 "`rate-limited`, if calls of API keys are limited",
-        503 "`store-unavailable` with Retry-After";
+        503 "`store-unavailable`, `overloaded`, with Retry-After";
     /// Of a call for something by its id.
     IdRefusals: 404 "`not-found`", 422 "`invalid-request` with `field`";
     /// Of a call for a user by its id.
     UserRefusals: 422 "`invalid-request` with `field`";
+    /// Of a call with a query.
+    QueryRefusals: 422 "`invalid-request` with `field`";
     /// Of a probe.
     ReadyRefusals: 503 "`not-ready` with `detail`";
 }

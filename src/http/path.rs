@@ -5,11 +5,16 @@ use std::str::FromStr;
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
 
+use uuid::Uuid;
+
 use super::problem::Problem;
-use crate::domain::{SessionId, UserId};
+use crate::domain::{FieldError, SessionId, UserId};
 
 /// `{id}` of a session.
 pub(crate) struct SessionPath(pub SessionId);
+
+/// `{id}` of a job.
+pub(crate) struct JobPath(pub Uuid);
 
 /// `{id}` of a user, percent-encoded.
 pub(crate) struct UserPath(pub UserId);
@@ -19,6 +24,16 @@ impl<S: Send + Sync> FromRequestParts<S> for SessionPath {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         Ok(Self(SessionId::from_str(&segment(parts, state).await?)?))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for JobPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let id = segment(parts, state).await?;
+        let id = Uuid::try_parse(&id).map_err(|_| FieldError::new("id", "must be the id of a job"))?;
+        Ok(Self(id))
     }
 }
 

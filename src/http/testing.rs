@@ -13,12 +13,11 @@ pub(crate) const ADMIN_KEY: &str = "a key with every scope";
 
 /// The default configuration with an API key.
 pub(crate) fn config() -> Config {
-    let key = ApiKey {
-        name: "admin".to_owned(),
-        hash: Sha256::digest(ADMIN_KEY.as_bytes()).into(),
-        scopes: Scope::ALL.to_vec(),
-    };
-    Config { api_keys: vec![key], ..Config::default() }
+    Config { api_keys: vec![api_key("admin", ADMIN_KEY, &Scope::ALL)], ..Config::default() }
+}
+
+pub(crate) fn api_key(name: &str, key: &str, scopes: &[Scope]) -> ApiKey {
+    ApiKey { name: name.to_owned(), hash: Sha256::digest(key.as_bytes()).into(), scopes: scopes.to_vec() }
 }
 
 pub(crate) fn token(user: &str) -> Token {

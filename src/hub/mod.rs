@@ -62,7 +62,6 @@ pub enum Command {
     /// The session ended: tell why, close, cut.
     Evict(Arc<Eviction>),
     /// A message for people.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the administrators' calls will send them"))]
     Notice { level: Arc<str>, text: Arc<str> },
     /// The node goes away: say so at once, close with 1012 after `close_in`.
     Restart { retry_after: Duration, close_in: Duration },

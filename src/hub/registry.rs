@@ -137,6 +137,11 @@ impl Hub {
         self.connections.load(Ordering::Relaxed)
     }
 
+    /// How many sessions have a connection.
+    pub fn session_count(&self) -> usize {
+        self.sessions.len()
+    }
+
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

@@ -19,6 +19,8 @@ use crate::domain::{
     Role, SeatLimits, Session, SessionId, Timestamp, TokenHash, Tombstone, UserId, Victim,
 };
 
+#[cfg(test)]
+pub(crate) mod blank;
 mod codec;
 #[cfg(test)]
 mod conformance;

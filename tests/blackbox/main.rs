@@ -8,6 +8,7 @@
 mod support;
 
 mod accounts;
+mod administration;
 mod balancer;
 mod clocks;
 mod drain;

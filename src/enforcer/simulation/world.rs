@@ -24,6 +24,7 @@ use crate::enforcer::{Attached, Checked, Enforcer, LoginAnswer, NewSession, Part
 use crate::hub::{Fact, Hub};
 use crate::metrics::Metrics;
 use crate::protocol::CloseCode;
+use crate::store::blank::Blank;
 use crate::store::{Act, Notice, Target};
 
 const DEVICES: u64 = 4;
@@ -334,7 +335,10 @@ impl Node {
                 ..defaults.seats
             },
             config: NodeConfig { renew_interval: RENEW, ..defaults.node },
+            name: id.to_string(),
             store: Arc::new(Line { server: Arc::clone(server), node: number }),
+            view: Arc::new(Blank::default()),
+            log: Arc::new(Blank::default()),
             hub: Arc::clone(&hub),
             chance: Arc::new(Chance::seeded(seed.wrapping_mul(31).wrapping_add(number as u64))),
             metrics: Arc::new(Metrics::new()),

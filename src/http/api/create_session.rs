@@ -30,7 +30,7 @@ pub(crate) struct CreateSession {
     /// The client's User-Agent header; at most 512 bytes, kept in short form.
     #[schema(max_length = 512)]
     user_agent: Option<String>,
-    /// The role `admin`, which may use the administration, takes a key with the scope `admin`.
+    /// The roles `admin` and `auditor`, to which the administration is open, take a key with the scope `admin`.
     #[schema(max_items = 16)]
     roles: Option<Vec<String>>,
     /// Any JSON of at most 4 KiB.

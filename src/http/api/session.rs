@@ -11,7 +11,7 @@ use crate::http::model::SessionView;
 use crate::http::openapi::{CallerRefusals, IdRefusals};
 use crate::http::path::SessionPath;
 use crate::http::problem::Problem;
-use crate::store::{Act, Target};
+use crate::store::Target;
 
 /// Read a session
 ///
@@ -43,10 +43,10 @@ pub(crate) async fn read_session(
 )]
 pub(crate) async fn end_session(
     State(app): State<App>,
-    _: ApiCaller<Sessions>,
+    caller: ApiCaller<Sessions>,
     SessionPath(id): SessionPath,
 ) -> Result<StatusCode, Problem> {
-    let ended = app.enforcer.end(Target::Session(id), Reason::Kicked, None, &Act::NONE).await?;
+    let ended = app.enforcer.end(Target::Session(id), Reason::Kicked, None, &caller.act()).await?;
     // Nothing ended: over already, so that asking again is answered alike, or never there.
     if ended.is_empty() && app.enforcer.session(id).await?.is_none() {
         return Err(Problem::NotFound);

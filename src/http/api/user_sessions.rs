@@ -10,7 +10,7 @@ use crate::http::model::{EndedList, SessionList, views};
 use crate::http::openapi::{CallerRefusals, UserRefusals};
 use crate::http::path::UserPath;
 use crate::http::problem::Problem;
-use crate::store::{Act, Target};
+use crate::store::Target;
 
 /// List a user's sessions
 ///
@@ -38,9 +38,9 @@ pub(crate) async fn list_user_sessions(
 )]
 pub(crate) async fn end_user_sessions(
     State(app): State<App>,
-    _: ApiCaller<Sessions>,
+    caller: ApiCaller<Sessions>,
     UserPath(user): UserPath,
 ) -> Result<Json<EndedList>, Problem> {
-    let ended = app.enforcer.end(Target::User(user), Reason::Kicked, None, &Act::NONE).await?;
+    let ended = app.enforcer.end(Target::User(user), Reason::Kicked, None, &caller.act()).await?;
     Ok(Json(EndedList { ended: views(ended) }))
 }

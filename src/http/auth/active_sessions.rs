@@ -6,7 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::http::App;
-use crate::http::caller::AdminCaller;
+use crate::http::caller::AuditCaller;
 use crate::http::model::{SessionView, views};
 use crate::http::openapi::CallerRefusals;
 use crate::http::problem::Problem;
@@ -30,7 +30,7 @@ pub(crate) struct ActiveSessions {
 )]
 pub(crate) async fn active_sessions(
     State(app): State<App>,
-    _: AdminCaller,
+    _: AuditCaller,
 ) -> Result<Json<ActiveSessions>, Problem> {
     let census = app.enforcer.active_sessions().await?;
     Ok(Json(ActiveSessions { count: census.count, sessions: views(census.newest.clone()) }))

@@ -1,11 +1,14 @@
 //! The whole router against a real enforcer on the embedded store, in one process.
 
+mod access;
+mod administration;
 mod bad_input;
 mod keys;
 mod login;
 mod outside;
 mod own;
 mod store_away;
+mod stream;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +17,8 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header};
 use serde_json::{Value, json};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 use super::client_address::Peer;
@@ -26,7 +31,8 @@ use crate::domain::{NodeId, Role, UserId};
 use crate::enforcer::{Enforcer, Parts};
 use crate::hub::Hub;
 use crate::metrics::Metrics;
-use crate::store::{self, Store};
+use crate::store::blank::Blank;
+use crate::store::{self, Notice, Store};
 
 const HOST: &str = "hotseat.test";
 const PASSWORD: &str = "correct horse";
@@ -35,7 +41,15 @@ const PASSWORD: &str = "correct horse";
 struct Node {
     router: Router,
     store: Arc<dyn Store>,
+    enforcer: Arc<Enforcer>,
+    stop: CancellationToken,
     _directory: tempfile::TempDir,
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
 }
 
 /// What came back.
@@ -51,8 +65,22 @@ impl Node {
         Self::with(|_| {}).await
     }
 
-    /// A node with the accounts `ann`, `bob` and `admin`, whose configuration `change` has changed.
+    /// A node with the accounts `ann`, `bob`, `auditor` and `admin`, whose configuration `change` has changed.
     async fn with(change: impl FnOnce(&mut Config)) -> Self {
+        Self::begin(change, None).await
+    }
+
+    /// A node whose log is the test's, and which hears what the test says.
+    async fn on_blank() -> (Self, Arc<Blank>, mpsc::Sender<Notice>) {
+        let (log, (notices, hears)) = (Arc::new(Blank::default()), mpsc::channel(store::NOTICE_QUEUE));
+        let node = Self::begin(|_| {}, Some((Arc::clone(&log), hears))).await;
+        (node, log, notices)
+    }
+
+    async fn begin(
+        change: impl FnOnce(&mut Config),
+        blank: Option<(Arc<Blank>, mpsc::Receiver<Notice>)>,
+    ) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let mut config = super::testing::config();
         config.store.url = StoreUrl::Embedded(directory.path().to_owned());
@@ -60,22 +88,33 @@ impl Node {
         config.rate.login = Rate { burst: 3, period: Duration::from_secs(3600) };
         change(&mut config);
 
-        let (engine, _notices) = store::open(&config.store, Arc::new(Chance::system())).await.unwrap();
-        let store: Arc<dyn Store> = engine;
+        let (engine, notices) = store::open(&config.store, Arc::new(Chance::system())).await.unwrap();
+        let store: Arc<dyn Store> = engine.clone();
+        let (log, notices): (Arc<dyn store::Log>, _) = match blank {
+            Some((log, hears)) => (log, hears),
+            None => (engine.clone(), notices),
+        };
         let (node, metrics) = (NodeId::from_bytes([1; 8]), Arc::new(Metrics::new()));
         let chance = Arc::new(Chance::seeded(7));
         let enforcer = Enforcer::new(Parts {
             node,
             seats: config.seats.clone(),
             config: config.node.clone(),
+            name: HOST.to_owned(),
             store: Arc::clone(&store),
+            view: engine,
+            log,
             hub: Hub::new(node, config.node.heartbeat),
             chance: Arc::clone(&chance),
             metrics: Arc::clone(&metrics),
         });
+        let stop = CancellationToken::new();
+        tokio::spawn(Arc::clone(&enforcer).run_notices(notices, stop.clone()));
+        tokio::spawn(Arc::clone(&enforcer).run_jobs(stop.clone()));
         let accounts = Arc::new(Accounts::new(config.accounts.clone()));
+        let own = Arc::clone(&enforcer);
         let app = App::new(Services { config: Arc::new(config), enforcer, accounts, metrics, chance });
-        Self { router: router(app), store, _directory: directory }
+        Self { router: router(app), store, enforcer: own, stop, _directory: directory }
     }
 
     async fn send(&self, request: Request<Body>) -> Answer {
@@ -154,7 +193,12 @@ fn accounts() -> Vec<Account> {
         password_hash: password_hash.clone(),
         roles: roles.iter().map(|role| Role::parse(role).unwrap()).collect(),
     };
-    vec![account("ann", &[]), account("bob", &["pro"]), account("admin", &["admin"])]
+    vec![
+        account("ann", &[]),
+        account("bob", &["pro"]),
+        account("auditor", &["auditor"]),
+        account("admin", &["admin"]),
+    ]
 }
 
 fn bearer(text: &str) -> String {

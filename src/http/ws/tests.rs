@@ -25,6 +25,7 @@ use crate::http::{Services, testing};
 use crate::hub::testing::pipe;
 use crate::hub::{Hub, Refusal};
 use crate::metrics::Metrics;
+use crate::store::blank::Blank;
 use crate::store::embedded::{Embedded, SystemClock};
 use crate::store::{Act, Store, Target};
 
@@ -59,7 +60,10 @@ async fn node() -> Node {
         node: id,
         seats: config.seats.clone(),
         config: config.node.clone(),
+        name: "a test".to_owned(),
         store: Arc::clone(&store),
+        view: Arc::new(Blank::default()),
+        log: Arc::new(Blank::default()),
         hub: Arc::clone(&hub),
         chance: Arc::clone(&chance),
         metrics: Arc::clone(&metrics),

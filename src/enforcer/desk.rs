@@ -1,0 +1,127 @@
+//! What administrators ask of the store: lists, figures, and words to devices. It is passed on, counted and timed.
+
+use std::sync::Arc;
+
+use super::Enforcer;
+use crate::domain::{Partition, Session, Timestamp, UserId};
+use crate::hub::Command;
+use crate::store::{
+    Act, Audience, Contested, EventKind, Filter, NewEvent, Notification, Page, Period, Place, StoreError,
+    StoreStatus,
+};
+
+impl Enforcer {
+    /// One page of the walk over the live sessions.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn page(
+        &self,
+        filter: &Filter,
+        limit: usize,
+        after: Option<&Place>,
+    ) -> Result<Page, StoreError> {
+        let reading = self.view.page(filter, limit, after, self.ghost_after_ms());
+        self.metrics.store_call("page", reading).await
+    }
+
+    /// Who was taken over most in the running period.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn contested(&self, period: Period, top: usize) -> Result<Vec<Contested>, StoreError> {
+        self.metrics.store_call("contested", self.view.contested(period, top)).await
+    }
+
+    /// How often a user was taken over in the running period, and its rank.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn rank_of(&self, user: &UserId, period: Period) -> Result<Option<(u64, u64)>, StoreError> {
+        self.metrics.store_call("rank_of", self.view.rank_of(user, period)).await
+    }
+
+    /// Since when a user is disabled; `None`: it is not.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn disabled_at(&self, user: &UserId) -> Result<Option<Timestamp>, StoreError> {
+        self.metrics.store_call("disabled_at", self.view.disabled_at(user)).await
+    }
+
+    /// How the store is doing.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn store_status(&self) -> Result<StoreStatus, StoreError> {
+        self.metrics.store_call("status", self.view.status()).await
+    }
+
+    /// Tells the devices that are connected, on every node, and notes that in the log.
+    ///
+    /// # Errors
+    /// The store's; nobody may have been told then.
+    pub async fn notify(&self, notification: &Notification, actor: Option<String>) -> Result<(), StoreError> {
+        self.metrics.store_call("notify", self.log.notify(notification)).await?;
+        let user = notification.to.user().and_then(|user| UserId::parse("to.user", user).ok());
+        let note = match &notification.to {
+            Audience::User(_) => notification.text.clone(),
+            Audience::Role(role) => format!("to role {role}: {}", notification.text),
+            Audience::Everybody => format!("to everybody: {}", notification.text),
+        };
+        let act = Act { actor, note: Some(note) };
+        self.record(NewEvent { kind: EventKind::Notice, user, act, ip: None, device: None }).await;
+        Ok(())
+    }
+
+    /// Notes something in the log. An event that no step has written may be lost with the store's answer; it is told
+    /// to the process's own log then.
+    pub async fn record(&self, event: NewEvent) {
+        if let Err(error) = self.metrics.store_call("record", self.log.record(&event)).await {
+            tracing::warn!(kind = ?event.kind, actor = event.act.actor, %error, "an event could not be noted");
+        }
+    }
+
+    /// A notice for devices: shows it on those that are connected here.
+    pub(super) fn on_notification(self: &Arc<Self>, notification: Notification) {
+        match &notification.to {
+            Audience::Everybody => {
+                let command = command(&notification);
+                self.hub.send_all(|| command.clone());
+            }
+            Audience::User(user) => {
+                // What is no user id is nobody's.
+                if let Ok(user) = UserId::parse("user", user) {
+                    self.show_in(Partition::of(&user), &notification);
+                }
+            }
+            // Every session's image is looked at, which for many takes longer than an eviction may wait.
+            Audience::Role(_) => {
+                let enforcer = Arc::clone(self);
+                tokio::spawn(async move {
+                    for partition in Partition::all() {
+                        enforcer.show_in(partition, &notification);
+                        tokio::task::yield_now().await;
+                    }
+                });
+            }
+        }
+    }
+
+    /// Shows a notice on the devices of one partition that it is for.
+    fn show_in(&self, partition: Partition, notification: &Notification) {
+        let is_for = |session: &Session| match &notification.to {
+            Audience::User(user) => session.user.as_str() == user,
+            Audience::Role(role) => session.roles.iter().any(|held| held.as_str() == role),
+            Audience::Everybody => true,
+        };
+        let command = command(notification);
+        for id in self.here.live_in(partition, is_for) {
+            self.hub.send(id, &command);
+        }
+    }
+}
+
+fn command(notification: &Notification) -> Command {
+    Command::Notice { level: notification.level.as_str().into(), text: notification.text.as_str().into() }
+}

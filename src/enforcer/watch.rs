@@ -1,0 +1,295 @@
+//! Who watches what happens, live: the inbox of each watcher, and whether the log is followed at all.
+//!
+//! Refuses to wait: an event is in every inbox, or counted as left out, before the next notice is looked at.
+//! Invariants: the log is followed while there is a watcher; an inbox holds at most [`CAPACITY`] events, takes at most
+//! [`RATE`] a second, and counts what it leaves out; whose own session ends watches no longer.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::mem;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
+
+use super::Enforcer;
+use crate::domain::{SessionId, Timestamp};
+use crate::store::{Event, EventFilter, EventId, EventKind, StoreError};
+
+/// Watchers on one node.
+const MAX_WATCHERS: usize = 100;
+/// Events that wait for one watcher: some 13 s of the most that it is sent.
+const CAPACITY: usize = 256;
+/// Events a second that a watcher is sent one by one: more than anybody reads.
+const RATE: u32 = 20;
+/// How often what was left out is summed up.
+const SUMMARY_EVERY: Duration = Duration::from_secs(1);
+/// The most that is read back from the log for one watcher.
+const MAX_REPLAYED: usize = 1000;
+/// Events of one read of the log.
+const PAGE: usize = 200;
+/// Reads of the log for one replay: a page may end early, even empty.
+const MAX_READS: usize = 200;
+
+/// What a watcher is told next.
+#[derive(Debug, PartialEq)]
+pub enum Told {
+    Event(Arc<Event>),
+    /// Events may be missing from now on (`false`), or until now (`true`): the log has them.
+    Gap {
+        connected: bool,
+    },
+    /// So many were left out since the last summary.
+    Skipped(BTreeMap<EventKind, u64>),
+}
+
+/// Why nobody more can watch here.
+#[derive(Debug)]
+pub enum WatchError {
+    /// There are as many as there may be, or the node goes away.
+    Crowded,
+    Store(StoreError),
+}
+
+/// Events of the log, to be told again.
+#[derive(Debug, Default)]
+pub struct Replay {
+    /// Oldest first.
+    pub events: Vec<Event>,
+    /// There were more, older ones.
+    pub is_cut: bool,
+}
+
+/// All watchers of this node.
+#[derive(Default)]
+pub(super) struct Watchers(Mutex<Vec<Arc<Inbox>>>);
+
+/// What waits for one watcher.
+struct Inbox {
+    filter: EventFilter,
+    own: Option<SessionId>,
+    mail: Mutex<Mail>,
+    wake: Notify,
+}
+
+struct Mail {
+    open: bool,
+    gap: Option<bool>,
+    queue: VecDeque<Arc<Event>>,
+    skipped: BTreeMap<EventKind, u64>,
+    /// The second that is running, and what it has brought.
+    second: Instant,
+    taken: u32,
+}
+
+/// The reading end; the watcher is gone when it is dropped.
+pub struct Watcher {
+    enforcer: Arc<Enforcer>,
+    inbox: Arc<Inbox>,
+    summed_up: Instant,
+}
+
+impl Inbox {
+    fn new(filter: EventFilter, own: Option<SessionId>) -> Self {
+        let mail = Mail {
+            open: true,
+            gap: None,
+            queue: VecDeque::new(),
+            skipped: BTreeMap::new(),
+            second: Instant::now(),
+            taken: 0,
+        };
+        Self { filter, own, mail: Mutex::new(mail), wake: Notify::new() }
+    }
+
+    /// Takes an event; answers whether it was left out.
+    fn push(&self, event: &Arc<Event>, now: Instant) -> bool {
+        let mut mail = self.lock();
+        if self.own.is_some_and(|own| event.ends(own)) {
+            mail.open = false;
+        }
+        let mut is_left_out = false;
+        if mail.open {
+            if !self.filter.admits(event) {
+                return false;
+            }
+            if now.duration_since(mail.second) >= Duration::from_secs(1) {
+                (mail.second, mail.taken) = (now, 0);
+            }
+            if mail.taken < RATE && mail.queue.len() < CAPACITY {
+                mail.taken += 1;
+                mail.queue.push_back(Arc::clone(event));
+            } else {
+                is_left_out = true;
+                *mail.skipped.entry(event.kind).or_default() += 1;
+            }
+        }
+        drop(mail);
+        self.wake.notify_one();
+        is_left_out
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Mail)) {
+        change(&mut self.lock());
+        self.wake.notify_one();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Mail> {
+        self.mail.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Watchers {
+    /// Hands an event to every watcher; answers how many left it out.
+    pub fn push(&self, event: Event) -> usize {
+        let (event, now) = (Arc::new(event), Instant::now());
+        self.lock().iter().filter(|inbox| inbox.push(&event, now)).count()
+    }
+
+    pub fn gap(&self, connected: bool) {
+        for inbox in self.lock().iter() {
+            inbox.change(|mail| mail.gap = Some(connected));
+        }
+    }
+
+    /// Sends all watchers away.
+    pub fn close(&self) {
+        for inbox in self.lock().iter() {
+            inbox.change(|mail| mail.open = false);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Arc<Inbox>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Watcher {
+    /// What is to be told next; `None`: watching is over, because the node goes away or the watcher's session has
+    /// ended. Nothing is lost where this is cancelled.
+    pub async fn next(&mut self) -> Option<Told> {
+        loop {
+            let summary_at = {
+                let mut mail = self.inbox.lock();
+                if !mail.open {
+                    return None;
+                }
+                if let Some(connected) = mail.gap.take() {
+                    return Some(Told::Gap { connected });
+                }
+                if let Some(event) = mail.queue.pop_front() {
+                    return Some(Told::Event(event));
+                }
+                let due = self.summed_up + SUMMARY_EVERY;
+                if !mail.skipped.is_empty() && due <= Instant::now() {
+                    self.summed_up = Instant::now();
+                    return Some(Told::Skipped(mem::take(&mut mail.skipped)));
+                }
+                (!mail.skipped.is_empty()).then_some(due)
+            };
+            match summary_at {
+                None => self.inbox.wake.notified().await,
+                Some(at) => tokio::select! {
+                    () = self.inbox.wake.notified() => {}
+                    () = sleep_until(at) => {}
+                },
+            }
+        }
+    }
+
+    /// Returns when watching is over.
+    pub async fn closed(&self) {
+        while self.inbox.lock().open {
+            self.inbox.wake.notified().await;
+        }
+    }
+
+    /// What the log says happened from `since` on, as far as the watcher wants it: the newest 1,000.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn replay(&self, since: Timestamp) -> Result<Replay, StoreError> {
+        let filter = EventFilter { since: Some(since), ..self.inbox.filter.clone() };
+        let (mut events, mut before) = (Vec::new(), None);
+        for _ in 0..MAX_READS {
+            let page = self.enforcer.events(&filter, PAGE, before).await?;
+            events.extend(page.events);
+            before = page.next;
+            if before.is_none() || events.len() >= MAX_REPLAYED {
+                break;
+            }
+        }
+        let is_cut = before.is_some() || events.len() > MAX_REPLAYED;
+        events.truncate(MAX_REPLAYED);
+        events.reverse();
+        Ok(Replay { events, is_cut })
+    }
+
+    /// Whether the watcher's own session is live; an API key has none that could end.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn may_stay(&self) -> Result<bool, StoreError> {
+        let Some(own) = self.inbox.own else { return Ok(true) };
+        Ok(self.enforcer.session(own).await?.is_some_and(|record| record.is_live()))
+    }
+}
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        let mut inboxes = self.enforcer.watchers.lock();
+        inboxes.retain(|inbox| !Arc::ptr_eq(inbox, &self.inbox));
+        self.enforcer.metrics.watchers.dec();
+        // Under the lock: whoever begins to watch now follows after it.
+        if inboxes.is_empty() {
+            self.enforcer.log.unfollow();
+        }
+    }
+}
+
+impl Enforcer {
+    /// From when this returns, every event that `filter` admits is told to the watcher, or counted as left out.
+    /// `own`: the session that watches, if it is one.
+    ///
+    /// # Errors
+    /// [`WatchError`].
+    pub async fn watch(
+        self: &Arc<Self>,
+        filter: EventFilter,
+        own: Option<SessionId>,
+    ) -> Result<Watcher, WatchError> {
+        let inbox = Arc::new(Inbox::new(filter, own));
+        let watcher = {
+            let mut inboxes = self.watchers.lock();
+            if inboxes.len() >= MAX_WATCHERS || self.is_draining() {
+                return Err(WatchError::Crowded);
+            }
+            inboxes.push(Arc::clone(&inbox));
+            self.metrics.watchers.inc();
+            Watcher { enforcer: Arc::clone(self), inbox, summed_up: Instant::now() }
+        };
+        // Also where others watch already: theirs may be under way still.
+        let following = self.metrics.store_call("follow", self.log.follow()).await;
+        following.map_err(WatchError::Store)?;
+        Ok(watcher)
+    }
+
+    /// One page of the log, newest first.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn events(
+        &self,
+        filter: &EventFilter,
+        limit: usize,
+        before: Option<EventId>,
+    ) -> Result<crate::store::EventPage, StoreError> {
+        self.metrics.store_call("events", self.log.events(filter, limit, before)).await
+    }
+
+    /// Something happened, on whatever node.
+    pub(super) fn on_event(&self, event: Event) {
+        let left_out = self.watchers.push(event);
+        self.metrics.watcher_skipped.inc_by(left_out as u64);
+    }
+}
