@@ -54,7 +54,9 @@ async function endEach(ids, note) {
   const work = async () => {
     for (let id = queue.shift(); id; id = queue.shift()) {
       try {
-        ended += (await act("DELETE", `sessions/${id}`, { note })).ended.length;
+        const answer = await act("DELETE", `sessions/${id}`, { note });
+        // Not in one with the await: `+=` would read the sum before it, and forget what the others added meanwhile.
+        ended += answer.ended.length;
       } catch (error) {
         if (!(error instanceof HotseatError) || error.status !== 404) throw error;
       }

@@ -95,6 +95,7 @@ test("how contested a user is stands on its page, and leads to the list", async 
     await contested.getByText("2 takeovers").first().waitFor();
     await contested.getByRole("link", { name: "rank 1" }).first().click();
     await page.getByRole("heading", { name: "Contested" }).waitFor();
+    await rowOf(page, "carl").waitFor();
     const [first, second] = await page.locator("tbody tr").all();
     assert.match(await first.textContent(), /^1dora23 devices, 3 addresses/);
     await first.getByText("Laptop").first().waitFor();
