@@ -60,7 +60,8 @@ impl Node {
         config.rate.login = Rate { burst: 3, period: Duration::from_secs(3600) };
         change(&mut config);
 
-        let (store, _notices) = store::open(&config.store, Arc::new(Chance::system())).await.unwrap();
+        let (store, _notices) =
+            store::open(&config.store, config.renew_every(), Arc::new(Chance::system())).await.unwrap();
         let (node, metrics) = (NodeId::from_bytes([1; 8]), Arc::new(Metrics::new()));
         let chance = Arc::new(Chance::seeded(7));
         let enforcer = Enforcer::new(Parts {

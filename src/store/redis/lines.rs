@@ -74,6 +74,7 @@ impl Routes {
 pub(super) struct Means {
     pub connector: Arc<Connector>,
     pub keys: Keys,
+    pub look_every: Duration,
     pub chance: Arc<Chance>,
     pub layouts: Layouts,
     pub notifier: Arc<Notifier>,
@@ -155,15 +156,7 @@ impl Lines {
 
     fn start(&mut self, address: &Address, stop: &CancellationToken) -> Arc<Line> {
         let (line, end) = Line::new(address.clone(), self.means.layouts.doubts.clone());
-        let supervisor = Supervisor::new(
-            address.clone(),
-            Arc::clone(&self.means.connector),
-            self.means.layouts.clone(),
-            self.means.keys.clone(),
-            Arc::clone(&self.means.chance),
-            end,
-            Arc::clone(&self.news),
-        );
+        let supervisor = Supervisor::new(address.clone(), &self.means, end, Arc::clone(&self.news));
         let stop = stop.child_token();
         self.means.tasks.spawn(supervisor.run(stop.clone()));
         self.stops.insert(address.clone(), stop);

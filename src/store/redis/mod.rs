@@ -150,6 +150,7 @@ impl Redis {
         let (routes, lines) = Lines::new(Means {
             connector: Arc::clone(&connector),
             keys: keys.clone(),
+            look_every: config.look_every,
             chance: Arc::clone(&chance),
             layouts: layouts.clone(),
             notifier: Arc::clone(&notifier),

@@ -21,11 +21,10 @@ use super::inspect::version_fault;
 use super::layout::Address;
 use super::life::{Life, Mark};
 use super::line::{LineEnd, Link, Suspicion};
+use super::lines::Means;
 use super::mark::{Marker, NoMark};
 use crate::chance::Chance;
-use crate::store::keys::Keys;
 
-const HEARTBEAT: Duration = Duration::from_secs(5);
 /// How long a connection under suspicion has to answer anything. A login waits three seconds in all; it has to be
 /// able to find a silent connection, have it replaced and be sent again in that time.
 const PROBE_TIMEOUT: Duration = Duration::from_millis(500);
@@ -35,10 +34,10 @@ pub(super) struct Supervisor {
     connector: Arc<Connector>,
     layouts: Layouts,
     marker: Marker,
+    heartbeat: Duration,
     chance: Arc<Chance>,
     backoff: Backoff,
     end: LineEnd,
-    /// Told when the line comes up, and when it leads to another life.
     news: Arc<Notify>,
 }
 
@@ -70,18 +69,22 @@ impl From<NoMark> for NoContact {
 }
 
 impl Supervisor {
-    pub(super) fn new(
-        address: Address,
-        connector: Arc<Connector>,
-        layouts: Layouts,
-        keys: Keys,
-        chance: Arc<Chance>,
-        end: LineEnd,
-        news: Arc<Notify>,
-    ) -> Self {
-        let marker = Marker::new(address.clone(), keys, layouts.current.clone(), Arc::clone(&chance));
-        let backoff = Backoff::new(Arc::clone(&chance));
-        Self { address, connector, layouts, marker, chance, backoff, end, news }
+    /// `news` is told when the line comes up, and when it leads to another life.
+    pub(super) fn new(address: Address, means: &Means, end: LineEnd, news: Arc<Notify>) -> Self {
+        let (layouts, chance) = (means.layouts.clone(), Arc::clone(&means.chance));
+        let marker =
+            Marker::new(address.clone(), means.keys.clone(), layouts.current.clone(), Arc::clone(&chance));
+        Self {
+            address,
+            connector: Arc::clone(&means.connector),
+            layouts,
+            marker,
+            heartbeat: means.look_every,
+            backoff: Backoff::new(Arc::clone(&chance)),
+            chance,
+            end,
+            news,
+        }
     }
 
     /// Runs until `stop`.
@@ -178,7 +181,7 @@ impl Supervisor {
     ) -> String {
         // The probe has its own limits; the connection's must not come first.
         connection.set_response_timeout(2 * RESPONSE_TIMEOUT);
-        let mut heartbeat = interval(HEARTBEAT);
+        let mut heartbeat = interval(self.heartbeat);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         heartbeat.reset();
         let mut layouts = self.layouts.current.clone();

@@ -10,7 +10,8 @@ use super::cluster::{open, partitions, slot};
 use super::redis_cluster::RedisCluster;
 use super::redis_sentinel::RedisSentinel;
 use super::redis_server::RedisServer;
-use super::{Redis, connect, failover, login, seated, user};
+use super::{Chance, Redis, connect, failover, login, seated, user};
+use crate::config::{RedisConfig, RedisUrl};
 use crate::domain::PartitionSet;
 use crate::store::redis::layout::slot_of;
 use crate::store::{Notice, Store as _, StoreError};
@@ -26,6 +27,13 @@ async fn reconnects(store: &Redis, disturb: impl Future<Output = String>) {
         let _ = store.time_us().await;
         sleep(Duration::from_millis(5)).await;
     }
+}
+
+/// A node that looks so often whether the server remembers.
+fn connect_looking(server: &RedisServer, every: Duration) -> (Arc<Redis>, mpsc::Receiver<Notice>) {
+    let config =
+        RedisConfig { look_every: every, ..RedisConfig::of(RedisUrl::parse(&server.url()).unwrap()) };
+    Redis::open_with(&config, Arc::new(Chance::system())).unwrap()
 }
 
 async fn hears_of_no_failover(notices: &mut mpsc::Receiver<Notice>) {
@@ -47,6 +55,21 @@ async fn an_emptied_database_is_noticed_by_every_node() {
     assert_eq!(failover(&mut notices).await, PartitionSet::ALL);
     assert_eq!(failover(&mut others).await, PartitionSet::ALL);
     hears_of_no_failover(&mut notices).await;
+}
+
+/// Of a node without sockets no renewal finds anything missing.
+#[tokio::test]
+async fn an_emptied_database_is_noticed_as_often_as_the_node_renews() {
+    let server = RedisServer::start().await;
+    let (store, mut notices) = connect_looking(&server, Duration::from_millis(200));
+    store.time_us().await.unwrap();
+    for _ in 0..3 {
+        let start = Instant::now();
+        server.command("FLUSHALL").await;
+        assert_eq!(failover(&mut notices).await, PartitionSet::ALL);
+        let noticed = start.elapsed();
+        assert!(noticed < Duration::from_secs(3), "after {noticed:?}");
+    }
 }
 
 #[tokio::test]
