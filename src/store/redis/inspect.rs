@@ -20,8 +20,6 @@ mod findings;
 mod sentinels;
 mod server;
 
-pub(super) use server::version_fault;
-
 /// What there is to look at.
 pub(super) struct Inspector {
     connector: Connector,

@@ -19,7 +19,7 @@
 //! | `notifier` | that no message, gap or failover is lost silently |
 //! | `replication` | waiting until replicas have a login |
 //! | `login`, `restore`, `presence`, `ends`, `reads`, `census`, `inspect` | the operations |
-//! | `reply` | reading answers |
+//! | `reply`, `info` | reading answers |
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -63,6 +63,7 @@ mod commands;
 mod connector;
 mod ends;
 mod finder;
+mod info;
 mod inspect;
 mod layout;
 mod life;

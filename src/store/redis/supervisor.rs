@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::backoff::Backoff;
 use super::connector::{Connector, RESPONSE_TIMEOUT};
 use super::finder::Layouts;
-use super::inspect::version_fault;
+use super::info::{run_of, version_fault};
 use super::layout::Address;
 use super::life::{Life, Mark};
 use super::line::{LineEnd, Link, Suspicion};
@@ -156,8 +156,7 @@ impl Supervisor {
         Ok((connection, Arc::new(Life { run, mark })))
     }
 
-    /// Which process this is and in which of its histories. Both ids, because a primary that was demoted and
-    /// promoted again is the same process, and has forgotten what its replica did not know.
+    /// Whose history it is, if the version will do.
     async fn identify(&self, connection: &mut MultiplexedConnection) -> Result<String, NoContact> {
         let info = match redis::cmd("INFO").query_async::<String>(connection).await {
             Ok(info) => info,
@@ -168,8 +167,7 @@ impl Supervisor {
         if let Some(fault) = version_fault(&info) {
             return Err(NoContact::Refused(fault));
         }
-        let id = |name: &str| info.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
-        Ok(format!("{}/{}", id("run_id:"), id("master_replid:")))
+        Ok(run_of(&info))
     }
 
     /// Waits until the connection is of no more use; answers why.
