@@ -1,15 +1,16 @@
 //! Keeps one line alive, for as long as its primary is one.
 //!
 //! Owns connecting, the first contact (version, layout of the data, writable), the heartbeat, and the decision to
-//! rebuild. The heartbeat reads and extends the mark: one small write that finds a half-open connection, a primary
-//! that became a replica, and a database that was emptied, none of which a PING would.
+//! rebuild. The heartbeat reads and extends the mark, one small write that finds a half-open connection, a primary
+//! that became a replica, and a database that was emptied, none of which a PING would; and it asks whose history this
+//! is, which finds a primary that was a replica in between.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::{ErrorKind, PushKind, RedisError};
+use redis::{Cmd, ErrorKind, PushKind, RedisError};
 use tokio::sync::Notify;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -158,11 +159,9 @@ impl Supervisor {
 
     /// Whose history it is, if the version will do.
     async fn identify(&self, connection: &mut MultiplexedConnection) -> Result<String, NoContact> {
-        let info = match redis::cmd("INFO").query_async::<String>(connection).await {
-            Ok(info) => info,
-            Err(error) if error.kind() == ErrorKind::Io => return Err(error.into()),
-            // Who may not ask is not stopped here: `inspect` reports it. Each contact may then be with another.
-            Err(_) => return Ok(format!("unknown-{:x}", u128::from_be_bytes(self.chance.bytes()))),
+        let Some(info) = ask(connection, &redis::cmd("INFO")).await? else {
+            // Each contact may then be with another.
+            return Ok(format!("unknown-{:x}", u128::from_be_bytes(self.chance.bytes())));
         };
         if let Some(fault) = version_fault(&info) {
             return Err(NoContact::Refused(fault));
@@ -207,9 +206,9 @@ impl Supervisor {
 
     async fn probe(&self, connection: &mut MultiplexedConnection, limit: Duration) -> Result<(), String> {
         let answered = self.end.answered.load(Ordering::Relaxed);
-        match timeout(limit, self.marker.claim(connection)).await {
-            Ok(Ok(mark)) => {
-                self.learn(mark);
+        match timeout(limit, self.look(connection)).await {
+            Ok(Ok((mark, run))) => {
+                self.learn(mark, run);
                 Ok(())
             }
             Ok(Err(NoMark::Failed(why) | NoMark::Foreign(why))) => Err(why),
@@ -219,17 +218,35 @@ impl Supervisor {
         }
     }
 
-    /// Takes over a mark that is not the known one. `None` says nothing: it could not be read just now.
-    fn learn(&self, mark: Option<Mark>) {
-        if mark.is_none() || mark == self.known_mark() {
-            return;
-        }
-        self.end.link.send_modify(|link| {
-            if let Link::Up { life, .. } = link {
-                *life = Arc::new(Life { run: life.run.clone(), mark });
+    /// The mark and the run as they are now. A primary that was demoted and promoted again need not have closed the
+    /// connection, and its mark may be what it was.
+    async fn look(
+        &self,
+        connection: &mut MultiplexedConnection,
+    ) -> Result<(Option<Mark>, Option<String>), NoMark> {
+        let mark = self.marker.claim(connection).await?;
+        let info = ask(connection, redis::cmd("INFO").arg("server").arg("replication")).await;
+        let info = info.map_err(|error| NoMark::Failed(error.to_string()))?;
+        Ok((mark, info.as_deref().map(run_of)))
+    }
+
+    /// Takes over what is not as it was known. `None` says nothing: it could not be read just now.
+    fn learn(&self, mark: Option<Mark>, run: Option<String>) {
+        let is_news = self.end.link.send_if_modified(|link| {
+            let Link::Up { life, .. } = link else { return false };
+            let now = Life {
+                run: run.unwrap_or_else(|| life.run.clone()),
+                mark: mark.or_else(|| life.mark.clone()),
+            };
+            let is_news = now != **life;
+            if is_news {
+                *life = Arc::new(now);
             }
+            is_news
         });
-        self.news.notify_one();
+        if is_news {
+            self.news.notify_one();
+        }
     }
 
     fn known_mark(&self) -> Option<Mark> {
@@ -237,5 +254,14 @@ impl Supervisor {
             Link::Up { life, .. } => life.mark.clone(),
             _ => None,
         }
+    }
+}
+
+/// What `INFO` says; `None` to who may not ask, which is not stopped here: `inspect` reports it.
+async fn ask(connection: &mut MultiplexedConnection, info: &Cmd) -> Result<Option<String>, RedisError> {
+    match info.query_async(connection).await {
+        Ok(info) => Ok(Some(info)),
+        Err(error) if error.kind() == ErrorKind::Io => Err(error),
+        Err(_) => Ok(None),
     }
 }

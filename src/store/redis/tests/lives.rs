@@ -104,6 +104,19 @@ async fn a_primary_that_was_a_replica_in_between_is_noticed() {
     assert_eq!(failover(&mut notices).await, PartitionSet::ALL);
 }
 
+/// A Cluster that fails over and back within one heartbeat: no command need have met the replica, and neither closes
+/// the connection.
+#[tokio::test]
+async fn a_primary_that_was_a_replica_for_a_moment_is_noticed_on_the_same_connection() {
+    let server = RedisServer::start().await;
+    let (store, mut notices) = connect_looking(&server, Duration::from_millis(500));
+    store.time_us().await.unwrap();
+    // In one packet: nobody meets the replica.
+    server.command("REPLICAOF 127.0.0.1 1\r\nREPLICAOF NO ONE").await;
+    assert_eq!(failover(&mut notices).await, PartitionSet::ALL);
+    hears_of_no_failover(&mut notices).await;
+}
+
 #[tokio::test]
 async fn a_redis_that_does_not_say_which_one_it_is_is_suspected_at_every_contact() {
     let server = RedisServer::start().await;
