@@ -67,7 +67,17 @@ impl Subscriber {
         loop {
             let number = self.subscriptions.change(|wanted| wanted.number());
             let source = Source { server: self.server.clone(), connection: number };
-            let Err(error) = self.listen(&source).await;
+            let lost = CancellationToken::new();
+            let hear = self.hear(&source, lost.clone());
+            let error = match self.connector.connect(&self.server, hear).await {
+                Ok(connection) => {
+                    let since = Instant::now();
+                    let Err(error) = self.listen(&source, connection, lost).await;
+                    self.backoff.lost_after(since.elapsed());
+                    error
+                }
+                Err(error) => error,
+            };
             self.subscriptions.change(|wanted| wanted.lost(&source, Instant::now()));
             self.report(error.to_string());
             self.doubts.doubt();
@@ -83,10 +93,13 @@ impl Subscriber {
         }
     }
 
-    /// Connects, and follows the wishes until the connection breaks; answers why.
-    async fn listen(&mut self, source: &Source) -> Result<Infallible, RedisError> {
-        let lost = CancellationToken::new();
-        let connection = self.connector.connect(&self.server, self.hear(source, lost.clone())).await?;
+    /// Follows the wishes until the connection breaks; answers why.
+    async fn listen(
+        &mut self,
+        source: &Source,
+        connection: MultiplexedConnection,
+        lost: CancellationToken,
+    ) -> Result<Infallible, RedisError> {
         let mut connection = Asked { connection, number: 0 };
         let Some(changed) = self.subscriptions.change(|wanted| wanted.connected(source)) else {
             // No longer one of the layout: whoever follows that is about to drop this.
@@ -98,7 +111,6 @@ impl Subscriber {
         let mut retry_at = None;
         loop {
             self.work_off(source, &mut connection).await?;
-            self.backoff.reset();
             self.trouble = None;
             let parked = self.subscriptions.change(|wanted| wanted.has_parked(source));
             retry_at = parked.then(|| retry_at.unwrap_or_else(|| Instant::now() + self.pauses.next()));

@@ -102,11 +102,12 @@ impl Supervisor {
             match self.contact(&lost).await {
                 Ok((connection, life)) => {
                     epoch += 1;
-                    self.backoff.reset();
+                    let since = Instant::now();
                     tracing::info!(address = %self.address, "connected to Redis");
                     self.end.link.send_replace(Link::Up { connection: connection.clone(), epoch, life });
                     self.news.notify_one();
                     let why = self.watch_over(connection, epoch, &lost).await;
+                    self.backoff.lost_after(since.elapsed());
                     tracing::warn!(address = %self.address, why, "lost the connection to Redis");
                     self.end.link.send_replace(Link::Down { since: Instant::now(), why: why.into() });
                 }
