@@ -64,13 +64,12 @@ impl Enforcer {
         }
     }
 
-    /// The store was asked and says that a session has ended: puts its sockets out, as its message would have done.
-    pub(super) fn on_found_ended(&self, record: &Record) {
-        let Some(end) = record.end.clone() else { return };
+    /// The store was asked and says that a session has ended: puts its sockets out, as its message would have done;
+    /// answers how many there are on this node.
+    pub(super) fn on_found_ended(&self, record: &Record) -> usize {
+        let Some(end) = record.end.clone() else { return 0 };
         self.note_end(record);
-        if self.evict(record.session.id, end, None) > 0 {
-            self.metrics.found_by_renewal.inc();
-        }
+        self.evict(record.session.id, end, None)
     }
 
     /// Puts every connection of an ended session out; answers how many there are on this node.

@@ -205,7 +205,9 @@ impl Enforcer {
             }
         }
         for record in &renewed.ended {
-            self.on_found_ended(record);
+            if self.on_found_ended(record) > 0 {
+                self.metrics.found_by_renewal.inc();
+            }
         }
         let missing: HashSet<_> = renewed.missing.iter().collect();
         // Those that ended are told so by now.

@@ -87,7 +87,9 @@ impl Enforcer {
         }
         let saying = self.store.set_disabled(&mark.user, mark.disabled, Some(mark.at));
         let Disabling { ended, .. } = self.metrics.store_call("set_disabled", saying).await?;
-        ended.iter().for_each(|record| self.on_found_ended(record));
+        for record in &ended {
+            self.on_found_ended(record);
+        }
         Ok(())
     }
 
@@ -111,7 +113,9 @@ impl Enforcer {
         let restore = self.restoration(&record, live_at);
         match self.tell_again(&restore).await? {
             Restored::Live => return Ok(Some(record)),
-            Restored::Ended(ended) => self.on_found_ended(&ended),
+            Restored::Ended(ended) => {
+                self.on_found_ended(&ended);
+            }
             Restored::Yields(winner) => {
                 self.note_generation(winner.session.generation);
                 self.restore_ended(self.taken_over(record, &winner)).await?;
@@ -129,7 +133,9 @@ impl Enforcer {
     async fn restore_ended(&self, record: Record) -> Result<(), StoreError> {
         let restore = self.restoration(&record, record.session.seen_at);
         match self.tell_again(&restore).await? {
-            Restored::Ended(ended) => self.on_found_ended(&ended),
+            Restored::Ended(ended) => {
+                self.on_found_ended(&ended);
+            }
             // Its login was sent again to a store that had forgotten it, and was seated anew.
             Restored::Live => {}
             // An end is taken by every store that keeps its contract.

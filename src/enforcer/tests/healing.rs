@@ -184,6 +184,20 @@ async fn who_was_taken_over_meanwhile_yields_and_is_told_by_whom() {
     assert!(store.get(newer.session.id, false).await.unwrap().unwrap().is_live());
 }
 
+/// An operator alerts on ends that no message told: messages that were lost on the way. Those of a heal are not.
+#[tokio::test]
+async fn whom_a_replay_puts_out_no_renewal_has_found() {
+    let store = Forgetful::new();
+    let (first, second) = (node(1, &store, Renewals::Off), node(2, &store, Renewals::Off));
+    let (token, ..) = first.login("phone", false).await;
+    let (mut client, _running) = first.connect(&token).await;
+    store.empty().await;
+    second.login("laptop", false).await;
+    store.announce().await;
+    assert_eq!(within(client.read_to_end()).await.last().unwrap(), "<close 4409>");
+    assert!(first.enforcer.metrics.encode().contains("hotseat_found_by_renewal_total 0"));
+}
+
 #[tokio::test]
 async fn a_heal_that_failed_half_way_is_repeated_and_nothing_is_dropped() {
     let store = Forgetful::new();
