@@ -89,6 +89,8 @@ pub struct Enforcer {
     /// How often the store may have forgotten.
     failovers: AtomicU64,
     restores: Semaphore,
+    /// Sessions found missing that nothing is known of, since that was last said.
+    lost: AtomicU64,
     confirmations: Confirmations,
     cache: Option<CheckCache>,
     view: ActiveView,
@@ -136,6 +138,7 @@ impl Enforcer {
             repairs: Repairs::default(),
             failovers: AtomicU64::new(0),
             restores: Semaphore::new(RESTORES),
+            lost: AtomicU64::new(0),
             confirmations: Confirmations::default(),
             view: ActiveView::default(),
             touched: ByPartition::default(),

@@ -92,6 +92,7 @@ impl Enforcer {
     /// Renews the partitions of one slot; answers the slot.
     async fn renew_slot(&self, slot: u32, slots: u32) -> u32 {
         if slot == 0 {
+            self.tell_of_lost();
             self.check_on_store().await;
         }
         let mine = in_slot(slot, slots);

@@ -4,6 +4,7 @@
 //! place that writes sessions from memory (docs/adr/0006). Invariant: whatever fails is still remembered.
 
 use std::fmt;
+use std::sync::atomic::Ordering;
 
 use super::Enforcer;
 use super::here::Recalled;
@@ -29,7 +30,9 @@ impl Enforcer {
                 }
                 Ok(Recalled::Arriving | Recalled::Ended) => continue,
                 Ok(Recalled::Unheld) => {
-                    tracing::warn!(session = %id, "the store has lost a session that has no connection here");
+                    // It was live when it was used here, or when its connection left.
+                    self.on_missing(id.partition());
+                    self.lost.fetch_add(1, Ordering::Relaxed);
                     self.forget(id);
                     continue;
                 }
@@ -42,6 +45,18 @@ impl Enforcer {
             }
         }
         Ok(live)
+    }
+
+    /// Says once, of all that were found since it last said so, how many sessions are gone that this node can't restore.
+    pub(super) fn tell_of_lost(&self) {
+        let sessions = self.lost.swap(0, Ordering::Relaxed);
+        if sessions > 0 {
+            tracing::warn!(
+                sessions,
+                "the store has lost sessions that have no connection here; who logged in lately is told again, the \
+                 others have to log in"
+            );
+        }
     }
 
     /// Tells the store all that it has acknowledged to this node lately in a partition; answers how many facts.

@@ -1,5 +1,10 @@
 //! A store that forgets, and nodes that tell it again.
 
+use std::io;
+use std::sync::Mutex;
+
+use tracing_subscriber::fmt::MakeWriter;
+
 use super::forgetful::Forgetful;
 use super::*;
 use crate::domain::{Generation, Partition};
@@ -40,6 +45,37 @@ impl Rig {
             }
         };
         timeout(DEADLINE, seen).await.unwrap_or_else(|_| panic!("{line}"));
+    }
+}
+
+/// What is logged meanwhile.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    fn lines_with(&self, text: &str) -> Vec<String> {
+        let written = self.0.lock().unwrap();
+        let lines = str::from_utf8(&written).unwrap().lines();
+        lines.filter(|line| line.contains(text)).map(str::to_owned).collect()
+    }
+}
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl MakeWriter<'_> for Log {
+    type Writer = Self;
+
+    fn make_writer(&self) -> Self {
+        self.clone()
     }
 }
 
@@ -161,6 +197,35 @@ async fn an_ordinary_renewal_restores_what_it_finds_missing() {
     rig.until("of what no renewal speaks", &unconnected, Record::is_live).await;
     client.send("ping").await;
     assert_eq!(within(client.text()).await, "pong", "its socket has noticed nothing");
+}
+
+/// There was a warning for each: ten thousand after a flush.
+#[tokio::test]
+async fn sessions_without_connections_are_a_sign_of_forgetting_and_one_warning() {
+    let store = Forgetful::new();
+    let rig = node(1, &store, Renewals::Off);
+    let mut used = Vec::new();
+    for number in 0..20 {
+        let (token, record, _) = rig.login_as(&format!("user-{number}"), "phone", false).await;
+        assert!(matches!(rig.enforcer.check(&token, false).await.unwrap(), Checked::Live(_)));
+        used.push(record);
+    }
+    // Nobody is told, and nobody is connected.
+    store.empty().await;
+    let log = Log::default();
+    let lines = tracing_subscriber::fmt().with_writer(log.clone()).with_ansi(false).finish();
+    let listening = tracing::subscriber::set_default(lines);
+    rig.enforcer.flush().await;
+    rig.enforcer.tell_of_lost();
+    rig.enforcer.tell_of_lost();
+    drop(listening);
+    let said = log.lines_with("has lost sessions");
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(said[0].contains("sessions=20"), "{said:?}");
+    assert_eq!(log.lines_with("WARN").len(), 2, "that, and that the store may have forgotten");
+    for record in &used {
+        rig.until("logged in lately", record, Record::is_live).await;
+    }
 }
 
 #[tokio::test]
