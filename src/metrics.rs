@@ -59,6 +59,7 @@ pub struct Metrics {
     pub takeover_seconds: Histogram,
     renewals: Family<ResultLabel, Counter>,
     pub found_by_renewal: Counter,
+    pub damaged: Counter,
     pub sweeps: Counter,
     pub swept: Counter,
     store_calls: Family<CallLabel, Counter>,
@@ -97,6 +98,7 @@ impl Metrics {
             takeover_seconds: seconds(),
             renewals: Family::default(),
             found_by_renewal: Counter::default(),
+            damaged: Counter::default(),
             sweeps: Counter::default(),
             swept: Counter::default(),
             store_calls: Family::default(),
@@ -140,6 +142,11 @@ impl Metrics {
             "found_by_renewal",
             "Ended sessions whose message never came and that a renewal found",
             self.found_by_renewal.clone(),
+        );
+        registry.register(
+            "records_damaged",
+            "Times that a renewal met a session's record that can't be read",
+            self.damaged.clone(),
         );
         registry.register("sweeps", "Rounds of the sweeper over all partitions", self.sweeps.clone());
         registry.register("swept", "Sessions that the sweeper ended", self.swept.clone());

@@ -8,7 +8,8 @@ use super::here::Before;
 use super::journal::Mark;
 use super::notices::{Acknowledgement, OnDelivered, on_delivered};
 use crate::domain::{By, Partition, Reason, Record, SessionId, Tombstone, UserId};
-use crate::hub::Eviction;
+use crate::hub::{Command, Eviction};
+use crate::protocol::CloseCode;
 use crate::store::{Disabling, StoreError, Target};
 
 impl Enforcer {
@@ -95,6 +96,20 @@ impl Enforcer {
             Ok(record) => self.journal.ended(&Record { end: Some(end.clone()), ..record }),
             Err(error) => tracing::error!(session = %id, %error, "an end can't be remembered"),
         }
+    }
+
+    /// The store has a record of a session that nobody can read. Nobody can end it any more either, or count it for a
+    /// seat, so its sockets must not outlive that: they go as those of an unknown token, and a login makes it good.
+    pub(super) fn on_damaged(&self, id: SessionId) {
+        tracing::error!(session = %id, "the record of a session is damaged; its connections are closed");
+        self.metrics.damaged.inc();
+        self.give_up(id);
+    }
+
+    /// The store does not know the session, and will not know it again: closes its sockets with 4401.
+    pub(super) fn give_up(&self, id: SessionId) {
+        self.forget(id);
+        self.hub.send(id, &Command::Close(CloseCode::UNKNOWN_TOKEN));
     }
 
     /// Drops what this node has to say of a session that is not live.

@@ -210,9 +210,12 @@ impl Enforcer {
                 self.metrics.found_by_renewal.inc();
             }
         }
-        let missing: HashSet<_> = renewed.missing.iter().collect();
+        for id in &renewed.damaged {
+            self.on_damaged(*id);
+        }
+        let unknown: HashSet<_> = renewed.missing.iter().chain(&renewed.damaged).collect();
         // Those that ended are told so by now.
-        for renewal in batch.iter().filter(|renewal| !missing.contains(&renewal.id)) {
+        for renewal in batch.iter().filter(|renewal| !unknown.contains(&renewal.id)) {
             self.here.renewed(renewal.id, renewed.now, renewal.seen_ago_ms);
         }
         Ok(renewed.missing)

@@ -136,6 +136,9 @@ pub struct Renewed {
     pub now: Timestamp,
     pub ended: Vec<Record>,
     pub missing: Vec<SessionId>,
+    /// Whose record lies there and can't be read: neither live nor ended as far as anybody can tell. Nothing was
+    /// changed of them.
+    pub damaged: Vec<SessionId>,
 }
 
 /// Which sessions to end. Only live ones are; all belong to one partition.

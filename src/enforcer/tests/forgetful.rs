@@ -36,6 +36,8 @@ pub(super) struct Forgetful {
     /// Renewals of this partition never return.
     pub hung: Mutex<Option<Partition>>,
     pub restores: AtomicUsize,
+    /// Their records can't be read.
+    pub damaged: Mutex<HashSet<SessionId>>,
     dirs: Mutex<Vec<tempfile::TempDir>>,
 }
 
@@ -55,6 +57,7 @@ impl Forgetful {
             failing_restores: AtomicUsize::new(0),
             hung: Mutex::default(),
             restores: AtomicUsize::new(0),
+            damaged: Mutex::default(),
             dirs,
         });
         store.forward(heard);
@@ -178,7 +181,12 @@ impl Store for Forgetful {
         if *lock(&self.hung) == Some(partition) {
             tokio::time::sleep(Duration::from_secs(3600)).await;
         }
-        write!(self, engine => engine.renew(node, partition, sessions, ttl))
+        let damaged = lock(&self.damaged).clone();
+        let (unreadable, sessions): (Vec<_>, Vec<_>) =
+            sessions.iter().cloned().partition(|renewal| damaged.contains(&renewal.id));
+        let mut renewed = write!(self, engine => engine.renew(node, partition, &sessions, ttl))?;
+        renewed.damaged.extend(unreadable.iter().map(|renewal| renewal.id));
+        Ok(renewed)
     }
 
     async fn restore(&self, restore: &Restore) -> Result<Restored, StoreError> {

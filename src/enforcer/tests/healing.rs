@@ -347,6 +347,27 @@ async fn a_session_that_nobody_knew_live_for_a_day_is_not_restored() {
     rig.counted("result=\"too_old\"").await;
 }
 
+/// One damaged record failed the renewal of all that were renewed with it: each took a lost message for good.
+#[tokio::test]
+async fn whose_record_is_damaged_is_put_out_and_the_others_are_renewed() {
+    let store = Forgetful::new();
+    let rig = node(1, &store, Renewals::Off);
+    let (damaged, lost, _) = rig.login("phone", false).await;
+    let (mut client, _running) = rig.connect(&damaged).await;
+    let (other, record, _) = rig.login_as("berta", "phone", false).await;
+    let (mut stays, _running) = rig.connect(&other).await;
+    store.damaged.lock().unwrap().insert(lost.session.id);
+    store.clock.0.fetch_add(60_000_000, Ordering::Relaxed);
+    rig.enforcer.touch(record.session.id);
+    rig.enforcer.flush().await;
+    assert_eq!(within(client.read_to_end()).await, ["<close 4401>"], "nobody knows a reason to tell");
+    stays.send("ping").await;
+    assert_eq!(within(stays.text()).await, "pong");
+    let seen_at = store.get(record.session.id, false).await.unwrap().unwrap().session.seen_at;
+    assert!(seen_at > record.session.seen_at);
+    assert!(rig.enforcer.metrics.encode().contains("hotseat_records_damaged_total 1"));
+}
+
 /// The word that a session is live was on its way when its end arrived.
 #[tokio::test]
 async fn a_late_word_that_a_session_is_live_does_not_undo_its_end() {

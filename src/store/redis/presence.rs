@@ -80,11 +80,11 @@ impl Redis {
             let snapshot = reply.snapshot(Some(node_ttl_ms))?;
             self.clocks.learn(Some(partition), snapshot.now, sent, Instant::now());
             renewed.now = snapshot.now;
-            renewed.ended.extend(snapshot.records(reply.list()?)?);
-            let mut missing = reply.list()?;
-            while !missing.is_empty() {
-                renewed.missing.push(missing.session_id()?);
-            }
+            let (ended, damaged) = snapshot.readable_records(reply.list()?)?;
+            renewed.ended.extend(ended);
+            renewed.damaged.extend(damaged);
+            renewed.missing.extend(reply.list()?.session_ids()?);
+            renewed.damaged.extend(reply.list()?.session_ids()?);
             // Once even without sessions: the node renews.
             if later.is_empty() {
                 return Ok(renewed);

@@ -9,7 +9,9 @@ use tokio::time::Instant;
 use super::super::EmbeddedError;
 use super::{Clock, Embedded, SystemClock, count, database, open_in};
 use crate::domain::Reason;
-use crate::store::conformance::support::{held, ids, login, node, seated, user};
+use crate::store::conformance::Bench;
+use crate::store::conformance::presence::a_damaged_record_is_named_and_the_others_are_renewed;
+use crate::store::conformance::support::{held, ids, login, neighbours, node, seated, user};
 use crate::store::{LoginOutcome, Notice, Store, StoreError, Target};
 
 #[tokio::test]
@@ -91,6 +93,28 @@ async fn a_damaged_record_is_named_and_not_guessed_at() {
     database(dir.path()).execute_batch("UPDATE live SET record = substr(record, 1, 90)").unwrap();
     let refused = Embedded::open(dir.path(), SystemClock).err().expect("it is damaged").to_string();
     assert!(refused.contains(&request.id.to_string()), "{refused}");
+}
+
+/// Of an ended session: live ones are in memory, and a damaged one is refused at the start.
+#[tokio::test]
+async fn a_damaged_record_does_not_keep_the_others_from_being_renewed() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, notices) = Embedded::open(dir.path(), SystemClock).unwrap();
+    let (_, users) = neighbours(2);
+    let [damaged, sound] = [login(&users[0]), login(&users[1])];
+    for login in [&damaged, &sound] {
+        seated(store.login(login).await.unwrap());
+    }
+    store.end(&Target::Session(damaged.id), Reason::Kicked, None).await.unwrap();
+    database(dir.path()).execute_batch("UPDATE ended SET record = substr(record, 1, 90)").unwrap();
+    // Until the writer has let go of it.
+    let start = Instant::now();
+    while store.get(damaged.id, false).await.is_ok() {
+        assert!(start.elapsed() < Duration::from_secs(20), "it is still remembered");
+    }
+    let bench = Bench::new(store, notices, dir);
+    a_damaged_record_is_named_and_the_others_are_renewed(&bench, damaged.id, sound.id).await;
+    bench.close().await;
 }
 
 /// A clock that holds up whoever asks, and so the writer, while it is shut.

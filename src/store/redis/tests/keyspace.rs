@@ -12,9 +12,11 @@ use crate::domain::{
     NodeId, Partition, Presence, Reason, Record, SeatLimits, SessionId, Timestamp, Tombstone,
 };
 use crate::metrics::Metrics;
-use crate::store::conformance::support::{forgotten, restoring};
+use crate::store::conformance::Bench;
+use crate::store::conformance::presence::a_damaged_record_is_named_and_the_others_are_renewed;
+use crate::store::conformance::support::{forgotten, neighbours, restoring};
 use crate::store::redis::script::{Call, Script};
-use crate::store::{Disabling, Login, Store as _, StoreError, Swept, Target};
+use crate::store::{Disabling, Image, Login, Renewal, Store as _, StoreError, Swept, Target};
 use crate::sweeper::Sweeper;
 
 async fn raw(server: &RedisServer) -> MultiplexedConnection {
@@ -178,6 +180,37 @@ async fn a_damaged_record_that_is_due_is_unlisted_and_left_as_it_lies() {
     assert_eq!(left, b"damaged");
     // Its user can log in again.
     seated(store.login(&login(&damaged.user)).await.unwrap());
+}
+
+/// It failed the renewal of all that were renewed with it, each time: none of them was extended, and no lost message
+/// was made good.
+#[tokio::test]
+async fn a_damaged_record_does_not_keep_the_others_from_being_renewed() {
+    let server = RedisServer::start().await;
+    let (store, notices) = connect(&server.url());
+    let (_, users) = neighbours(2);
+    let [damaged, sound] = [login(&users[0]), login(&users[1])];
+    for login in [&damaged, &sound] {
+        seated(store.login(login).await.unwrap());
+    }
+    let bench = Bench::new(store.clone(), notices, ());
+    damage(&server, &store, damaged.id).await;
+    a_damaged_record_is_named_and_the_others_are_renewed(&bench, damaged.id, sound.id).await;
+    // One that scripts take for an ended one, and that says by whom in no language.
+    let mut record = Image::of(&forgotten(Timestamp::from_millis(1), &users[0], 1)).bytes().to_vec();
+    record[1] = Reason::Kicked.code();
+    record.truncate(74);
+    for field in [&b"device"[..], users[0].as_str().as_bytes(), b"{", b"", b"", b"name", b"agent"] {
+        record.extend(u16::try_from(field.len()).unwrap().to_be_bytes());
+        record.extend(field);
+    }
+    record.extend([0, 0]);
+    let mut set = redis::cmd("SET");
+    set.arg(store.keys.session(damaged.id)).arg(record).arg("KEEPTTL");
+    let () = set.query_async(&mut raw(&server).await).await.unwrap();
+    let renewal = [Renewal { id: damaged.id, seen_ago_ms: None, presence: None }];
+    let renewed = store.renew(NodeId::from_bytes([1; 8]), damaged.id.partition(), &renewal, 60_000).await;
+    assert_eq!(renewed.unwrap().damaged, [damaged.id]);
 }
 
 /// The first partition that can't be swept ended the round, and none after it was ever swept.
