@@ -10,9 +10,11 @@ use super::Enforcer;
 use super::here::Recalled;
 use super::journal::{Mark, Seated};
 use crate::domain::{Partition, Reason, Record, SeatLimits, SessionId, Timestamp, Tombstone};
-use crate::hub::Command;
-use crate::protocol::CloseCode;
 use crate::store::{Disabling, Image, Restore, Restored, StoreError};
+
+/// A session that the store refuses so often in a row, for a reason that makes no sense, is given up: nobody but this
+/// node knows it, so no check accepts its token, and each renewal would find it missing for ever.
+const MOST_REFUSALS: u32 = 3;
 
 impl Enforcer {
     /// Restores what a renewal has found missing; answers who is live again. Each is tried, whatever became of
@@ -23,10 +25,14 @@ impl Enforcer {
     pub(super) async fn restore_missing(&self, missing: &[SessionId]) -> Result<Vec<SessionId>, StoreError> {
         let mut live = Vec::new();
         for &id in missing {
-            let (restored, live_at) = match self.here.recall(id) {
-                Ok(Recalled::Live(record, at)) => {
-                    self.on_missing(id.partition());
-                    (self.restore_live(*record, at).await, at)
+            let restored = match self.here.recall(id) {
+                Ok(Recalled::Live(record, live_at)) => {
+                    // One that could not be restored is missing for a reason that is known.
+                    if !self.here.was_refused(id) {
+                        self.on_missing(id.partition());
+                    }
+                    let restored = self.restore_live(*record, live_at).await;
+                    restored.map(|record| record.map(|record| (record, live_at)))
                 }
                 Ok(Recalled::Arriving | Recalled::Ended) => continue,
                 Ok(Recalled::Unheld) => {
@@ -36,9 +42,17 @@ impl Enforcer {
                     self.forget(id);
                     continue;
                 }
-                Err(error) => (Err(error), Timestamp::default()),
+                Err(error) => Err(error),
             };
-            if let Some(record) = passed_over(id, restored)?.flatten() {
+            let Some(restored) = passed_over(id, restored)? else {
+                if self.here.refused(id) >= MOST_REFUSALS {
+                    tracing::error!(session = %id, "a forgotten session is given up; its connections are closed");
+                    self.give_up(id);
+                }
+                continue;
+            };
+            if let Some((record, live_at)) = restored {
+                self.here.taken(id);
                 // The store has acknowledged it again, and may forget it again.
                 self.journal.seated(&record, live_at);
                 live.push(id);
@@ -137,8 +151,7 @@ impl Enforcer {
             }
             Restored::TooOld => {
                 tracing::warn!(session = %id, "a session was last known live too long ago to be restored");
-                self.forget(id);
-                self.hub.send(id, &Command::Close(CloseCode::UNKNOWN_TOKEN));
+                self.give_up(id);
             }
         }
         Ok(None)

@@ -36,6 +36,8 @@ pub(super) struct Forgetful {
     /// Renewals of this partition never return.
     pub hung: Mutex<Option<Partition>>,
     pub restores: AtomicUsize,
+    /// These are refused by every restore, for no reason.
+    pub unrestorable: Mutex<HashSet<SessionId>>,
     /// Their records can't be read.
     pub damaged: Mutex<HashSet<SessionId>>,
     dirs: Mutex<Vec<tempfile::TempDir>>,
@@ -57,6 +59,7 @@ impl Forgetful {
             failing_restores: AtomicUsize::new(0),
             hung: Mutex::default(),
             restores: AtomicUsize::new(0),
+            unrestorable: Mutex::default(),
             damaged: Mutex::default(),
             dirs,
         });
@@ -194,6 +197,9 @@ impl Store for Forgetful {
         let fewer = |left: usize| left.checked_sub(1);
         if self.failing_restores.fetch_update(Ordering::SeqCst, Ordering::SeqCst, fewer).is_ok() {
             return Err(StoreError::Unavailable("it is away".to_owned()));
+        }
+        if lock(&self.unrestorable).contains(&restore.image.id()) {
+            return Err(StoreError::Corrupt("it makes no sense".to_owned()));
         }
         write!(self, engine => engine.restore(restore))
     }

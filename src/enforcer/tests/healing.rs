@@ -347,6 +347,23 @@ async fn a_session_that_nobody_knew_live_for_a_day_is_not_restored() {
     rig.counted("result=\"too_old\"").await;
 }
 
+/// It was missing in each renewal, and each second one told the whole journal again.
+#[tokio::test]
+async fn what_can_never_be_restored_is_given_up_and_heals_once() {
+    let store = Forgetful::new();
+    let rig = node(1, &store, Renewals::Running);
+    let (token, lost, _) = rig.login("phone", false).await;
+    let (mut client, running) = rig.connect(&token).await;
+    let (other, back, _) = rig.login_as("berta", "phone", false).await;
+    let (_stays, _running) = rig.connect(&other).await;
+    store.unrestorable.lock().unwrap().insert(lost.session.id);
+    store.empty().await;
+    assert_eq!(within(client.read_to_end()).await, ["<close 4401>"]);
+    within(running).await.unwrap();
+    rig.until("the other", &back, |found| found.connections == 1).await;
+    rig.counted("hotseat_failovers_total 1\n").await;
+}
+
 /// One damaged record failed the renewal of all that were renewed with it: each took a lost message for good.
 #[tokio::test]
 async fn whose_record_is_damaged_is_put_out_and_the_others_are_renewed() {
