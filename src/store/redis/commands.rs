@@ -151,11 +151,11 @@ impl Commands {
         answers.into_iter().map(checked).collect()
     }
 
-    /// Sends a command without a key to every primary that owns slots.
+    /// Sends a command without a key to every primary that owns slots; answers what each said.
     ///
     /// # Errors
     /// When there is a slot that nobody serves, or one of them has no answer.
-    pub(super) async fn send_each(&self, command: &Cmd) -> Result<Vec<Value>, StoreError> {
+    pub(super) async fn send_each(&self, command: &Cmd) -> Result<Vec<(Address, Value)>, StoreError> {
         let deadline = Instant::now() + RESPONSE_TIMEOUT;
         // Waits for the first layout.
         self.reach(0, None, deadline).await?;
@@ -164,7 +164,8 @@ impl Commands {
         let answers = owners.iter().map(|(slot, line)| async move {
             let answer =
                 async { self.reach(*slot, None, deadline).await?.send(command).await.and_then(checked) };
-            answer.await.map_err(|error| naming(&error, line.address()))
+            let address = line.address();
+            answer.await.map(|answer| (address.clone(), answer)).map_err(|error| naming(&error, address))
         });
         try_join_all(answers).await
     }

@@ -103,11 +103,11 @@ impl Redis {
     pub(super) async fn read_clock(&self) -> Result<u64, StoreError> {
         let mut latest = 0;
         let sent = Instant::now();
-        for answer in self.commands.send_each(&redis::cmd("TIME")).await.map_err(read_failed)? {
+        for (primary, answer) in self.commands.send_each(&redis::cmd("TIME")).await.map_err(read_failed)? {
             let mut reply = Reply::of(answer)?;
             let (seconds, micros) = (reply.int()?, reply.int()?);
             let now_us = seconds.saturating_mul(1_000_000).saturating_add(micros);
-            self.clocks.learn(None, Timestamp::from_millis(now_us / 1000), sent, Instant::now());
+            self.clocks.learn(&primary, Timestamp::from_millis(now_us / 1000), sent, Instant::now());
             latest = latest.max(now_us);
         }
         Ok(latest)
