@@ -18,13 +18,14 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tokio_util::sync::CancellationToken;
 
+use super::channels::Channels;
 use super::connector::RESPONSE_TIMEOUT;
 use super::finder::Doubts;
 use super::layout::Address;
 use super::line::{PATIENCE, Wire};
 use super::lines::Routes;
 use super::redirect::Redirect;
-use super::script::{Call, Channels};
+use super::script::Call;
 use crate::chance::Chance;
 use crate::store::StoreError;
 

@@ -87,9 +87,7 @@ enum Way {
 impl Finder {
     /// The task to be spawned, and the handle.
     pub(super) fn new(url: &RedisUrl, connector: &Connector, backoff: Backoff) -> (Self, Layouts) {
-        let servers = url.servers.iter();
-        let servers: Vec<Address> =
-            servers.map(|server| Address { host: server.host.clone(), port: server.port }).collect();
+        let servers = url.servers.clone();
         let doubts = Doubts::default();
         let (way, known) = match &url.topology {
             Topology::Single => {

@@ -32,10 +32,8 @@ impl Inspector {
     pub(super) fn new(url: &RedisUrl, connector: Connector, layouts: Layouts) -> Self {
         let sentinels = match &url.topology {
             Topology::Sentinel { master, login } => {
-                let servers = url.servers.iter();
-                let servers =
-                    servers.map(|server| Address { host: server.host.clone(), port: server.port }).collect();
-                Some(Sentinels::new(connector.for_sentinels(login.as_ref()), servers, master.clone()))
+                let connector = connector.for_sentinels(login.as_ref());
+                Some(Sentinels::new(connector, url.servers.clone(), master.clone()))
             }
             Topology::Single | Topology::Cluster => None,
         };

@@ -12,7 +12,7 @@
 //! | `sentinel`, `cluster`, `cluster_view`, `witnesses` | asking who that is |
 //! | `lines`, `line`, `supervisor`, `backoff` | one connection for commands to each primary, again and again |
 //! | `life`, `mark` | noticing that who answers now may have forgotten |
-//! | `commands`, `redirect`, `script` | sending to whom it belongs, and what failures mean |
+//! | `commands`, `redirect`, `script`, `channels` | sending to whom it belongs, and what failures mean |
 //! | `clocks`, `punctual` | calls that are not carried out once their caller has given up |
 //! | `subscriptions`, `wanted` | which channels, at which server, and whether all are heard |
 //! | `subscribers`, `subscriber` | that it is so: a connection for messages with each primary |
@@ -31,6 +31,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use self::backoff::Backoff;
+use self::channels::Channels;
 use self::clocks::Clocks;
 use self::commands::Commands;
 use self::connector::Connector;
@@ -40,7 +41,6 @@ use self::layout::slot_of;
 use self::lines::{Lines, Means};
 use self::notifier::Notifier;
 use self::replication::Replication;
-use self::script::Channels;
 use self::subscribers::Subscribers;
 use self::subscriptions::Subscriptions;
 use super::keys::Keys;
@@ -56,6 +56,7 @@ use crate::domain::{
 
 mod backoff;
 mod census;
+mod channels;
 mod clocks;
 mod cluster;
 mod cluster_view;
@@ -146,7 +147,7 @@ impl Redis {
         let replication = Replication::new(config.wait, &keys, &connector, &layouts, &chance, &tasks, &stop);
         let (notices, receiver) = mpsc::channel(NOTICE_QUEUE);
         let notifier = Arc::new(Notifier::new(notices));
-        let channels = if layouts.is_cluster { Channels::Sharded } else { Channels::Plain };
+        let channels = Channels::new(layouts.is_cluster);
         let doubts = layouts.doubts.clone();
         let (routes, lines) = Lines::new(Means {
             connector: Arc::clone(&connector),

@@ -4,25 +4,8 @@ use std::sync::LazyLock;
 
 use redis::{Cmd, ToRedisArgs};
 
+use super::channels::Channels;
 use super::layout::slot_of;
-
-/// How messages are published.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Channels {
-    /// Every server passes a message on to all others.
-    Plain,
-    /// A channel belongs to a slot, as on a Cluster. There a plain message would visit every server.
-    Sharded,
-}
-
-impl Channels {
-    pub(super) const fn publish(self) -> &'static str {
-        match self {
-            Self::Plain => "PUBLISH",
-            Self::Sharded => "SPUBLISH",
-        }
-    }
-}
 
 /// A script as Redis gets it.
 pub(super) struct Script {

@@ -17,6 +17,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until, tim
 use tokio_util::sync::CancellationToken;
 
 use super::backoff::Backoff;
+use super::channels::Channels;
 use super::connector::{Connector, RESPONSE_TIMEOUT};
 use super::finder::Doubts;
 use super::layout::Address;
@@ -28,24 +29,6 @@ use super::wanted::{Source, Work};
 const HEARTBEAT: Duration = Duration::from_secs(5);
 /// Channels in one batch. Redis needs some microseconds for each, so nobody else waits for long.
 const BATCH: usize = 500;
-
-/// How channels are subscribed. Always one a command, so that there is one reply to each, and a Cluster never has
-/// to refuse channels of several slots.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Channels {
-    Plain,
-    /// Of a Cluster: a message stays with the servers of its slot.
-    Sharded,
-}
-
-impl Channels {
-    fn verbs(self) -> (&'static str, &'static str) {
-        match self {
-            Self::Plain => ("SUBSCRIBE", "UNSUBSCRIBE"),
-            Self::Sharded => ("SSUBSCRIBE", "SUNSUBSCRIBE"),
-        }
-    }
-}
 
 pub(super) struct Subscriber {
     pub server: Address,
@@ -169,13 +152,12 @@ impl Subscriber {
     }
 
     fn commands(&self, work: &Work) -> Pipeline {
-        let (subscribe, unsubscribe) = self.channels.verbs();
         let mut pipeline = Pipeline::with_capacity(work.subscribe.len() + work.unsubscribe.len() + 1);
         for channel in &work.unsubscribe {
-            pipeline.cmd(unsubscribe).arg(&**channel);
+            pipeline.cmd(self.channels.unsubscribe()).arg(&**channel);
         }
         for channel in &work.subscribe {
-            pipeline.cmd(subscribe).arg(&**channel);
+            pipeline.cmd(self.channels.subscribe()).arg(&**channel);
         }
         pipeline
     }
