@@ -146,6 +146,9 @@ macro_rules! with_cases {
                 older_ones_end_where_there_is_no_seat_for_both
                 of_one_device_the_newer_one_stays
                 a_disabled_users_session_ends_as_disabled
+                who_was_forgotten_when_the_user_was_disabled_is_out_also_once_it_is_enabled
+                who_logged_in_after_the_user_was_enabled_again_is_restored
+                who_was_only_enabled_is_restored
                 who_logged_in_after_a_disabling_stays_when_that_is_said_again
                 a_session_past_its_deadline_ends_as_lapsed
                 a_session_that_was_live_lately_is_not_idle

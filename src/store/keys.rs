@@ -16,7 +16,7 @@
 //! | `hs:{p}:e` | stream | events, about 4,096 and at most 7 d of them: `t` time, `k` kind, `u` user, `s` sid, `r` reason, `b` by, `e` ended | 7 d after the last event |
 //! | `hs:{p}:lease` | string | the node that sweeps | 10 s |
 //! | `hs:{p}:w` | string | empty: a write whose replication was waited for (`wait_replicas`) | 10 s |
-//! | `hs:{p}:b:<user>` | string | the user's mark: `1` (disabled) or `0` (enabled again), and when that was said, ms | disabled: it is enabled, the one key without expiry; enabled: 7 d |
+//! | `hs:{p}:b:<user>` | string | the user's mark: `1` (disabled) or `0` (enabled again), when that was said, ms, and of `0` the disabling before it | disabled: it is enabled, the one key without expiry; enabled: 7 d |
 //! | `hs:{p}:u:<user>` | channel | messages about a user (`message.rs`) | |
 //! | `hs:t:<hash>` | string | a throttle's bucket: when it is full again, ms | then |
 //! | `hs:meta` | string | the mark (`redis/mark.rs`): the layout and the number of partitions, of which another is refused, and a number by which an emptied database is known | 400 d after a node was last connected |

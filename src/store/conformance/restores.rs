@@ -233,6 +233,44 @@ pub(crate) async fn a_disabled_users_session_ends_as_disabled(bench: &mut Bench)
     assert!(bench.sessions_of(&user).await.is_empty());
 }
 
+/// The store was emptied, the user disabled, which ended nobody as nobody was known, and enabled again: only then a node
+/// told of the session.
+pub(crate) async fn who_was_forgotten_when_the_user_was_disabled_is_out_also_once_it_is_enabled(
+    bench: &mut Bench,
+) {
+    let user = user("user1");
+    // Generations are above the clock's microseconds.
+    let before = bench.now().await.as_millis() * 1000;
+    let record = forgotten(bench, &user, before).await;
+    bench.store.set_disabled(&user, true, None).await.unwrap();
+    bench.store.set_disabled(&user, false, None).await.unwrap();
+    let end = has_ended(bench, &record).await;
+    assert_eq!((end.reason, end.by.as_ref()), (Reason::Disabled, None));
+    bench.store.set_disabled(&user, false, None).await.unwrap();
+    let another = forgotten(bench, &user, before + 1).await;
+    assert_eq!(has_ended(bench, &another).await.reason, Reason::Disabled, "however often it is enabled");
+}
+
+/// By generation, because the clock of a primary that was promoted since may be behind.
+pub(crate) async fn who_logged_in_after_the_user_was_enabled_again_is_restored(bench: &mut Bench) {
+    let user = user("user1");
+    bench.store.set_disabled(&user, true, None).await.unwrap();
+    bench.store.set_disabled(&user, false, None).await.unwrap();
+    let seated = bench.seat(&login_of(&user, 5)).await.session.session;
+    let mut later = forgotten(bench, &user, seated.generation.0 + 1).await;
+    later.session.created_at = seated.created_at.minus_millis(3_600_000);
+    is_live_again(bench, &later, 5).await;
+    assert!(bench.get(seated.id).await.is_live());
+}
+
+/// A user that was never disabled has no such past, whatever its generations.
+pub(crate) async fn who_was_only_enabled_is_restored(bench: &mut Bench) {
+    let user = user("user1");
+    bench.store.set_disabled(&user, false, None).await.unwrap();
+    let record = forgotten(bench, &user, 77).await;
+    is_live_again(bench, &record, 1).await;
+}
+
 /// The store has forgotten the enabling in between, which another node is about to tell.
 pub(crate) async fn who_logged_in_after_a_disabling_stays_when_that_is_said_again(bench: &mut Bench) {
     let user = user("user1");

@@ -62,7 +62,11 @@ pub(super) fn set_disabled(
     let until = (!disabled).then(|| now.plus_millis(Disabling::ENABLED_KEPT_MS));
     // As many are looked at as users are disabled; it is an administrator's doing, not a login's.
     step.state.drop_marks(now);
-    step.state.set_mark(user, Mark { at, until });
+    let disabled_at = if disabled { Some(at) } else { was.and_then(|mark| mark.disabled_at) };
+    step.state.set_mark(user, Mark { at, until, disabled_at });
+    if disabled {
+        step.raise_generation(Partition::of(user), Mark::generation_at(at));
+    }
     step.changes.marks.insert(user.clone());
     step.state.changed_in = step.batch;
     if was.is_some_and(Mark::is_disabled) != disabled {

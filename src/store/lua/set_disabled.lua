@@ -8,7 +8,7 @@ local now, now_us = clock()
 if is_late(now, ARGV[5]) then return { 'late', now } end
 local _, nodes = read_nodes()
 local last = tonumber(redis.call('GET', LAST) or 0)
-local was, since = read_mark(KEYS[7])
+local was, since, out = read_mark(KEYS[7])
 -- Later than every word before it, also when the clock went back.
 local at = tonumber(ARGV[3]) or math.max(now, since + 1)
 if at <= since then return { now, nodes, digits(since), {} } end
@@ -18,10 +18,14 @@ for _, r in ipairs(disable and seats_of(user) or {}) do
   if ARGV[3] == '' or not r.created or r.created <= at then records[#records + 1] = r end
 end
 
+local expiries = read_expiries()
+
 if disable then
   redis.call('SET', KEYS[7], '1' .. digits(at))
+  last = math.max(last, generation_at(at))
+  set_last(last, expiries, now + TOMBSTONE_MS)
 else
-  redis.call('SET', KEYS[7], '0' .. digits(at), 'PX', ARGV[4])
+  redis.call('SET', KEYS[7], '0' .. digits(at) .. (out > 0 and ' ' .. digits(out) or ''), 'PX', ARGV[4])
 end
 if was ~= disable then log(now, disable and 'disabled' or 'enabled', user, '', 0, '', '') end
 return { now, nodes, digits(at), end_all(user, records, DISABLED, '', last, now, now_us) }
