@@ -11,6 +11,7 @@ mod caller;
 mod deafness;
 mod device;
 mod fault;
+mod fence;
 mod history;
 mod judge;
 mod lag;
