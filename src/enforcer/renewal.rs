@@ -23,6 +23,28 @@ const MIN_SLOT: Duration = Duration::from_millis(20);
 /// Sessions in one store call, so that no call holds the store for long.
 const BATCH: usize = 128;
 
+/// When the next slot has its turn.
+///
+/// A busy machine makes each turn a little late, and there are many in an interval: they are counted from when they were
+/// due, not from when they came, or the interval would grow by the sum.
+struct Rhythm {
+    next: Instant,
+    step: Duration,
+    /// A whole interval.
+    round: Duration,
+}
+
+impl Rhythm {
+    fn from(first: Instant, step: Duration, slots: u32) -> Self {
+        Self { next: first, step, round: step * slots }
+    }
+
+    /// After a stop that was longer than an interval one round is owed, not one for each that was missed.
+    fn take_turn(&mut self, now: Instant) {
+        self.next = (self.next + self.step).max(now.checked_sub(self.round).unwrap_or(now));
+    }
+}
+
 type Batches = BTreeMap<Partition, Vec<Renewal>>;
 
 /// What a look around has found, each session once; in order, so that a simulated history can be had again.
@@ -61,12 +83,9 @@ impl Enforcer {
     pub async fn run_renewal(self: Arc<Self>, shutdown: CancellationToken) {
         let every = self.config.renew_every(self.seats.ghost_after);
         let slots = slots_of(every);
-        let mut ticks = tokio::time::interval_at(
-            // Nodes that start together should not renew together.
-            Instant::now() + self.chance.up_to(every / slots),
-            every / slots,
-        );
-        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        // Nodes that start together should not renew together.
+        let mut rhythm =
+            Rhythm::from(Instant::now() + self.chance.up_to(every / slots), every / slots, slots);
         let mut waiting = HashSet::new();
         let mut rounds = FuturesUnordered::new();
         let mut turns = (0..slots).cycle();
@@ -77,7 +96,8 @@ impl Enforcer {
                 Some(slot) = rounds.next() => {
                     waiting.remove(&slot);
                 }
-                _ = ticks.tick() => {
+                () = tokio::time::sleep_until(rhythm.next) => {
+                    rhythm.take_turn(Instant::now());
                     let slot = turns.next().unwrap_or_default();
                     if waiting.insert(slot) {
                         rounds.push(self.renew_slot(slot, slots));
@@ -253,6 +273,33 @@ pub(super) fn slots_of(interval: Duration) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const STEP: Duration = Duration::from_millis(20);
+
+    /// Each turn came 7 ms late once, and an interval of a second took a third more.
+    #[test]
+    fn late_turns_do_not_add_up() {
+        let start = Instant::now();
+        let (mut rhythm, mut now) = (Rhythm::from(start, STEP, 50), start);
+        for _ in 0..500 {
+            now = now.max(rhythm.next) + Duration::from_millis(7);
+            rhythm.take_turn(now);
+        }
+        assert_eq!(now - start, STEP * 499 + Duration::from_millis(7));
+    }
+
+    #[test]
+    fn after_a_long_sleep_one_round_is_owed_and_not_one_for_each_interval() {
+        let mut rhythm = Rhythm::from(Instant::now(), STEP, 50);
+        let woken = Instant::now() + Duration::from_secs(3600);
+        let mut turns = 0;
+        while rhythm.next <= woken {
+            rhythm.take_turn(woken);
+            turns += 1;
+        }
+        // The one that was due, and those of the last interval, the first and the last moment of it included.
+        assert_eq!(turns, 1 + 51);
+    }
 
     #[test]
     fn slots_are_neither_too_many_nor_too_short() {

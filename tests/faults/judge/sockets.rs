@@ -2,7 +2,7 @@
 
 use super::super::history::{Heard, LoginSeen, SocketLife, Tombstone, Us, What};
 use super::facts::Facts;
-use super::{Verdict, Violation, wrong};
+use super::{Verdict, Violation, late, wrong};
 
 /// How long this process may take to read what a node has written.
 const HEARD_WITHIN: Us = 500_000;
@@ -88,7 +88,7 @@ impl Facts<'_> {
                 if told.is_none_or(|told| told > call.ended + HEARD_WITHIN) {
                     let what =
                         format!("confirmed, and a socket of {} was told at {told:?} us", socket.session);
-                    found.push(wrong(call.ended, what));
+                    found.push(late(call.ended, what));
                 }
             }
         }
@@ -109,14 +109,12 @@ impl Facts<'_> {
         let deadline = self.deadline(since);
         let last = out.unwrap_or(open_until);
         if last > deadline {
-            let late = if last == Us::MAX {
+            let how = if last == Us::MAX {
                 "never".to_owned()
             } else {
                 format!("{} ms late", (last - deadline) / 1000)
             };
-            verdict
-                .violations
-                .push(wrong(deadline, format!("a socket of {} was out {late}", socket.session)));
+            verdict.violations.push(late(deadline, format!("a socket of {} was out {how}", socket.session)));
         } else if let Some(out) = out {
             let took = out.saturating_sub(since);
             verdict.out = verdict.out.max(took);
@@ -128,9 +126,10 @@ impl Facts<'_> {
         }
     }
 
+    /// Where a fault leaves every call answered, renewals come through too, and it excuses no socket.
     fn deadline(&self, since: Us) -> Us {
         let until = self.terms.healed.or(self.terms.disturbed.map(|(_, to)| to));
-        let affected = self.is_disturbed(since, since + self.terms.out_within);
+        let affected = self.terms.may_fail && self.is_disturbed(since, since + self.terms.out_within);
         until.filter(|_| affected).map_or(since, |until| since.max(until)) + self.terms.out_within
     }
 }
