@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
@@ -47,14 +48,15 @@ async fn the_older_device_on_a_cut_off_node_is_out_in_time(topology: Topology) {
 
     stage.trouble(Whom::Node(1), Trouble::BlackHole);
     let cut = Instant::now();
-    let mut newer = Vec::new();
-    for device in &devices {
-        let login = sign_in(stage.node(0), &device.user).await;
-        assert_eq!(login.body["takeover"], "sent", "nobody on the other side can have confirmed it");
-        whoami(stage.node(0), &device.token).await.expect_problem(401, "session-ended");
-        newer.push(login);
-    }
+    let node = &*stage.node(0);
+    let newer = join_all(devices.iter().map(|device| sign_in(node, &device.user))).await;
     assert!(cut.elapsed() < FENCE_AFTER, "the newer logins came too late to prove anything");
+    for login in &newer {
+        assert_eq!(login.body["takeover"], "sent", "nobody on the other side can have confirmed it");
+    }
+    for refused in join_all(devices.iter().map(|device| whoami(node, &device.token))).await {
+        refused.expect_problem(401, "session-ended");
+    }
 
     let (mut first, mut last) = (Duration::MAX, Duration::ZERO);
     for device in &mut devices {

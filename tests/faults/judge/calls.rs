@@ -4,7 +4,7 @@ use super::super::history::{
     Call, CheckSeen, EndSeen, Failure, How, Id, ListSeen, LoginSeen, OnFull, Tombstone, Us, What,
 };
 use super::facts::Facts;
-use super::{Violation, wrong};
+use super::{Violation, late, wrong};
 
 impl Facts<'_> {
     pub fn judge_call(&self, call: &Call, found: &mut Vec<Violation>) {
@@ -123,9 +123,13 @@ impl Facts<'_> {
     }
 
     fn judge_failure(&self, call: &Call, failure: &Failure, found: &mut Vec<Violation>) {
-        let honest = !matches!(failure, Failure::Odd(_));
-        if !(honest && self.terms.may_fail && self.is_disturbed(call.began, call.ended)) {
-            found.push(wrong(call.ended, format!("{failure:?} to {:?}", call.what)));
+        let excusable = self.terms.may_fail && !matches!(failure, Failure::Odd(_));
+        let what = || format!("{failure:?} to {:?}", call.what);
+        if !excusable {
+            found.push(wrong(call.ended, what()));
+        } else if !self.is_disturbed(call.began, call.ended) {
+            // All should have been well again.
+            found.push(late(call.ended, what()));
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::super::history::{Heard, LoginSeen, SocketLife, Tombstone, Us, What};
 use super::facts::Facts;
-use super::{Verdict, Violation, late, wrong};
+use super::{Kind, Verdict, Violation, late};
 
 /// How long this process may take to read what a node has written.
 const HEARD_WITHIN: Us = 500_000;
@@ -37,19 +37,27 @@ impl Facts<'_> {
                 Heard::Out(told) => self.judge_tombstone(&socket.session, told, *at, found),
                 _ => {}
             }
-            if let Some(fault) = self.fault_of(*at, heard, &before) {
-                found.push(wrong(*at, format!("a socket of {} {fault}", socket.session)));
+            if let Some((kind, fault)) = self.fault_of(*at, heard, &before) {
+                let what = format!("a socket of {} {fault}: {heard:?}", socket.session);
+                found.push(Violation { kind, at: *at, what });
             }
             before.take(heard);
         }
     }
 
     /// What is wrong with hearing this after that.
-    fn fault_of(&self, at: Us, heard: &Heard, before: &Before) -> Option<String> {
-        let told = |excused: bool, fault: &str| (!excused).then(|| format!("{fault}: {heard:?}"));
+    fn fault_of(&self, at: Us, heard: &Heard, before: &Before) -> Option<(Kind, &'static str)> {
+        let told = |excused: bool, fault| (!excused).then_some((Kind::Wrong, fault));
+        // What a fault excuses while it lasts comes too late after it.
+        let overdue = |kind, may_be: bool, excused: bool, fault| {
+            (!excused).then_some((if may_be { kind } else { Kind::Wrong }, fault))
+        };
         let refusal = self.terms.may_fail && self.is_disturbed(before.opened, at);
         let loss = self.terms.may_cut && self.is_disturbed(at, at);
         let forgotten = self.is_forgetful(before.opened, at);
+        let refused = overdue(Kind::Late, self.terms.may_fail, refusal, "was refused");
+        let unknown =
+            overdue(Kind::Lost, self.terms.healed.is_some(), forgotten, "is said never to have been");
         match heard {
             Heard::Left => None,
             Heard::Closed(code) if before.out.is_some() => {
@@ -58,13 +66,11 @@ impl Facts<'_> {
             Heard::Cut if before.out.is_some() => told(loss, "was out and then cut"),
             _ if before.out.is_some() => told(false, "heard something after it was out"),
             Heard::Out(_) => None,
-            Heard::Error(code) if code == "invalid-token" => told(forgotten, "is said never to have been"),
-            Heard::Closed(4401) => told(forgotten, "is said never to have been"),
+            Heard::Error(code) if code == "invalid-token" => unknown,
+            Heard::Closed(4401) => unknown,
             Heard::Welcome { .. } => told(!before.welcomed, "was welcomed twice"),
-            Heard::Error(code) if code == "store-unavailable" => told(refusal, "was refused"),
-            Heard::Refused(0 | 503) | Heard::Cut | Heard::Closed(1012 | 1013) if !before.welcomed => {
-                told(refusal, "was refused")
-            }
+            Heard::Error(code) if code == "store-unavailable" => refused,
+            Heard::Refused(0 | 503) | Heard::Cut | Heard::Closed(1012 | 1013) if !before.welcomed => refused,
             Heard::Restarting | Heard::Cut | Heard::Closed(1012 | 1013 | 4408) => told(loss, "was lost"),
             Heard::Refused(_) | Heard::Closed(_) | Heard::Error(_) | Heard::Odd(_) => told(false, "heard"),
         }

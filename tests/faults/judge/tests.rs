@@ -279,7 +279,7 @@ fn an_error_without_a_fault() {
         .disturbed_from(0, false)
         .wait(10)
         .failed_login(Failure::Unavailable)
-        .wrong("Unavailable");
+        .late("Unavailable");
     let odd = Story::of(1).failed_login(Failure::Odd("500".into())).disturbed_from(0, false);
     odd.wrong("500");
     let within = Story::of(1).failed_login(Failure::Unavailable).disturbed_from(0, false);
