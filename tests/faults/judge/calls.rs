@@ -123,12 +123,11 @@ impl Facts<'_> {
     }
 
     fn judge_failure(&self, call: &Call, failure: &Failure, found: &mut Vec<Violation>) {
-        let excusable = self.terms.may_fail && !matches!(failure, Failure::Odd(_));
         let what = || format!("{failure:?} to {:?}", call.what);
-        if !excusable {
+        if matches!(failure, Failure::Odd(_)) {
             found.push(wrong(call.ended, what()));
-        } else if !self.is_disturbed(call.began, call.ended) {
-            // All should have been well again.
+        } else if !(self.terms.may_fail && self.is_disturbed(call.began, call.ended)) {
+            // Somebody gave up waiting, and nothing excuses it.
             found.push(late(call.ended, what()));
         }
     }

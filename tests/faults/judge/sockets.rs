@@ -48,16 +48,13 @@ impl Facts<'_> {
     /// What is wrong with hearing this after that.
     fn fault_of(&self, at: Us, heard: &Heard, before: &Before) -> Option<(Kind, &'static str)> {
         let told = |excused: bool, fault| (!excused).then_some((Kind::Wrong, fault));
-        // What a fault excuses while it lasts comes too late after it.
-        let overdue = |kind, may_be: bool, excused: bool, fault| {
-            (!excused).then_some((if may_be { kind } else { Kind::Wrong }, fault))
-        };
+        // Somebody gave up waiting.
+        let tired = |excused: bool, fault| (!excused).then_some((Kind::Late, fault));
         let refusal = self.terms.may_fail && self.is_disturbed(before.opened, at);
         let loss = self.terms.may_cut && self.is_disturbed(at, at);
+        let kind = if self.terms.healed.is_some() { Kind::Lost } else { Kind::Wrong };
         let forgotten = self.is_forgetful(before.opened, at);
-        let refused = overdue(Kind::Late, self.terms.may_fail, refusal, "was refused");
-        let unknown =
-            overdue(Kind::Lost, self.terms.healed.is_some(), forgotten, "is said never to have been");
+        let unknown = (!forgotten).then_some((kind, "is said never to have been"));
         match heard {
             Heard::Left => None,
             Heard::Closed(code) if before.out.is_some() => {
@@ -69,9 +66,11 @@ impl Facts<'_> {
             Heard::Error(code) if code == "invalid-token" => unknown,
             Heard::Closed(4401) => unknown,
             Heard::Welcome { .. } => told(!before.welcomed, "was welcomed twice"),
-            Heard::Error(code) if code == "store-unavailable" => refused,
-            Heard::Refused(0 | 503) | Heard::Cut | Heard::Closed(1012 | 1013) if !before.welcomed => refused,
-            Heard::Restarting | Heard::Cut | Heard::Closed(1012 | 1013 | 4408) => told(loss, "was lost"),
+            Heard::Error(code) if code == "store-unavailable" => tired(refusal, "was refused"),
+            Heard::Refused(0 | 503) | Heard::Cut | Heard::Closed(1012 | 1013) if !before.welcomed => {
+                tired(refusal, "was refused")
+            }
+            Heard::Restarting | Heard::Cut | Heard::Closed(1012 | 1013 | 4408) => tired(loss, "was lost"),
             Heard::Refused(_) | Heard::Closed(_) | Heard::Error(_) | Heard::Odd(_) => told(false, "heard"),
         }
     }

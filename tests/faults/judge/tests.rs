@@ -193,7 +193,7 @@ fn an_innocent_put_out() {
     let socket = Story::of(1).login("a", 1, &[]);
     socket.socket("a", &[(1, welcome("a")), (2, Heard::Closed(4401))]).wrong("never to have been");
     let cut = Story::of(1).login("a", 1, &[]).socket("a", &[(1, welcome("a")), (2, Heard::Cut)]);
-    cut.wrong("was lost");
+    cut.late("was lost");
 }
 
 #[test]
@@ -273,7 +273,7 @@ fn a_confirmed_takeover_whose_socket_was_not_told() {
 
 #[test]
 fn an_error_without_a_fault() {
-    Story::of(1).failed_login(Failure::Unavailable).wrong("Unavailable");
+    Story::of(1).failed_login(Failure::Unavailable).late("Unavailable");
     Story::of(1)
         .wait(10)
         .disturbed_from(0, false)
