@@ -18,8 +18,8 @@ const HOLD: Duration = Duration::from_millis(700);
 const PAUSE: Duration = Duration::from_secs(3);
 /// Two renewals and more, in which no message comes.
 const DEAF: Duration = Duration::from_millis(2_200);
-/// How often a node looks whether its database was emptied.
-const HEARTBEAT: Duration = Duration::from_secs(5);
+/// How often a node looks whether its database was emptied: with each renewal.
+const LOOKED_EVERY: Duration = Duration::from_secs(1);
 /// How long nodes write what no replica hears of.
 const UNHEARD: Duration = Duration::from_millis(400);
 
@@ -152,7 +152,7 @@ impl Fault {
 
     /// How long it may take until nodes can know of it. All others break connections.
     pub fn noticed_within(self) -> Duration {
-        if self == Self::Flushed { HEARTBEAT } else { Duration::ZERO }
+        if self == Self::Flushed { LOOKED_EVERY } else { Duration::ZERO }
     }
 
     /// Whether a primary is replaced.
