@@ -55,7 +55,7 @@ impl Subscriber {
             let error = match self.connector.connect(&self.server, hear).await {
                 Ok(connection) => {
                     let since = Instant::now();
-                    let Err(error) = self.listen(&source, connection, lost).await;
+                    let Err(error) = self.listen(&source, connection, &lost).await;
                     self.backoff.lost_after(since.elapsed());
                     error
                 }
@@ -81,7 +81,7 @@ impl Subscriber {
         &mut self,
         source: &Source,
         connection: MultiplexedConnection,
-        lost: CancellationToken,
+        lost: &CancellationToken,
     ) -> Result<Infallible, RedisError> {
         let mut connection = Asked { connection, number: 0 };
         let Some(changed) = self.subscriptions.change(|wanted| wanted.connected(source)) else {
