@@ -20,6 +20,7 @@ mod login;
 mod lost_messages;
 mod observed;
 mod origins;
+mod promoted_clocks;
 mod race;
 mod refusals;
 mod seats;
