@@ -40,6 +40,7 @@ mod redis_server;
 mod replication;
 mod rights;
 mod tls;
+mod tls_sentinel;
 
 use redis_server::RedisServer;
 
