@@ -18,6 +18,7 @@ mod gateway;
 mod ghosts;
 mod login;
 mod lost_messages;
+mod nodelay;
 mod observed;
 mod origins;
 mod promoted_clocks;

@@ -28,6 +28,7 @@ mod finder;
 mod inspect;
 mod keyspace;
 mod late;
+mod library;
 mod lives;
 mod moved_channels;
 mod moves;
