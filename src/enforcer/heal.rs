@@ -24,7 +24,7 @@ use futures_util::stream;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::renewal::{in_slot, slots_of};
+use super::renewal::{Slot, slots_of};
 use super::repairs::Work;
 use super::{CONCURRENT, Enforcer};
 use crate::domain::{Partition, PartitionSet};
@@ -185,8 +185,8 @@ impl Enforcer {
             if shutdown.is_cancelled() {
                 break;
             }
-            let in_slot = in_slot((slot + first) % slots, slots);
-            let batches = self.collect(|partition| partitions.contains(partition) && in_slot(partition));
+            let batches =
+                self.collect(Slot::of(slot + first, slots), |partition| partitions.contains(partition));
             if !batches.is_empty() {
                 failed.extend(&self.renew(batches).await);
                 shutdown.run_until_cancelled(tokio::time::sleep(CHECK_OVER / slots)).await;

@@ -115,9 +115,9 @@ impl Enforcer {
             self.tell_of_lost();
             self.check_on_store().await;
         }
-        let mine = in_slot(slot, slots);
-        let mut batches = self.collect(&mine);
-        for partition in Partition::all().filter(|partition| mine(*partition)) {
+        let mine = Slot::of(slot, slots);
+        let mut batches = self.collect(mine, |_| true);
+        for partition in mine.partitions() {
             if self.journal.wants_answer(partition) {
                 batches.entry(partition).or_default();
             }
@@ -128,7 +128,7 @@ impl Enforcer {
 
     /// Writes what is not yet written: uses and goodbyes of the last interval. For the end of a node.
     pub async fn flush(&self) {
-        self.renew(self.collect(|_| true)).await;
+        self.renew(self.collect(Slot::ALL, |_| true)).await;
     }
 
     /// Writes the use of one session, if a renewal has not taken it along by now.
@@ -147,15 +147,15 @@ impl Enforcer {
             self.renew_batch(id.partition(), &[Renewal { id, seen_ago_ms, presence: Some(presence) }]).await;
     }
 
-    /// What there is to renew in the partitions that `wanted` takes. Each session once, although one may leave or
+    /// What there is to renew in the partitions of a slot that `wanted` takes. Each session once, although one may leave or
     /// be used while this looks around: of two entries in one store call the second would undo the first.
-    pub(super) fn collect(&self, wanted: impl Fn(Partition) -> bool) -> Batches {
+    pub(super) fn collect(&self, slot: Slot, wanted: impl Fn(Partition) -> bool) -> Batches {
         let mut found = Found::default();
-        for (id, presence) in self.hub.sessions(|id| wanted(id.partition())) {
+        for (id, presence) in self.hub.sessions(|id| slot.has(id.partition()) && wanted(id.partition())) {
             self.departed.remove_if(id, |left| left.sequence <= presence.sequence);
             found.held(id, presence);
         }
-        for partition in Partition::all().filter(|partition| wanted(*partition)) {
+        for partition in slot.partitions().filter(|partition| wanted(*partition)) {
             for (id, presence) in self.departed.copy(partition) {
                 found.held(id, presence);
             }
@@ -260,9 +260,29 @@ impl Enforcer {
     }
 }
 
-/// Whether a partition is looked at in `slot` of `slots`.
-pub(super) fn in_slot(slot: u32, slots: u32) -> impl Fn(Partition) -> bool {
-    move |partition| u32::from(partition.index()) % slots == slot
+/// The partitions that are looked at together: every so many, beginning with one of the first.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Slot {
+    first: u16,
+    of: u16,
+}
+
+impl Slot {
+    pub(super) const ALL: Self = Self { first: 0, of: 1 };
+
+    /// The slot of that number, of so many (at least one, at most as many as there are partitions).
+    pub(super) fn of(number: u32, of: u32) -> Self {
+        let of = u16::try_from(of.max(1)).unwrap_or(Partition::COUNT).min(Partition::COUNT);
+        Self { first: u16::try_from(number % u32::from(of)).unwrap_or_default(), of }
+    }
+
+    fn has(self, partition: Partition) -> bool {
+        partition.index() % self.of == self.first
+    }
+
+    fn partitions(self) -> impl Iterator<Item = Partition> {
+        Partition::every(self.of, self.first)
+    }
 }
 
 pub(super) fn slots_of(interval: Duration) -> u32 {
@@ -299,6 +319,19 @@ mod tests {
         }
         // The one that was due, and those of the last interval, the first and the last moment of it included.
         assert_eq!(turns, 1 + 51);
+    }
+
+    #[test]
+    fn every_partition_is_in_exactly_one_slot() {
+        for slots in [1, 5, 64] {
+            let mut seen: Vec<_> = (0..slots).flat_map(|slot| Slot::of(slot, slots).partitions()).collect();
+            assert!((0..slots).all(|slot| {
+                let slot = Slot::of(slot, slots);
+                Partition::all().filter(|partition| slot.has(*partition)).eq(slot.partitions())
+            }));
+            seen.sort_unstable();
+            assert!(Partition::all().eq(seen), "{slots} slots");
+        }
     }
 
     #[test]

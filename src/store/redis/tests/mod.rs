@@ -28,6 +28,7 @@ mod finder;
 mod inspect;
 mod keyspace;
 mod late;
+mod library;
 mod lives;
 mod moved_channels;
 mod moves;
@@ -40,6 +41,7 @@ mod redis_server;
 mod replication;
 mod rights;
 mod tls;
+mod tls_sentinel;
 
 use redis_server::RedisServer;
 
