@@ -1,7 +1,8 @@
 //! Real nodes, real Redis in every topology, real faults, and a model that judges every answer and every socket.
 //!
 //! The short form: each fault once on each topology where it means something, those of a kind one after the other on one
-//! stage. `scripts/faults` is the long one.
+//! stage; but a change of the primary has a stage of its own, for what nodes tell a new one again is all of the last
+//! minute, the faults before it included. `scripts/faults` is the long one.
 
 #[path = "../support/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "shared with other test targets, of which none uses everything")]
@@ -87,12 +88,20 @@ short_form! {
     sentinel of Sentinel {
         lines: [Healthy, MessagesLost, Reset, HalfClose, BlackHole, Delay, RepliesLost],
         nodes: [NodeKilled, NodeDrained, NodePaused],
-        stores: [Flushed, PrimaryKilled, PrimaryFrozen, WritesForgotten, PlannedFailover],
+        flushed: [Flushed],
+        primary_killed: [PrimaryKilled],
+        primary_frozen: [PrimaryFrozen],
+        writes_forgotten: [WritesForgotten],
+        planned_failover: [PlannedFailover],
     }
     cluster of Cluster {
         lines: [Healthy, MessagesLost, Reset, HalfClose, BlackHole, Delay, RepliesLost],
         nodes: [NodeKilled, NodeDrained, NodePaused],
-        stores: [Flushed, PrimaryKilled, PrimaryFrozen, WritesForgotten, PlannedFailover],
+        flushed: [Flushed],
+        primary_killed: [PrimaryKilled],
+        primary_frozen: [PrimaryFrozen],
+        writes_forgotten: [WritesForgotten],
+        planned_failover: [PlannedFailover],
         slots: [SlotMoved],
     }
 }
