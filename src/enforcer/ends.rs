@@ -10,7 +10,7 @@ use super::notices::{Acknowledgement, OnDelivered, on_delivered};
 use crate::domain::{By, Partition, Reason, Record, SessionId, Tombstone, UserId};
 use crate::hub::{Command, Eviction};
 use crate::protocol::CloseCode;
-use crate::store::{Disabling, StoreError, Target};
+use crate::store::{Disabling, Said, StoreError, Target};
 
 impl Enforcer {
     /// Ends live sessions and puts their sockets out, on every node; answers those that it ended.
@@ -38,7 +38,7 @@ impl Enforcer {
     /// The store's.
     pub async fn set_disabled(&self, user: &UserId, disabled: bool) -> Result<Vec<Record>, StoreError> {
         let failovers = self.failovers_so_far();
-        let saying = self.store.set_disabled(user, disabled, None);
+        let saying = self.store.set_disabled(user, disabled, Said::Now);
         let Disabling { at, ended } = self.metrics.store_call("set_disabled", saying).await?;
         self.settle(&ended);
         self.journal.marked(Mark { user: user.clone(), disabled, at });

@@ -3,7 +3,8 @@
 //! After a gap every session of this node is checked. After a failover the node first tells the store again what its
 //! journal says of the partitions concerned (ends, then who is disabled, then logins by generation), at once, for
 //! until then an ended session may be accepted; then it renews all its sessions there, spread over a second, and
-//! restores those that are missing.
+//! restores those that are missing. When every node has had the time to do the same, who is disabled is said a last
+//! time, as settled: whoever came in before the store knew it again goes.
 //!
 //! Nodes heal without asking each other, and that is right because `Store::restore` commutes in what the
 //! guarantees speak of: ended wins over live, of two that can't both sit the higher generation stays, and neither
@@ -25,7 +26,7 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::renewal::{Slot, slots_of};
-use super::repairs::Work;
+use super::repairs::{Work, without};
 use super::{CONCURRENT, Enforcer};
 use crate::domain::{Partition, PartitionSet};
 use crate::store::StoreError;
@@ -122,9 +123,11 @@ impl Enforcer {
         left.forgotten =
             work.forgotten.iter().filter(|it| unhealed.contains(*it) || failed.contains(*it)).collect();
         left.unchecked = without(&failed, &left.forgotten);
-        self.repairs.put_back(&left, |forgotten| {
+        left.unsettled = self.settle_all(&work.unsettled, shutdown).await;
+        self.repairs.put_back(&left, |left| {
             // Not what another failover has struck meanwhile.
-            without(&work.forgotten, forgotten).iter().for_each(|partition| self.journal.release(partition));
+            without(&work.forgotten, &left.forgotten).iter().for_each(|it| self.journal.release(it));
+            without(&work.unsettled, &left.unsettled).iter().for_each(|it| self.journal.settled(it));
         });
         if !work.unchecked.is_empty() {
             self.metrics.reconcile_seconds.observe(start.elapsed().as_secs_f64());
@@ -175,6 +178,17 @@ impl Enforcer {
         told.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Says as settled who was disabled in some partitions; answers where that failed.
+    async fn settle_all(&self, partitions: &PartitionSet, shutdown: &CancellationToken) -> PartitionSet {
+        let mut failed = PartitionSet::default();
+        for partition in partitions.iter() {
+            if shutdown.is_cancelled() || self.settle_disablings(partition).await.is_err() {
+                failed.insert(partition);
+            }
+        }
+        failed
+    }
+
     /// Renews every session of this node in some partitions now; answers where it failed.
     async fn renew_all_in(&self, partitions: &PartitionSet, shutdown: &CancellationToken) -> PartitionSet {
         let slots = slots_of(CHECK_OVER);
@@ -194,11 +208,6 @@ impl Enforcer {
         }
         failed
     }
-}
-
-/// What is in `some` and not in `others`.
-fn without(some: &PartitionSet, others: &PartitionSet) -> PartitionSet {
-    some.iter().filter(|partition| !others.contains(*partition)).collect()
 }
 
 /// Why a token that the store does not know is not called unknown.

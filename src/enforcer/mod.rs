@@ -29,6 +29,7 @@ mod simulation;
 mod subscriptions;
 #[cfg(test)]
 mod tests;
+mod urgent;
 mod view;
 
 use std::sync::Arc;
@@ -58,6 +59,7 @@ use journal::Journal;
 use repairs::Repairs;
 use silence::Silence;
 use subscriptions::Subscriptions;
+use urgent::Urgent;
 use view::ActiveView;
 
 /// How long `/readyz` waits for the store.
@@ -96,6 +98,8 @@ pub struct Enforcer {
     view: ActiveView,
     /// Sessions used since the last renewal.
     touched: ByPartition<Instant>,
+    /// Of these the ones that have to be written before that.
+    urgent: Urgent,
     /// Goodbyes that the store has not heard; the renewal repeats them.
     departed: ByPartition<Presence>,
     /// The highest generation seen.
@@ -142,6 +146,7 @@ impl Enforcer {
             confirmations: Confirmations::default(),
             view: ActiveView::default(),
             touched: ByPartition::default(),
+            urgent: Urgent::default(),
             departed: ByPartition::default(),
             generation: AtomicU64::new(0),
             channel_whole: AtomicBool::new(true),
@@ -204,8 +209,8 @@ impl Enforcer {
         Ok(wait)
     }
 
-    /// A person did something, or the session was used: written with the next renewal.
-    pub fn touch(&self, id: SessionId) {
+    /// The session was used: written with the next renewal.
+    fn touch(&self, id: SessionId) {
         if self.touched.len() < MAX_TOUCHED {
             self.touched.insert(id, Instant::now(), |_| true);
         }

@@ -45,6 +45,14 @@ impl Rhythm {
     }
 }
 
+/// What a renewal is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Turn {
+    Slot(u32),
+    /// Uses of sessions that could end as idle before it is the turn of their slot.
+    Urgent,
+}
+
 type Batches = BTreeMap<Partition, Vec<Renewal>>;
 
 /// What a look around has found, each session once; in order, so that a simulated history can be had again.
@@ -79,7 +87,7 @@ impl Enforcer {
     ///
     /// A slot does not wait for those before it: a part of the store that hangs must not keep the others from being
     /// renewed. One that is still waiting when it is its turn again is passed over, so there are never more of them
-    /// under way than slots, and no session is renewed twice at once.
+    /// under way than slots. Uses that can't wait for their slot go between them, all that there are at a time.
     pub async fn run_renewal(self: Arc<Self>, shutdown: CancellationToken) {
         let every = self.config.renew_every(self.seats.ghost_after);
         let slots = slots_of(every);
@@ -88,20 +96,24 @@ impl Enforcer {
             Rhythm::from(Instant::now() + self.chance.up_to(every / slots), every / slots, slots);
         let mut waiting = HashSet::new();
         let mut rounds = FuturesUnordered::new();
-        let mut turns = (0..slots).cycle();
+        let mut slot_numbers = (0..slots).cycle();
         loop {
             tokio::select! {
                 biased;
                 () = shutdown.cancelled() => break,
-                Some(slot) = rounds.next() => {
-                    waiting.remove(&slot);
+                Some(turn) = rounds.next() => {
+                    waiting.remove(&turn);
                 }
                 () = tokio::time::sleep_until(rhythm.next) => {
                     rhythm.take_turn(Instant::now());
-                    let slot = turns.next().unwrap_or_default();
-                    if waiting.insert(slot) {
-                        rounds.push(self.renew_slot(slot, slots));
+                    let turn = Turn::Slot(slot_numbers.next().unwrap_or_default());
+                    if waiting.insert(turn) {
+                        rounds.push(self.take_turn(turn, slots));
                     }
+                }
+                () = self.urgent.wait(), if !waiting.contains(&Turn::Urgent) => {
+                    waiting.insert(Turn::Urgent);
+                    rounds.push(self.take_turn(Turn::Urgent, slots));
                 }
             }
         }
@@ -109,8 +121,29 @@ impl Enforcer {
         while rounds.next().await.is_some() {}
     }
 
-    /// Renews the partitions of one slot; answers the slot.
-    async fn renew_slot(&self, slot: u32, slots: u32) -> u32 {
+    /// Does what it is the turn of; answers that.
+    async fn take_turn(&self, turn: Turn, slots: u32) -> Turn {
+        match turn {
+            Turn::Slot(slot) => self.renew_slot(slot, slots).await,
+            Turn::Urgent => self.renew_urgent().await,
+        }
+        turn
+    }
+
+    /// Writes the uses that can't wait for their slot.
+    async fn renew_urgent(&self) {
+        let mut found = Found::default();
+        for id in self.urgent.take() {
+            // Unless a renewal has taken it along by now.
+            if let Some(at) = self.touched.remove(id) {
+                found.renewal(id).seen_ago_ms = Some(millis(at.elapsed()));
+            }
+        }
+        self.renew(found.into_batches()).await;
+    }
+
+    /// Renews the partitions of one slot.
+    async fn renew_slot(&self, slot: u32, slots: u32) {
         if slot == 0 {
             self.tell_of_lost();
             self.check_on_store().await;
@@ -123,7 +156,6 @@ impl Enforcer {
             }
         }
         self.renew(batches).await;
-        slot
     }
 
     /// Writes what is not yet written: uses and goodbyes of the last interval. For the end of a node.

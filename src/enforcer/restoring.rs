@@ -10,11 +10,14 @@ use super::Enforcer;
 use super::here::Recalled;
 use super::journal::{Mark, Seated};
 use crate::domain::{Partition, Reason, Record, SeatLimits, SessionId, Timestamp, Tombstone};
-use crate::store::{Disabling, Image, Restore, Restored, StoreError};
+use crate::store::{Disabling, Image, Restore, Restored, Said, StoreError};
 
 /// A session that the store refuses so often in a row, for a reason that makes no sense, is given up: nobody but this
 /// node knows it, so no check accepts its token, and each renewal would find it missing for ever.
 const MOST_REFUSALS: u32 = 3;
+
+/// By the limits of how many newer logins one session's seat is judged: of its class, in all, and who came meanwhile.
+const MOST_WIDENINGS: u32 = 3;
 
 impl Enforcer {
     /// Restores what a renewal has found missing; answers who is live again. Each is tried, whatever became of
@@ -89,7 +92,7 @@ impl Enforcer {
             passed_over(image.id(), restored)?;
         }
         for mark in facts.marks {
-            passed_over(&mark.user, self.mark_again(&mark).await)?;
+            passed_over(&mark.user, self.mark_again(&mark, Said::Again(mark.at)).await)?;
         }
         let mut logins: Vec<_> =
             facts.logins.iter().filter_map(|seated| self.login_to_replay(seated)).collect();
@@ -107,14 +110,26 @@ impl Enforcer {
         Ok(count)
     }
 
+    /// Says a last time who was disabled, to end also whoever logged in before the store knew it again. Other nodes have
+    /// had the time to tell of a later enabling.
+    ///
+    /// # Errors
+    /// The store's, at the first word that it could not be told.
+    pub(super) async fn settle_disablings(&self, partition: Partition) -> Result<(), StoreError> {
+        for mark in self.journal.disablings(partition) {
+            passed_over(&mark.user, self.mark_again(&mark, Said::Settled(mark.at)).await)?;
+        }
+        Ok(())
+    }
+
     /// Says again that a user was disabled or enabled. Not after a day: by then the store may have forgotten a later
     /// word of another node for good, and this one would be taken for the last.
-    async fn mark_again(&self, mark: &Mark) -> Result<(), StoreError> {
+    async fn mark_again(&self, mark: &Mark, said: Said) -> Result<(), StoreError> {
         if self.now().millis_since(mark.at) > Image::LIVE_FOR_MS {
             tracing::warn!(user = %mark.user, "who is disabled was said too long ago to be said again");
             return Ok(());
         }
-        let saying = self.store.set_disabled(&mark.user, mark.disabled, Some(mark.at));
+        let saying = self.store.set_disabled(&mark.user, mark.disabled, said);
         let Disabling { ended, .. } = self.metrics.store_call("set_disabled", saying).await?;
         for record in &ended {
             self.on_found_ended(record);
@@ -139,8 +154,7 @@ impl Enforcer {
     /// Restores a session that was live; answers it if it is again.
     async fn restore_live(&self, record: Record, live_at: Timestamp) -> Result<Option<Record>, StoreError> {
         let id = record.session.id;
-        let restore = self.restoration(&record, live_at);
-        match self.tell_again(&restore).await? {
+        match self.seat_again(&record, live_at).await? {
             Restored::Live => return Ok(Some(record)),
             Restored::Ended(ended) => {
                 self.on_found_ended(&ended);
@@ -155,6 +169,37 @@ impl Enforcer {
             }
         }
         Ok(None)
+    }
+
+    /// Asks for a session's seat, by its own limits; and where a newer login has it, by that one's, which were the last
+    /// to be decided by: with wider ones it left this session its seat.
+    async fn seat_again(&self, record: &Record, live_at: Timestamp) -> Result<Restored, StoreError> {
+        let mut restore = self.restoration(record, live_at);
+        let mut restored = self.tell_again(&restore).await?;
+        for _ in 0..MOST_WIDENINGS {
+            let Restored::Yields(winner) = &restored else { break };
+            let limits = self.limits_beside(record, winner, restore.limits);
+            if !limits.is_wider_than(restore.limits) {
+                break;
+            }
+            restore.limits = limits;
+            restored = self.tell_again(&restore).await?;
+        }
+        Ok(restored)
+    }
+
+    /// What `winner` was decided by, as far as it counts for `record`; `own` where it says nothing of its class. On one
+    /// device there is one session, whatever the limits.
+    fn limits_beside(&self, record: &Record, winner: &Record, own: SeatLimits) -> SeatLimits {
+        let (device, other) = (&record.session.device, &winner.session.device);
+        if device.id == other.id {
+            return own;
+        }
+        let theirs = SeatLimits::resolve(&self.seats.limits, &winner.session.roles, other.class);
+        SeatLimits {
+            of_class: if device.class == other.class { theirs.of_class } else { own.of_class },
+            ..theirs
+        }
     }
 
     /// Restores a session as ended, and puts its sockets out.

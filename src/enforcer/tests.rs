@@ -210,6 +210,36 @@ async fn a_use_just_before_the_idle_end_does_not_wait_for_the_renewal() {
     assert!(rig.store.get(record.session.id, false).await.unwrap().unwrap().is_live());
 }
 
+/// Of sixty that were active on a socket two seconds before their idle end, 48 had ended as idle four seconds later.
+#[tokio::test]
+async fn an_activity_that_could_come_too_late_is_written_at_once_and_not_again_within_a_second() {
+    let clock = HandClock(Arc::new(AtomicU64::new(1_790_000_000_000_000)));
+    let dir = tempfile::tempdir().unwrap();
+    let (store, notices) = Embedded::open(dir.path(), clock.clone()).unwrap();
+    let defaults = crate::config::Config::default();
+    let hour = Duration::from_secs(3600);
+    let seats = SeatConfig { idle_ttl: Duration::from_secs(10), ghost_after: 3 * hour, ..defaults.seats };
+    let config = NodeConfig { renew_interval: hour, ..defaults.node };
+    let rig = Rig::configured(1, store, notices, seats, config).renew();
+    let (token, record, _) = rig.login("phone", false).await;
+    let (_client, _running) = rig.connect(&token).await;
+    clock.0.fetch_add(8_000_000, Ordering::Relaxed);
+    rig.enforcer.ready().await.unwrap();
+    rig.enforcer.note_activity(record.session.id);
+    within(async {
+        while rig.store.get(record.session.id, false).await.unwrap().unwrap().session.seen_at
+            == record.session.seen_at
+        {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    })
+    .await;
+    rig.enforcer.note_activity(record.session.id);
+    assert!(rig.enforcer.urgent.take().is_empty(), "the store knows of one that is hardly older");
+    clock.0.fetch_add(4_000_000, Ordering::Relaxed);
+    assert!(rig.store.get(record.session.id, false).await.unwrap().unwrap().is_live());
+}
+
 #[tokio::test]
 async fn a_renewal_names_each_session_once_with_all_that_there_is_to_say() {
     let rig = Rig::new(None);

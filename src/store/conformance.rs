@@ -125,6 +125,9 @@ macro_rules! with_cases {
                 every_word_is_later_than_the_one_before
                 an_older_word_said_again_changes_nothing
                 a_forgotten_word_said_again_holds
+                a_settled_disabling_ends_also_who_came_in_meanwhile
+                a_settled_word_that_is_not_the_last_changes_nothing
+                a_settled_word_that_was_forgotten_is_only_said_again
                 ;
             readmission:
                 two_thousand_restored_from_two_nodes_leave_the_three_newest
@@ -143,6 +146,7 @@ macro_rules! with_cases {
                 a_forgotten_end_is_known_again
                 a_tombstone_that_would_have_lapsed_is_not_written
                 it_yields_to_the_newest_that_holds_its_seat_and_nothing_changes
+                by_wider_limits_it_sits_beside_the_newer_one
                 older_ones_end_where_there_is_no_seat_for_both
                 of_one_device_the_newer_one_stays
                 a_disabled_users_session_ends_as_disabled

@@ -152,6 +152,30 @@ pub enum Target {
     Others(UserId, SessionId),
 }
 
+/// When a word about a user is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Said {
+    /// Now, later than whatever was said before.
+    Now,
+    /// Then, as a [`Disabling`] answered; said again because the store may have forgotten it. Changes nothing unless
+    /// it is later than the last word that the store knows, and ends only who had logged in by then: another node may
+    /// yet tell of a later enabling.
+    Again(Timestamp),
+    /// Then, and whoever knows a later word has had the time to say it again: a disabling that is still the last word
+    /// ends everybody. Otherwise as `Again`.
+    Settled(Timestamp),
+}
+
+impl Said {
+    /// When that was; `None`: now.
+    pub(crate) fn at(self) -> Option<Timestamp> {
+        match self {
+            Self::Now => None,
+            Self::Again(at) | Self::Settled(at) => Some(at),
+        }
+    }
+}
+
 /// What disabling or enabling a user did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Disabling {
@@ -294,15 +318,8 @@ pub trait Store: Send + Sync + 'static {
     /// now is, or as it ended, or `None` if it is unknown.
     async fn set_data(&self, id: SessionId, data: Option<&str>) -> Result<Option<Record>, StoreError>;
 
-    /// Disables a user (and ends its sessions, reason `disabled`) or enables it. `at`: now where `None`, later than
-    /// whatever was said before; `Some` says again what a [`Disabling`] said then, and changes nothing unless it is
-    /// later than the last word that the store knows.
-    async fn set_disabled(
-        &self,
-        user: &UserId,
-        disabled: bool,
-        at: Option<Timestamp>,
-    ) -> Result<Disabling, StoreError>;
+    /// Disables a user (and ends its sessions, reason `disabled`) or enables it, as `said`.
+    async fn set_disabled(&self, user: &UserId, disabled: bool, said: Said) -> Result<Disabling, StoreError>;
 
     /// The exact count of live sessions and at most `newest` of them. Sweeps what is due first, so that nothing
     /// past its deadline is counted.

@@ -10,13 +10,11 @@ use tokio::time::sleep;
 use super::flaw::Flaw;
 use super::plan::{PATIENCE, STRAGGLING};
 use super::server::Server;
-use crate::domain::{
-    By, Generation, NodeId, Partition, Presence, Reason, Record, SessionId, Timestamp, UserId,
-};
+use crate::domain::{By, Generation, NodeId, Partition, Presence, Reason, Record, SessionId, UserId};
 use crate::store::embedded::Bare;
 use crate::store::{
     Attach, Census, Disabling, Event, Inspection, Login, LoginOutcome, Message, Renewal, Renewed, Restore,
-    Restored, Store, StoreError, Swept, Target,
+    Restored, Said, Store, StoreError, Swept, Target,
 };
 
 /// How long a node tries before it finds the store away.
@@ -167,14 +165,9 @@ impl Store for Line {
         self.call("set_data", id.as_bytes(), false, |engine, now| engine.set_data(now, id, data)).await
     }
 
-    async fn set_disabled(
-        &self,
-        user: &UserId,
-        disabled: bool,
-        at: Option<Timestamp>,
-    ) -> Result<Disabling, StoreError> {
-        let set = |engine: &mut Bare, now| engine.set_disabled(now, user, disabled, at);
-        self.call("set_disabled", user.as_str().as_bytes(), at.is_some(), set).await
+    async fn set_disabled(&self, user: &UserId, disabled: bool, said: Said) -> Result<Disabling, StoreError> {
+        let set = |engine: &mut Bare, now| engine.set_disabled(now, user, disabled, said);
+        self.call("set_disabled", user.as_str().as_bytes(), said != Said::Now, set).await
     }
 
     async fn census(&self, _: usize, _: u64) -> Result<Census, StoreError> {

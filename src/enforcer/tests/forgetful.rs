@@ -13,12 +13,12 @@ use tokio::sync::mpsc;
 
 use super::HandClock;
 use crate::domain::{
-    By, Generation, NodeId, Partition, PartitionSet, Presence, Reason, Record, SessionId, Timestamp, UserId,
+    By, Generation, NodeId, Partition, PartitionSet, Presence, Reason, Record, SessionId, UserId,
 };
 use crate::store::embedded::Embedded;
 use crate::store::{
     Attach, Census, Disabling, Event, Inspection, Login, LoginOutcome, NOTICE_QUEUE, Notice, Renewal,
-    Renewed, Restore, Restored, Store, StoreError, Swept, Target,
+    Renewed, Restore, Restored, Said, Store, StoreError, Swept, Target,
 };
 
 pub(super) struct Forgetful {
@@ -216,13 +216,8 @@ impl Store for Forgetful {
         write!(self, engine => engine.set_data(id, data))
     }
 
-    async fn set_disabled(
-        &self,
-        user: &UserId,
-        disabled: bool,
-        at: Option<Timestamp>,
-    ) -> Result<Disabling, StoreError> {
-        write!(self, engine => engine.set_disabled(user, disabled, at))
+    async fn set_disabled(&self, user: &UserId, disabled: bool, said: Said) -> Result<Disabling, StoreError> {
+        write!(self, engine => engine.set_disabled(user, disabled, said))
     }
 
     async fn census(&self, newest: usize, ttl: u64) -> Result<Census, StoreError> {

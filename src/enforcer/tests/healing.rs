@@ -7,7 +7,7 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use super::forgetful::Forgetful;
 use super::*;
-use crate::domain::{Generation, Partition};
+use crate::domain::{Generation, LimitRule, Partition, Role};
 use crate::store::StoreError;
 
 /// Renewals come on their own, or not within the time of a test.
@@ -463,6 +463,66 @@ async fn who_was_disabled_is_disabled_again_and_who_was_enabled_after_that_is_no
     let refused = first.enforcer.login(new_session("ada", "tv", false)).await.unwrap();
     assert!(matches!(refused, LoginAnswer::Disabled));
     assert!(store.get(back.session.id, false).await.unwrap().unwrap().is_live());
+}
+
+/// The store forgot that a user was disabled, and seated it through another node before it was told again: the login
+/// was refused from then on, and that session stayed.
+#[tokio::test]
+async fn who_slipped_in_before_the_disabling_was_told_again_is_out_once_that_is_settled() {
+    let store = Forgetful::new();
+    let (first, second) = (node(1, &store, Renewals::Off), node(2, &store, Renewals::Off));
+    let (ada, berta) = (UserId::parse("user_id", "ada").unwrap(), UserId::parse("user_id", "berta").unwrap());
+    first.enforcer.set_disabled(&ada, true).await.unwrap();
+    first.enforcer.set_disabled(&berta, true).await.unwrap();
+    second.enforcer.set_disabled(&berta, false).await.unwrap();
+
+    store.empty().await;
+    store.clock.0.fetch_add(1_000_000, Ordering::Relaxed);
+    let (token, slipped, _) = second.login("phone", false).await;
+    let (mut client, _running) = second.connect(&token).await;
+    let (_, innocent, _) = second.login_as("berta", "phone", false).await;
+    first.enforcer.replay(Partition::of(&ada)).await.unwrap();
+    assert!(
+        store.get(slipped.session.id, false).await.unwrap().unwrap().is_live(),
+        "for all that is known yet"
+    );
+
+    store.announce().await;
+    let ended = first.until("disabled", &slipped, |found| !found.is_live()).await;
+    assert_eq!(reason(&ended), Some(Reason::Disabled));
+    assert_eq!(within(client.read_to_end()).await.last().unwrap(), "<close 4403>");
+    first.enforcer.settle_disablings(Partition::of(&berta)).await.unwrap();
+    assert!(store.get(innocent.session.id, false).await.unwrap().unwrap().is_live());
+}
+
+/// Without a role there is one seat, with `pro` there are three: the newer login left the older one its seat, which the
+/// older one's own limits would not.
+#[tokio::test]
+async fn whose_seat_a_newer_login_with_wider_limits_left_has_it_again_in_either_order() {
+    let rule = |role: &str, max| LimitRule { role: role.to_owned(), max, ..LimitRule::one_in_all() };
+    for order in [[0, 1], [1, 0]] {
+        let store = Forgetful::new();
+        let nodes = [1, 2].map(|number| {
+            let defaults = crate::config::Config::default();
+            let seats = SeatConfig { limits: vec![rule("*", 1), rule("pro", 3)], ..defaults.seats };
+            let shared = Arc::clone(&store) as Arc<dyn Store>;
+            Rig::configured(number, shared, store.notices(), seats, defaults.node)
+        });
+        let (_, older, _) = nodes[0].login("phone", false).await;
+        let roles = vec![Role::parse("pro").unwrap()];
+        let newer = NewSession { roles, ..new_session("ada", "laptop", false) };
+        let LoginAnswer::Seated { session: newer, .. } = nodes[1].enforcer.login(newer).await.unwrap() else {
+            panic!("not seated")
+        };
+        store.empty().await;
+        for node in order {
+            nodes[node].enforcer.replay(Partition::of(&older.session.user)).await.unwrap();
+        }
+        for record in [&older, &newer] {
+            let found = store.get(record.session.id, false).await.unwrap().unwrap();
+            assert_eq!(found.end, None, "{order:?}");
+        }
+    }
 }
 
 /// After a gap every node checks all that it holds: all at once would be a storm.

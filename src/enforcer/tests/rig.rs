@@ -44,15 +44,27 @@ impl Rig {
         notices: mpsc::Receiver<Notice>,
         check_cache: Option<Duration>,
     ) -> Self {
+        let defaults = crate::config::Config::default();
+        let seats = SeatConfig { ghost_after: Duration::from_secs(60), ..defaults.seats };
+        let config = NodeConfig { renew_interval: Duration::from_millis(100), check_cache, ..defaults.node };
+        Self::configured(node, store, notices, seats, config)
+    }
+
+    pub(super) fn configured(
+        node: u8,
+        store: Arc<dyn Store>,
+        notices: mpsc::Receiver<Notice>,
+        seats: SeatConfig,
+        config: NodeConfig,
+    ) -> Self {
         // Two nodes of one seed would mint the same sessions.
         let chance = Arc::new(Chance::seeded(node.into()));
         let node = NodeId::from_bytes([node; 8]);
         let hub = Hub::new(node, Duration::from_secs(30));
-        let defaults = crate::config::Config::default();
         let enforcer = Enforcer::new(Parts {
             node,
-            seats: SeatConfig { ghost_after: Duration::from_secs(60), ..defaults.seats },
-            config: NodeConfig { renew_interval: Duration::from_millis(100), check_cache, ..defaults.node },
+            seats,
+            config,
             store: Arc::clone(&store),
             hub: Arc::clone(&hub),
             chance,

@@ -2,7 +2,7 @@
 
 use super::support::{Bench, login, login_of, user};
 use crate::domain::{Reason, UserId};
-use crate::store::{Event, EventKind, Login, Target};
+use crate::store::{Event, EventKind, Login, Said, Target};
 
 async fn events(bench: &Bench, user: &UserId) -> Vec<Event> {
     bench.store.events_of(user, 100).await.unwrap()
@@ -34,8 +34,8 @@ pub(crate) async fn ends_are_events_with_reason_and_by_whom(bench: &mut Bench) {
     assert_eq!((log[0].kind, log[0].session), (EventKind::Ended, Some(first.id)));
     assert_eq!((log[0].reason, &log[0].by), (Some(Reason::Logout), &Some(second.by)));
 
-    bench.store.set_disabled(&user, true, None).await.unwrap();
-    bench.store.set_disabled(&user, false, None).await.unwrap();
+    bench.store.set_disabled(&user, true, Said::Now).await.unwrap();
+    bench.store.set_disabled(&user, false, Said::Now).await.unwrap();
     let log = events(bench, &user).await;
     assert_eq!((log[0].kind, log[0].session), (EventKind::Enabled, None));
     let since: Vec<_> = log.iter().take_while(|event| event.session != Some(first.id)).collect();

@@ -9,7 +9,8 @@ use super::step::{Changes, Step};
 use super::{ends, login, presence, restore};
 use crate::domain::{By, NodeId, Partition, Presence, Reason, Record, SessionId, Timestamp, UserId};
 use crate::store::{
-    Attach, Disabling, Login, LoginOutcome, Message, Renewal, Renewed, Restore, Restored, StoreError, Target,
+    Attach, Disabling, Login, LoginOutcome, Message, Renewal, Renewed, Restore, Restored, Said, StoreError,
+    Target,
 };
 
 pub(crate) struct Bare {
@@ -105,9 +106,9 @@ impl Bare {
         now_us: u64,
         user: &UserId,
         disabled: bool,
-        at: Option<Timestamp>,
+        said: Said,
     ) -> Done<Disabling> {
-        self.step(now_us, |step| Ok(ends::set_disabled(step, user, disabled, at)))
+        self.step(now_us, |step| Ok(ends::set_disabled(step, user, disabled, said)))
     }
 
     /// A user's live sessions, newest first.

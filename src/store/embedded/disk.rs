@@ -73,7 +73,7 @@ impl Disk {
             let user =
                 UserId::parse("disabled", &name).map_err(|error| StoreError::Corrupt(error.to_string()))?;
             let at = Timestamp::from_millis(as_u64(at));
-            state.set_mark(&user, Mark { at, until: None, disabled_at: Some(at) });
+            state.set_mark(&user, Mark { at, until: None, out_until: Some(at) });
         }
         Ok(state)
     }

@@ -5,12 +5,10 @@ use async_trait::async_trait;
 use super::state::View;
 use super::writer::Request;
 use super::{ANSWER_WITHIN, Embedded, ends, login, presence, restore};
-use crate::domain::{
-    By, Generation, NodeId, Partition, Presence, Reason, Record, SessionId, Timestamp, UserId,
-};
+use crate::domain::{By, Generation, NodeId, Partition, Presence, Reason, Record, SessionId, UserId};
 use crate::store::{
     Attach, Census, Disabling, Event, Inspection, Login, LoginOutcome, Message, Renewal, Renewed, Restore,
-    Restored, Store, StoreError, Swept, Target,
+    Restored, Said, Store, StoreError, Swept, Target,
 };
 
 #[async_trait]
@@ -87,14 +85,9 @@ impl Store for Embedded {
         self.submit_punctual(move |step| ends::set_data(step, id, data.as_deref())).await
     }
 
-    async fn set_disabled(
-        &self,
-        user: &UserId,
-        disabled: bool,
-        at: Option<Timestamp>,
-    ) -> Result<Disabling, StoreError> {
+    async fn set_disabled(&self, user: &UserId, disabled: bool, said: Said) -> Result<Disabling, StoreError> {
         let user = user.clone();
-        self.submit_punctual(move |step| Ok(ends::set_disabled(step, &user, disabled, at))).await
+        self.submit_punctual(move |step| Ok(ends::set_disabled(step, &user, disabled, said))).await
     }
 
     /// Leaves what is due to the sweep and does not count it: the answer is the same, and a reader changes

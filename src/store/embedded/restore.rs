@@ -83,10 +83,10 @@ fn restore_known(step: &mut Step<'_>, found: Record, known_end: Option<Tombstone
 /// Whether its user was disabled since it logged in.
 fn was_disabled(mark: Option<Mark>, session: &Session) -> bool {
     match mark {
-        // Who logged in after that had been enabled before, which the store has forgotten and will be told.
-        Some(mark) if mark.is_disabled() => session.created_at <= mark.at,
+        // Who logged in after that may have been enabled before, which the store has forgotten and will be told.
+        Some(mark) if mark.is_disabled() => session.created_at <= mark.out_until.unwrap_or(mark.at),
         // Enabled again; but when its user was disabled it was forgotten, and was not ended with the others.
-        Some(Mark { disabled_at: Some(at), .. }) => session.generation <= Mark::generation_at(at),
+        Some(Mark { out_until: Some(at), .. }) => session.generation <= Mark::generation_at(at),
         _ => false,
     }
 }

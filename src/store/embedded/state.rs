@@ -69,13 +69,13 @@ pub(super) struct Mark {
     pub at: Timestamp,
     /// The user is enabled again, which is remembered until then; `None`: it is disabled.
     pub until: Option<Timestamp>,
-    /// When it was last disabled; `None` where that is not known.
-    pub disabled_at: Option<Timestamp>,
+    /// Who had logged in until then was put out by a disabling; `None` where that is not known.
+    pub out_until: Option<Timestamp>,
 }
 
 impl Mark {
-    /// The highest generation of those who had logged in by a disabling: every later one is above it, whatever the
-    /// clocks do.
+    /// The highest generation of those whom a disabling has put out: every later one is above it, whatever the clocks
+    /// do.
     pub(super) fn generation_at(disabling: Timestamp) -> Generation {
         Generation(disabling.as_millis().saturating_mul(1000).saturating_add(999))
     }

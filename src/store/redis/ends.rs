@@ -7,7 +7,7 @@ use super::connector::RESPONSE_TIMEOUT;
 use super::reply::{Reply, int};
 use super::script::{Call, END, SET_DATA, SET_DISABLED, SWEEP, THROTTLE};
 use crate::domain::{By, NodeId, Partition, Reason, Record, SessionId, Timestamp, UserId};
-use crate::store::{Disabling, StoreError, Swept, Target, codec};
+use crate::store::{Disabling, Said, StoreError, Swept, Target, codec};
 
 /// Sessions that one sweep ends, of the 50 that it may: two milliseconds of a Redis that holds a million.
 const ENDED_AT_ONCE: u32 = 25;
@@ -50,7 +50,7 @@ impl Redis {
         &self,
         user: &UserId,
         disabled: bool,
-        at: Option<Timestamp>,
+        said: Said,
     ) -> Result<Disabling, StoreError> {
         let partition = Partition::of(user);
         let or_empty = |at: Option<Timestamp>| at.map_or_else(String::new, |at| at.as_millis().to_string());
@@ -59,14 +59,15 @@ impl Redis {
                 .key(self.keys.disabled(user))
                 .arg(user.as_str())
                 .arg(u8::from(disabled))
-                .arg(or_empty(at))
+                .arg(or_empty(said.at()))
                 .arg(Disabling::ENABLED_KEPT_MS)
                 .arg(or_empty(not_after))
+                .arg(u8::from(matches!(said, Said::Settled(_))))
         };
-        let answer = match at {
+        let answer = match said {
             // What was said then loses to what was said since, whenever it comes and however often.
-            Some(_) => self.commands.run_idempotent(&call(None)).await?,
-            None => {
+            Said::Again(_) | Said::Settled(_) => self.commands.run_idempotent(&call(None)).await?,
+            Said::Now => {
                 let call = |not_after| call(Some(not_after));
                 self.run_punctual(partition, response_deadline(), call).await?
             }

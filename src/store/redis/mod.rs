@@ -46,13 +46,11 @@ use self::subscriptions::Subscriptions;
 use super::keys::Keys;
 use super::{
     Attach, Census, Disabling, Event, Inspection, Login, LoginOutcome, Message, NOTICE_QUEUE, Notice,
-    Renewal, Renewed, Restore, Restored, Store, StoreError, Swept, Target,
+    Renewal, Renewed, Restore, Restored, Said, Store, StoreError, Swept, Target,
 };
 use crate::chance::Chance;
 use crate::config::{RedisConfig, RedisUrl};
-use crate::domain::{
-    By, Generation, NodeId, Partition, Presence, Reason, Record, SessionId, Timestamp, UserId,
-};
+use crate::domain::{By, Generation, NodeId, Partition, Presence, Reason, Record, SessionId, UserId};
 
 mod backoff;
 mod census;
@@ -234,13 +232,8 @@ impl Store for Redis {
         self.replace_data(id, data).await
     }
 
-    async fn set_disabled(
-        &self,
-        user: &UserId,
-        disabled: bool,
-        at: Option<Timestamp>,
-    ) -> Result<Disabling, StoreError> {
-        self.mark_disabled(user, disabled, at).await
+    async fn set_disabled(&self, user: &UserId, disabled: bool, said: Said) -> Result<Disabling, StoreError> {
+        self.mark_disabled(user, disabled, said).await
     }
 
     async fn census(&self, newest: usize, node_ttl_ms: u64) -> Result<Census, StoreError> {

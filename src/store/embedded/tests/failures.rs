@@ -12,7 +12,7 @@ use crate::domain::Reason;
 use crate::store::conformance::Bench;
 use crate::store::conformance::presence::a_damaged_record_is_named_and_the_others_are_renewed;
 use crate::store::conformance::support::{held, ids, login, neighbours, node, seated, user};
-use crate::store::{LoginOutcome, Notice, Store, StoreError, Target};
+use crate::store::{LoginOutcome, Notice, Said, Store, StoreError, Target};
 
 #[tokio::test]
 async fn a_second_node_on_the_same_directory_is_refused() {
@@ -65,7 +65,7 @@ async fn a_file_of_the_schema_before_is_taken_over() {
     let dir = tempfile::tempdir().unwrap();
     let store = open_in(dir.path(), SystemClock);
     let (user, other) = (user("user1"), login(&user("user2")));
-    store.set_disabled(&user, true, None).await.unwrap();
+    store.set_disabled(&user, true, Said::Now).await.unwrap();
     store.login(&other).await.unwrap();
     store.close().await;
     let before = "ALTER TABLE disabled DROP COLUMN at; UPDATE meta SET value = 1 WHERE name = 'schema'";
@@ -78,7 +78,7 @@ async fn a_file_of_the_schema_before_is_taken_over() {
         store.close().await;
     }
     let store = open_in(dir.path(), SystemClock);
-    store.set_disabled(&user, false, None).await.unwrap();
+    store.set_disabled(&user, false, Said::Now).await.unwrap();
     assert!(matches!(store.login(&login(&user)).await.unwrap(), LoginOutcome::Seated { .. }));
     store.close().await;
 }

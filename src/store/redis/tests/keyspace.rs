@@ -16,7 +16,7 @@ use crate::store::conformance::Bench;
 use crate::store::conformance::presence::a_damaged_record_is_named_and_the_others_are_renewed;
 use crate::store::conformance::support::{forgotten, neighbours, restoring};
 use crate::store::redis::script::{Call, Script};
-use crate::store::{Disabling, Image, Login, Renewal, Store as _, StoreError, Swept, Target};
+use crate::store::{Disabling, Image, Login, Renewal, Said, Store as _, StoreError, Swept, Target};
 use crate::sweeper::Sweeper;
 
 async fn raw(server: &RedisServer) -> MultiplexedConnection {
@@ -37,8 +37,8 @@ async fn every_key_expires_by_itself_but_a_disabled_users_mark() {
     store.attach(other.id, presence, 60_000).await.unwrap();
     store.set_data(other.id, Some("[]")).await.unwrap();
     store.throttle("bucket", 5, 60_000, 1).await.unwrap();
-    store.set_disabled(&user("user3"), true, None).await.unwrap();
-    store.set_disabled(&user("user4"), false, None).await.unwrap();
+    store.set_disabled(&user("user3"), true, Said::Now).await.unwrap();
+    store.set_disabled(&user("user4"), false, Said::Now).await.unwrap();
     let now = Timestamp::from_millis(store.time_us().await.unwrap() / 1000);
     let restored = forgotten(now, &user("user5"), 1);
     let ended = Tombstone { reason: Reason::Kicked, at: now, by: None };

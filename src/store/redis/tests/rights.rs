@@ -14,7 +14,7 @@ use super::{Redis, gap, login, message_about, seated, user};
 use crate::chance::Chance;
 use crate::config::{RedisConfig, RedisUrl, WaitConfig};
 use crate::domain::{Generation, NodeId, Presence, Reason, Timestamp};
-use crate::store::{Image, Notice, Renewal, Restore, Store as _, Target};
+use crate::store::{Image, Notice, Renewal, Restore, Said, Store as _, Target};
 
 const USERS: &str = include_str!("../../../../deploy/redis/hotseat.acl");
 const SENTINELS: &str = include_str!("../../../../deploy/redis/sentinel.acl");
@@ -85,8 +85,8 @@ async fn do_everything(store: &Redis, notices: &mut mpsc::Receiver<Notice>) {
     store.sweep(id.partition(), node).await.unwrap();
     store.throttle("bucket", 1, 60_000, 1).await.unwrap();
     store.end(&Target::User(ann.clone()), Reason::Kicked, None).await.unwrap();
-    store.set_disabled(&ann, true, None).await.unwrap();
-    store.set_disabled(&ann, false, None).await.unwrap();
+    store.set_disabled(&ann, true, Said::Now).await.unwrap();
+    store.set_disabled(&ann, false, Said::Now).await.unwrap();
     assert!(!store.events_of(&ann, 100).await.unwrap().is_empty());
     store.unsubscribe(&ann);
     store.inspect().await.unwrap();
