@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use rig::{DEADLINE, HandClock, Rig, new_session, within};
 
+use super::here::Recalled;
 use super::{Attached, Checked, Enforcer, LoginAnswer, NewSession, Parts, Takeover};
 use crate::chance::Chance;
 use crate::config::{NodeConfig, SeatConfig};
@@ -227,9 +228,11 @@ async fn an_activity_that_could_come_too_late_is_written_at_once_and_not_again_w
     rig.enforcer.ready().await.unwrap();
     rig.enforcer.note_activity(record.session.id);
     within(async {
-        while rig.store.get(record.session.id, false).await.unwrap().unwrap().session.seen_at
-            == record.session.seen_at
-        {
+        // Until the store has said that it knows.
+        while let Ok(Recalled::Live(known, _)) = rig.enforcer.here.recall(record.session.id) {
+            if known.session.seen_at > record.session.seen_at {
+                return;
+            }
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     })
