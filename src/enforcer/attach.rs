@@ -34,9 +34,7 @@ impl Enforcer {
     /// # Errors
     /// The store's; nothing is registered then.
     pub async fn attach(self: &Arc<Self>, token: &Token) -> Result<Attached, StoreError> {
-        if self.is_fenced() {
-            return Err(StoreError::Unavailable("the node is fenced".to_owned()));
-        }
+        self.may_vouch()?;
         let id = token.session();
         let found = self.metrics.store_call("get", self.store.get(id, true)).await?;
         let (user, data) = match Checked::judge(token, found) {

@@ -33,8 +33,10 @@ impl Enforcer {
     /// thereby used. `with_data` also reads its data.
     ///
     /// # Errors
-    /// The store's; and that a token is unknown which the store may have known before a failover.
+    /// The store's; that a token is unknown which the store may have known before a failover; and that the node is fenced:
+    /// what it can still read may be a part of the store that the rest of it has left behind.
     pub async fn check(&self, token: &Token, with_data: bool) -> Result<Checked, StoreError> {
+        self.may_vouch()?;
         let id = token.session();
         let cache = self.cache.as_ref().filter(|_| !with_data);
         let remembered = cache.and_then(|cache| cache.get(id, self.clock.now()));

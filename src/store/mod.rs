@@ -349,7 +349,8 @@ pub trait Store: Send + Sync + 'static {
         true
     }
 
-    /// The store's clock, in microseconds since the epoch. An answer at all means that the store can be used.
+    /// The store's clock, in microseconds since the epoch. Asked for by a write, everywhere: an answer means that the
+    /// store can be used, and one that answers reads but takes no writes gives none.
     async fn time_us(&self) -> Result<u64, StoreError>;
 
     /// What is there and whether it will do.
