@@ -91,6 +91,11 @@ impl Keys {
         format!("{}meta", self.prefix).into_bytes()
     }
 
+    /// The beginning of a partition's keys and channels, the mark and a bucket: what the names of all others are like.
+    pub(crate) fn samples(&self) -> [String; 3] {
+        [format!("{}{{0}}:", self.prefix), format!("{}meta", self.prefix), format!("{}t:x", self.prefix)]
+    }
+
     fn tagged(&self, partition: Partition, name: &str, rest: &[u8]) -> Vec<u8> {
         let mut key = format!("{}{{{partition}}}:{name}", self.prefix).into_bytes();
         key.extend(rest);

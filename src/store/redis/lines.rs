@@ -19,6 +19,7 @@ use super::layout::{Address, Layout, SLOTS, slot_of};
 use super::life::{Life, Lives};
 use super::line::Line;
 use super::notifier::Notifier;
+use super::rights::Rights;
 use super::supervisor::Supervisor;
 use crate::chance::Chance;
 use crate::domain::{Partition, PartitionSet};
@@ -86,6 +87,7 @@ impl Routes {
 pub(super) struct Means {
     pub connector: Arc<Connector>,
     pub keys: Keys,
+    pub rights: Rights,
     pub look_every: Duration,
     pub chance: Arc<Chance>,
     pub layouts: Layouts,

@@ -12,6 +12,7 @@
 //! | `sentinel`, `cluster`, `cluster_view`, `witnesses` | asking who that is |
 //! | `lines`, `line`, `supervisor`, `backoff` | one connection for commands to each primary, again and again |
 //! | `life`, `mark` | noticing that who answers now may have forgotten |
+//! | `rights` | that the user may run whatever is run |
 //! | `commands`, `redirect`, `script`, `channels` | sending to whom it belongs, and what failures mean |
 //! | `clocks`, `punctual` | calls that are not carried out once their caller has given up |
 //! | `subscriptions`, `wanted` | which channels, at which server, and whether all are heard |
@@ -41,6 +42,7 @@ use self::layout::slot_of;
 use self::lines::{Lines, Means};
 use self::notifier::Notifier;
 use self::replication::Replication;
+use self::rights::Rights;
 use self::subscribers::Subscribers;
 use self::subscriptions::Subscriptions;
 use super::keys::Keys;
@@ -80,6 +82,7 @@ mod redirect;
 mod replication;
 mod reply;
 mod restore;
+mod rights;
 mod script;
 mod sentinel;
 mod subscriber;
@@ -142,16 +145,18 @@ impl Redis {
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let (finder, layouts) = Finder::new(url, &connector, Backoff::new(Arc::clone(&chance)));
         tasks.spawn(finder.run(stop.clone()));
-        let inspector = Inspector::new(url, Connector::clone(&connector), layouts.clone());
+        let channels = Channels::new(layouts.is_cluster);
+        let rights = Rights::new(&keys, channels, config.wait.replicas > 0);
+        let inspector = Inspector::new(url, Connector::clone(&connector), layouts.clone(), rights.clone());
 
         let replication = Replication::new(config.wait, &keys, &connector, &layouts, &chance, &tasks, &stop);
         let (notices, receiver) = mpsc::channel(NOTICE_QUEUE);
         let notifier = Arc::new(Notifier::new(notices));
-        let channels = Channels::new(layouts.is_cluster);
         let doubts = layouts.doubts.clone();
         let (routes, lines) = Lines::new(Means {
             connector: Arc::clone(&connector),
             keys: keys.clone(),
+            rights,
             look_every: config.look_every,
             chance: Arc::clone(&chance),
             layouts: layouts.clone(),
