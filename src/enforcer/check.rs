@@ -2,7 +2,7 @@
 
 use tokio::time::Instant;
 
-use super::{Enforcer, heal, millis};
+use super::{Enforcer, millis};
 use crate::domain::{Record, Session, Token, Tombstone};
 use crate::store::StoreError;
 
@@ -33,7 +33,7 @@ impl Enforcer {
     /// thereby used. `with_data` also reads its data.
     ///
     /// # Errors
-    /// The store's; that a token is unknown which the store may have known before a failover; and that the node is fenced:
+    /// The store's; that a token is unknown which the store may have known and forgotten; and that the node is fenced:
     /// what it can still read may be a part of the store that the rest of it has left behind.
     pub async fn check(&self, token: &Token, with_data: bool) -> Result<Checked, StoreError> {
         self.may_vouch()?;
@@ -46,9 +46,10 @@ impl Enforcer {
         }
         let ticket = cache.map(|cache| (cache, cache.begin(), Instant::now()));
         let found = self.metrics.store_call("get", self.store.get(id, with_data)).await?;
+        let is_missing = found.is_none();
         let checked = Checked::judge(token, found);
-        if matches!(checked, Checked::Unknown) && self.is_doubtful(id.partition()) {
-            return Err(heal::in_doubt());
+        if matches!(checked, Checked::Unknown) {
+            self.may_call_unknown(id, is_missing).await?;
         }
         if let Checked::Live(record) = &checked {
             self.note_use(&record.session).await;

@@ -333,6 +333,31 @@ async fn a_token_is_not_called_unknown_while_its_session_may_be_on_the_way_back(
     assert!(matches!(rig.enforcer.check(&stranger, false).await.unwrap(), Checked::Unknown));
 }
 
+/// Nobody has noticed yet that the store was emptied; that a session is missing which this node holds shows it.
+#[tokio::test]
+async fn a_token_whose_session_is_held_here_is_never_called_unknown() {
+    let store = Forgetful::new();
+    let rig = node(1, &store, Renewals::Off);
+    let (token, record, _) = rig.login("phone", false).await;
+    let (_client, _running) = rig.connect(&token).await;
+    for ask in ["check", "attach"] {
+        store.empty().await;
+        let refused = match ask {
+            "check" => rig.enforcer.check(&token, false).await.map(drop),
+            _ => rig.enforcer.attach(&token).await.map(drop),
+        };
+        assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{ask}: {refused:?}");
+        rig.until("back", &record, Record::is_live).await;
+        within(async {
+            while rig.enforcer.is_doubtful(record.session.id.partition()) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        })
+        .await;
+    }
+    rig.counted("hotseat_failovers_total 2").await;
+}
+
 #[tokio::test]
 async fn a_session_that_nobody_knew_live_for_a_day_is_not_restored() {
     let store = Forgetful::new();

@@ -88,6 +88,7 @@ pub(super) struct Means {
     pub connector: Arc<Connector>,
     pub keys: Keys,
     pub rights: Rights,
+    pub told: Arc<Lives>,
     pub look_every: Duration,
     pub chance: Arc<Chance>,
     pub layouts: Layouts,
@@ -103,7 +104,6 @@ pub(super) struct Lines {
     stops: HashMap<Address, CancellationToken>,
     /// A line came up, or leads to another life.
     news: Arc<Notify>,
-    lives: Lives,
     slots: Vec<u16>,
 }
 
@@ -113,8 +113,8 @@ impl Lines {
         let slots: Vec<u16> =
             Partition::all().map(|partition| slot_of(&means.keys.nodes(partition))).collect();
         let (routes, receiver) = watch::channel(Arc::new(Routes::new(None, HashMap::new(), &slots)));
-        let (stops, news, lives) = (HashMap::new(), Arc::default(), Lives::new());
-        (receiver, Self { means, routes, stops, news, lives, slots })
+        let (stops, news) = (HashMap::new(), Arc::default());
+        (receiver, Self { means, routes, stops, news, slots })
     }
 
     /// Runs until `stop`, then stops every line.
@@ -179,11 +179,11 @@ impl Lines {
     }
 
     /// The partitions for which somebody answers that may have forgotten.
-    fn look(&mut self) -> PartitionSet {
+    fn look(&self) -> PartitionSet {
         let routes = Arc::clone(&self.routes.borrow());
         let lives: HashMap<&Address, Arc<Life>> =
             routes.lines.iter().filter_map(|(address, line)| Some((address, line.life()?))).collect();
-        self.lives.observe(|partition| {
+        self.means.told.observe(|partition| {
             let slot = *self.slots.get(usize::from(partition.index()))?;
             lives.get(routes.layout.as_ref()?.owner(slot)?).cloned()
         })

@@ -39,6 +39,7 @@ use self::connector::Connector;
 use self::finder::Finder;
 use self::inspect::Inspector;
 use self::layout::slot_of;
+use self::life::Lives;
 use self::lines::{Lines, Means};
 use self::notifier::Notifier;
 use self::replication::Replication;
@@ -106,6 +107,8 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct Redis {
     keys: Keys,
     commands: Commands,
+    /// Of whose lives the node was told.
+    told: Arc<Lives>,
     subscriptions: Subscriptions,
     clocks: Clocks,
     replication: Option<Replication>,
@@ -153,10 +156,12 @@ impl Redis {
         let (notices, receiver) = mpsc::channel(NOTICE_QUEUE);
         let notifier = Arc::new(Notifier::new(notices));
         let doubts = layouts.doubts.clone();
+        let told = Arc::<Lives>::default();
         let (routes, lines) = Lines::new(Means {
             connector: Arc::clone(&connector),
             keys: keys.clone(),
             rights,
+            told: Arc::clone(&told),
             look_every: config.look_every,
             chance: Arc::clone(&chance),
             layouts: layouts.clone(),
@@ -172,6 +177,7 @@ impl Redis {
         let redis = Self {
             replication,
             keys,
+            told,
             commands: Commands { routes, doubts, channels, chance: Arc::clone(&chance), stop: stop.clone() },
             subscriptions,
             inspector,
@@ -294,6 +300,10 @@ impl Store for Redis {
         let mut publish = redis::cmd(self.commands.channels.publish());
         publish.arg(&channel).arg(text);
         self.commands.send_to(slot_of(&channel), publish).await.map(drop)
+    }
+
+    async fn remembers(&self, partition: Partition) -> Result<bool, StoreError> {
+        self.is_the_one_known(partition).await
     }
 
     async fn time_us(&self) -> Result<u64, StoreError> {

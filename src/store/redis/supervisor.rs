@@ -204,6 +204,7 @@ impl Supervisor {
                 Some(suspicion) = self.end.suspicions.recv() => match suspicion {
                     Suspicion::Broken(of) if of == epoch => return "a command found it broken".to_owned(),
                     Suspicion::Slow(of) if of == epoch => PROBE_TIMEOUT,
+                    Suspicion::Forgetful(of) if of == epoch => RESPONSE_TIMEOUT,
                     // Of an earlier connection.
                     _ => continue,
                 },
