@@ -77,7 +77,7 @@ pub struct Metrics {
     pub brakes: Counter,
     /// 1 while connections are kept out because the store is away.
     pub fenced: Gauge,
-    /// Since the store was first found silent, as looked at once a renewal interval; 0 while it answers.
+    /// Since the store was first found to take no writes, as looked at once a renewal interval; 0 while it does.
     pub store_silence_seconds: Gauge<f64, AtomicU64>,
 }
 
@@ -178,7 +178,7 @@ impl Metrics {
         );
         registry.register_with_unit(
             "store_silence",
-            "Since the store was found silent, 0 while it answers",
+            "Since the store was found to take no writes, 0 while it does",
             Unit::Seconds,
             self.store_silence_seconds.clone(),
         );

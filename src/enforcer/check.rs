@@ -3,7 +3,7 @@
 use tokio::time::Instant;
 
 use super::here::Recalled;
-use super::{Enforcer, heal, millis};
+use super::{Enforcer, millis};
 use crate::domain::{Record, Session, SessionId, Token, Tombstone};
 use crate::store::StoreError;
 
@@ -37,8 +37,10 @@ impl Enforcer {
     /// thereby used. `with_data` also reads its data.
     ///
     /// # Errors
-    /// The store's; and that a token is unknown which the store may have known before a failover.
+    /// The store's; that a token is unknown which the store may have known and forgotten; and that the node is fenced:
+    /// what it can still read may be a part of the store that the rest of it has left behind.
     pub async fn check(&self, token: &Token, with_data: bool) -> Result<Checked, StoreError> {
+        self.may_vouch()?;
         let id = token.session();
         let cache = self.cache.as_ref().filter(|_| !with_data);
         let remembered = cache.and_then(|cache| cache.get(id, self.clock.now()));
@@ -48,9 +50,11 @@ impl Enforcer {
         }
         let ticket = cache.map(|cache| (cache, cache.begin(), Instant::now()));
         let found = self.metrics.store_call("get", self.store.get(id, with_data)).await?;
+        let is_missing = found.is_none();
+        found.iter().for_each(|record| self.note_told(record));
         let checked = Checked::judge(token, found);
-        if matches!(checked, Checked::Unknown) && self.is_doubtful(id.partition()) {
-            return Err(heal::in_doubt());
+        if matches!(checked, Checked::Unknown) {
+            self.may_call_unknown(id, is_missing).await?;
         }
         if let Checked::Live(record) = &checked {
             self.note_use(&record.session).await;

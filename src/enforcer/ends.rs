@@ -12,6 +12,9 @@ use crate::hub::{Command, Eviction};
 use crate::protocol::CloseCode;
 use crate::store::{Disabling, Said, StoreError, Target};
 
+/// How old an end may be that is remembered because somebody asked: guarantee 5's 60 s.
+const TOLD_ENDS_KEPT_MS: u64 = 60_000;
+
 impl Enforcer {
     /// Ends live sessions and puts their sockets out, on every node; answers those that it ended.
     ///
@@ -85,6 +88,16 @@ impl Enforcer {
         // Also where a message about it was here before: of a session that was arriving then it left nothing behind.
         self.here.ended(id);
         self.journal.ended(record);
+    }
+
+    /// Somebody is told what the store says of a session. If that is an end of late, it is remembered here: whoever
+    /// was told it must not find the session live again, also if the node that ended it goes together with what
+    /// the store knew. Older ends have been replicated, or their nodes have told them again.
+    pub(super) fn note_told(&self, record: &Record) {
+        let Some(end) = &record.end else { return };
+        if self.now().millis_since(end.at) <= TOLD_ENDS_KEPT_MS {
+            self.journal.ended(record);
+        }
     }
 
     /// A message says so. Of a session without a connection here nothing is known that could be remembered; who

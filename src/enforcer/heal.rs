@@ -25,10 +25,11 @@ use futures_util::stream;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
+use super::here::Recalled;
 use super::renewal::{Slot, slots_of};
 use super::repairs::{Work, without};
 use super::{CONCURRENT, Enforcer};
-use crate::domain::{Partition, PartitionSet};
+use crate::domain::{Partition, PartitionSet, SessionId};
 use crate::store::StoreError;
 
 /// Over how long the check of all sessions is spread.
@@ -90,6 +91,32 @@ impl Enforcer {
     /// to restore: within one renewal interval of a failover, and for as long as this node could not heal it.
     pub(super) fn is_doubtful(&self, partition: Partition) -> bool {
         self.repairs.is_doubtful(partition)
+    }
+
+    /// Whether a token may be called unknown. `is_missing`: the store has no record of its session, which may be because
+    /// it was emptied just now and nobody has noticed yet. Then this is where it is noticed: by a session that this
+    /// node holds, or by asking the store whether it is the one that the node knew. Only unknown tokens pay for it.
+    ///
+    /// # Errors
+    /// That the session may be one that was forgotten, which some node is about to restore; and the store's.
+    pub(super) async fn may_call_unknown(&self, id: SessionId, is_missing: bool) -> Result<(), StoreError> {
+        let partition = id.partition();
+        if self.is_doubtful(partition) {
+            return Err(in_doubt());
+        }
+        if !is_missing {
+            return Ok(());
+        }
+        if matches!(self.here.recall(id), Ok(Recalled::Live(..))) {
+            // One that could not be restored is missing for a reason that is known.
+            if !self.here.was_refused(id) {
+                self.on_missing(partition);
+            }
+            return Err(in_doubt());
+        }
+        let remembers = self.metrics.store_call("remembers", self.store.remembers(partition)).await?;
+        // It may have been told meanwhile.
+        if remembers && !self.is_doubtful(partition) { Ok(()) } else { Err(in_doubt()) }
     }
 
     /// Checks after each gap and heals after each failover until `shutdown`. However many come meanwhile, one more
@@ -211,6 +238,6 @@ impl Enforcer {
 }
 
 /// Why a token that the store does not know is not called unknown.
-pub(super) fn in_doubt() -> StoreError {
+fn in_doubt() -> StoreError {
     StoreError::Unavailable("it has forgotten sessions and is told of them again".to_owned())
 }

@@ -20,6 +20,7 @@ mod here;
 mod journal;
 mod login;
 mod notices;
+mod readiness;
 mod renewal;
 mod repairs;
 mod restoring;
@@ -56,14 +57,13 @@ use clock::StoreClock;
 use confirmations::Confirmations;
 use here::Here;
 use journal::Journal;
+use readiness::Readiness;
 use repairs::Repairs;
 use silence::Silence;
 use subscriptions::Subscriptions;
 use urgent::Urgent;
 use view::ActiveView;
 
-/// How long `/readyz` waits for the store.
-const READY_TIMEOUT: Duration = Duration::from_secs(1);
 /// How many sessions used over HTTP are remembered between two renewals. Past that a use is not noted: the
 /// session then looks as old as its last noted use.
 const MAX_TOUCHED: usize = 1_000_000;
@@ -109,6 +109,7 @@ pub struct Enforcer {
     draining: AtomicBool,
     fenced: AtomicBool,
     silence: Silence,
+    readiness: Readiness,
 }
 
 /// What an enforcer is made of.
@@ -153,22 +154,25 @@ impl Enforcer {
             draining: AtomicBool::new(false),
             fenced: AtomicBool::new(false),
             silence: Silence::default(),
+            readiness: Readiness::default(),
         })
     }
 
     /// A session by its id alone, live or ended, with its data. Not a use.
     ///
     /// # Errors
-    /// The store's.
+    /// The store's; and that the node is fenced.
     pub async fn session(&self, id: SessionId) -> Result<Option<Record>, StoreError> {
+        self.may_vouch()?;
         self.metrics.store_call("get", self.store.get(id, true)).await
     }
 
     /// A user's live sessions, newest first, with their data.
     ///
     /// # Errors
-    /// The store's.
+    /// The store's; and that the node is fenced.
     pub async fn sessions_of(&self, user: &UserId) -> Result<Vec<Record>, StoreError> {
+        self.may_vouch()?;
         self.metrics.store_call("sessions_of", self.store.sessions_of(user, self.ghost_after_ms())).await
     }
 
@@ -234,26 +238,7 @@ impl Enforcer {
         self.draining.load(Ordering::Acquire)
     }
 
-    /// Whether the node can serve.
-    ///
-    /// # Errors
-    /// Why not, for people.
-    pub async fn ready(&self) -> Result<(), String> {
-        if self.is_draining() {
-            return Err("the node is going away".to_owned());
-        }
-        match tokio::time::timeout(READY_TIMEOUT, self.read_clock()).await {
-            Ok(Ok(())) if self.is_fenced() => {
-                Err("the store was away, and the fence is not lifted yet".to_owned())
-            }
-            // Nobody can connect before messages arrive.
-            Ok(Ok(())) if !self.store.is_hearing() => Err("the store's messages do not arrive".to_owned()),
-            Ok(outcome) => outcome.map_err(|error| error.to_string()),
-            Err(_) => Err("the store does not answer".to_owned()),
-        }
-    }
-
-    /// Asks the store for its time.
+    /// Asks the store for its time, and thereby whether it can be used: whether it takes writes.
     async fn read_clock(&self) -> Result<(), StoreError> {
         let sent = Instant::now();
         let time_us = self.metrics.store_call("time", self.store.time_us()).await?;

@@ -313,3 +313,19 @@ async fn a_channel_that_comes_and_goes_does_not_make_checks_pile_up() {
     }
     assert_eq!(holders[0], holders[19], "a task each: {holders:?}");
 }
+
+/// What it can still read may be what the rest of the store has left behind.
+#[tokio::test]
+async fn a_fenced_node_vouches_for_nobody() {
+    let rig = Rig::new(Some(Duration::from_secs(5)));
+    let (token, record, _) = rig.login("phone", false).await;
+    assert!(matches!(rig.enforcer.check(&token, false).await.unwrap(), Checked::Live(_)));
+    rig.enforcer.fenced.store(true, Ordering::Release);
+    assert!(rig.enforcer.check(&token, false).await.is_err(), "not from the cache either");
+    assert!(rig.enforcer.check(&token, true).await.is_err());
+    assert!(rig.enforcer.attach(&token).await.is_err());
+    assert!(rig.enforcer.session(record.session.id).await.is_err());
+    assert!(rig.enforcer.sessions_of(&record.session.user).await.is_err());
+    rig.enforcer.fenced.store(false, Ordering::Release);
+    assert!(matches!(rig.enforcer.check(&token, false).await.unwrap(), Checked::Live(_)));
+}

@@ -15,7 +15,7 @@
 //! | `hs:{p}:n` | hash | node (8 bytes) → its last renewal and its `ghost_after` (ms, 6 bytes each) | 1 d after the last renewal |
 //! | `hs:{p}:e` | stream | events, about 4,096 and at most 7 d of them: `t` time, `k` kind, `u` user, `s` sid, `r` reason, `b` by, `e` ended | 7 d after the last event |
 //! | `hs:{p}:lease` | string | the node that sweeps | 10 s |
-//! | `hs:{p}:w` | string | empty: a write whose replication was waited for (`wait_replicas`) | 10 s |
+//! | `hs:{p}:w` | string | empty: a write by which a node asks whether its primary takes any, or whose replication was waited for (`wait_replicas`) | 10 s |
 //! | `hs:{p}:b:<user>` | string | the user's mark: `1` (disabled) or `0` (enabled again), when that was said, ms, and of `0` the disabling before it | disabled: it is enabled, the one key without expiry; enabled: 7 d |
 //! | `hs:{p}:u:<user>` | channel | messages about a user (`message.rs`) | |
 //! | `hs:t:<hash>` | string | a throttle's bucket: when it is full again, ms | then |
@@ -89,6 +89,11 @@ impl Keys {
 
     pub(crate) fn meta(&self) -> Vec<u8> {
         format!("{}meta", self.prefix).into_bytes()
+    }
+
+    /// The beginning of a partition's keys and channels, the mark and a bucket: what the names of all others are like.
+    pub(crate) fn samples(&self) -> [String; 3] {
+        [format!("{}{{0}}:", self.prefix), format!("{}meta", self.prefix), format!("{}t:x", self.prefix)]
     }
 
     fn tagged(&self, partition: Partition, name: &str, rest: &[u8]) -> Vec<u8> {

@@ -366,7 +366,14 @@ pub trait Store: Send + Sync + 'static {
         true
     }
 
-    /// The store's clock, in microseconds since the epoch. An answer at all means that the store can be used.
+    /// Asked where a session is missing: whether who answers for `partition` has, as far as can be seen, forgotten
+    /// nothing since this node last heard of it. `false`: a [`Notice::Failover`] says so, or is about to.
+    async fn remembers(&self, _partition: Partition) -> Result<bool, StoreError> {
+        Ok(true)
+    }
+
+    /// The store's clock, in microseconds since the epoch. Asked for by a write, everywhere: an answer means that the
+    /// store can be used, and one that answers reads but takes no writes gives none.
     async fn time_us(&self) -> Result<u64, StoreError>;
 
     /// What is there and whether it will do.

@@ -14,6 +14,7 @@ mod drain;
 mod durability;
 mod endings;
 mod failover;
+mod forgetting;
 mod gateway;
 mod ghosts;
 mod login;

@@ -131,6 +131,23 @@ async fn what_a_failover_has_lost_is_told_again_with_the_same_reasons() {
     assert_eq!(reason(&ended), Some(Reason::Kicked));
 }
 
+/// The node that has ended it is gone, and what the store knew with it: the one that only told of it remembers.
+#[tokio::test]
+async fn whoever_was_told_of_an_end_does_not_find_the_session_live_again() {
+    let store = Forgetful::new();
+    store.replicate();
+    let rig = node(1, &store, Renewals::Off);
+    let (token, record, _) = rig.login("phone", false).await;
+    let replica = store.cut();
+    store.end(&Target::Session(record.session.id), Reason::Kicked, None).await.unwrap();
+    assert!(matches!(rig.enforcer.check(&token, false).await.unwrap(), Checked::Ended(_)));
+    store.promote(replica).await;
+    assert!(store.get(record.session.id, false).await.unwrap().unwrap().is_live(), "it has forgotten");
+    store.announce().await;
+    let ended = rig.until("ended", &record, |found| !found.is_live()).await;
+    assert_eq!(reason(&ended), Some(Reason::Kicked));
+}
+
 /// The answer of a primary that is gone arrives when its successor has been told already.
 #[tokio::test]
 async fn what_was_answered_before_a_failover_and_heard_after_the_heal_is_told_too() {
@@ -331,6 +348,31 @@ async fn a_token_is_not_called_unknown_while_its_session_may_be_on_the_way_back(
     })
     .await;
     assert!(matches!(rig.enforcer.check(&stranger, false).await.unwrap(), Checked::Unknown));
+}
+
+/// Nobody has noticed yet that the store was emptied; that a session is missing which this node holds shows it.
+#[tokio::test]
+async fn a_token_whose_session_is_held_here_is_never_called_unknown() {
+    let store = Forgetful::new();
+    let rig = node(1, &store, Renewals::Off);
+    let (token, record, _) = rig.login("phone", false).await;
+    let (_client, _running) = rig.connect(&token).await;
+    for ask in ["check", "attach"] {
+        store.empty().await;
+        let refused = match ask {
+            "check" => rig.enforcer.check(&token, false).await.map(drop),
+            _ => rig.enforcer.attach(&token).await.map(drop),
+        };
+        assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{ask}: {refused:?}");
+        rig.until("back", &record, Record::is_live).await;
+        within(async {
+            while rig.enforcer.is_doubtful(record.session.id.partition()) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        })
+        .await;
+    }
+    rig.counted("hotseat_failovers_total 2").await;
 }
 
 #[tokio::test]

@@ -119,6 +119,14 @@ impl Disk {
         ask().map_err(unreadable)
     }
 
+    /// Writes a number that nobody reads; when it returns the disk has taken it.
+    pub(super) fn touch(&self, now_us: u64) -> rusqlite::Result<()> {
+        self.connection
+            .prepare_cached("INSERT OR REPLACE INTO meta VALUES ('touched', ?1)")?
+            .execute([as_i64(now_us)])
+            .map(drop)
+    }
+
     /// Writes the changes in one transaction; when it returns they survive a power cut. What of `seen` it did
     /// not write stays there.
     pub(super) fn commit(&mut self, state: &State, changes: &mut Changes) -> rusqlite::Result<()> {

@@ -155,6 +155,7 @@ impl Store for Embedded {
 
     async fn time_us(&self) -> Result<u64, StoreError> {
         self.running()?;
+        self.probe().await?;
         Ok(self.shared.clock.now_us())
     }
 

@@ -12,6 +12,7 @@
 //! | `sentinel`, `cluster`, `cluster_view`, `witnesses` | asking who that is |
 //! | `lines`, `line`, `supervisor`, `backoff` | one connection for commands to each primary, again and again |
 //! | `life`, `mark` | noticing that who answers now may have forgotten |
+//! | `rights` | that the user may run whatever is run |
 //! | `commands`, `redirect`, `script`, `channels` | sending to whom it belongs, and what failures mean |
 //! | `clocks`, `punctual` | calls that are not carried out once their caller has given up |
 //! | `subscriptions`, `wanted` | which channels, at which server, and whether all are heard |
@@ -38,9 +39,11 @@ use self::connector::Connector;
 use self::finder::Finder;
 use self::inspect::Inspector;
 use self::layout::slot_of;
+use self::life::Lives;
 use self::lines::{Lines, Means};
 use self::notifier::Notifier;
 use self::replication::Replication;
+use self::rights::Rights;
 use self::subscribers::Subscribers;
 use self::subscriptions::Subscriptions;
 use super::keys::Keys;
@@ -78,6 +81,7 @@ mod redirect;
 mod replication;
 mod reply;
 mod restore;
+mod rights;
 mod script;
 mod sentinel;
 mod subscriber;
@@ -101,6 +105,8 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct Redis {
     keys: Keys,
     commands: Commands,
+    /// Of whose lives the node was told.
+    told: Arc<Lives>,
     subscriptions: Subscriptions,
     clocks: Clocks,
     replication: Option<Replication>,
@@ -140,16 +146,20 @@ impl Redis {
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let (finder, layouts) = Finder::new(url, &connector, Backoff::new(Arc::clone(&chance)));
         tasks.spawn(finder.run(stop.clone()));
-        let inspector = Inspector::new(url, Connector::clone(&connector), layouts.clone());
+        let channels = Channels::new(layouts.is_cluster);
+        let rights = Rights::new(&keys, channels, config.wait.replicas > 0);
+        let inspector = Inspector::new(url, Connector::clone(&connector), layouts.clone(), rights.clone());
 
         let replication = Replication::new(config.wait, &keys, &connector, &layouts, &chance, &tasks, &stop);
         let (notices, receiver) = mpsc::channel(NOTICE_QUEUE);
         let notifier = Arc::new(Notifier::new(notices));
-        let channels = Channels::new(layouts.is_cluster);
         let doubts = layouts.doubts.clone();
+        let told = Arc::<Lives>::default();
         let (routes, lines) = Lines::new(Means {
             connector: Arc::clone(&connector),
             keys: keys.clone(),
+            rights,
+            told: Arc::clone(&told),
             look_every: config.look_every,
             chance: Arc::clone(&chance),
             layouts: layouts.clone(),
@@ -165,6 +175,7 @@ impl Redis {
         let redis = Self {
             replication,
             keys,
+            told,
             commands: Commands { routes, doubts, channels, chance: Arc::clone(&chance), stop: stop.clone() },
             subscriptions,
             inspector,
@@ -282,6 +293,10 @@ impl Store for Redis {
         let mut publish = redis::cmd(self.commands.channels.publish());
         publish.arg(&channel).arg(text);
         self.commands.send_to(slot_of(&channel), publish).await.map(drop)
+    }
+
+    async fn remembers(&self, partition: Partition) -> Result<bool, StoreError> {
+        self.is_the_one_known(partition).await
     }
 
     async fn time_us(&self) -> Result<u64, StoreError> {

@@ -42,7 +42,7 @@ const IDLE: Duration = Duration::from_secs(60);
 /// Before the next try, at most; drawn evenly.
 const PAUSE: Duration = Duration::from_millis(20);
 /// What `hs:{p}:w` lives; it is looked at by nobody.
-const MARK_KEPT_MS: u64 = 10_000;
+pub(super) const WRITTEN_KEPT_MS: u64 = 10_000;
 /// Within which a connection that is still one answers; a lost one must leave time for another try.
 const ANSWERS_WITHIN: Duration = Duration::from_millis(300);
 /// How much longer than `WAIT` the answer to it may take.
@@ -259,7 +259,7 @@ impl Rounds {
             .arg(self.shared.keys.replicated(id.partition()))
             .arg("")
             .arg("PX")
-            .arg(MARK_KEPT_MS)
+            .arg(WRITTEN_KEPT_MS)
             .cmd("WAIT")
             .arg(self.shared.wait.replicas)
             // 0 would be for ever.

@@ -63,6 +63,7 @@ script!(SWEEP = "record" "presence" "finish" "sweep");
 script!(CENSUS = "record" "census");
 script!(LIST = "record" "presence" "list");
 script!(THROTTLE = "throttle");
+script!(PROBE = "probe");
 
 /// A script with its keys and arguments. All keys are of one slot.
 pub(super) struct Call {

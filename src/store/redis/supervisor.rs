@@ -1,9 +1,9 @@
 //! Keeps one line alive, for as long as its primary is one.
 //!
-//! Owns connecting, the first contact (version, layout of the data, writable), the heartbeat, and the decision to
+//! Owns connecting, the first contact (version, rights, layout of the data, writable), the heartbeat, and the decision to
 //! rebuild. The heartbeat reads and extends the mark, one small write that finds a half-open connection, a primary
-//! that became a replica, and a database that was emptied, none of which a PING would; and it asks whose history this
-//! is, which finds a primary that was a replica in between.
+//! that became a replica, and a database that was emptied, none of which a PING would; it asks whose history this
+//! is, which finds a primary that was a replica in between; and whether the user still may do what has to be done.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -24,6 +24,7 @@ use super::life::{Life, Mark};
 use super::line::{LineEnd, Link, Suspicion};
 use super::lines::Means;
 use super::mark::{Marker, NoMark};
+use super::rights::Rights;
 use crate::chance::Chance;
 
 /// How long a connection under suspicion has to answer anything. A login waits three seconds in all; it has to be
@@ -35,6 +36,7 @@ pub(super) struct Supervisor {
     connector: Arc<Connector>,
     layouts: Layouts,
     marker: Marker,
+    rights: Rights,
     heartbeat: Duration,
     chance: Arc<Chance>,
     backoff: Backoff,
@@ -45,6 +47,8 @@ pub(super) struct Supervisor {
 /// Why a first contact came to nothing.
 enum NoContact {
     Failed(String),
+    /// Its user may not do what has to be done; until the operator lets it.
+    Denied(String),
     Refused(String),
 }
 
@@ -80,6 +84,7 @@ impl Supervisor {
             connector: Arc::clone(&means.connector),
             layouts,
             marker,
+            rights: means.rights.clone(),
             heartbeat: means.look_every,
             backoff: Backoff::new(Arc::clone(&chance)),
             chance,
@@ -117,7 +122,16 @@ impl Supervisor {
                     }
                     self.end.link.send_replace(Link::Refused { why: why.into() });
                 }
-                Err(NoContact::Failed(why)) => self.still_down(why),
+                Err(NoContact::Denied(why)) => {
+                    if self.still_down(&why) {
+                        tracing::error!(address = %self.address, why, "this Redis will not do");
+                    }
+                }
+                Err(NoContact::Failed(why)) => {
+                    if self.still_down(&why) {
+                        tracing::warn!(address = %self.address, why, "can't reach Redis; trying on");
+                    }
+                }
             }
             // Perhaps this is no primary any longer.
             self.layouts.doubts.doubt();
@@ -125,12 +139,9 @@ impl Supervisor {
         }
     }
 
-    /// Logs once that Redis is away, not with every try.
-    fn still_down(&self, why: String) {
+    /// Says whether that is news: it is logged once, not with every try.
+    fn still_down(&self, why: &str) -> bool {
         let news = !matches!(&*self.end.link.borrow(), Link::Down { why: known, .. } if **known == *why);
-        if news {
-            tracing::warn!(address = %self.address, why, "can't reach Redis; trying on");
-        }
         self.end.link.send_if_modified(|link| {
             let since = match link {
                 Link::Down { since, .. } => *since,
@@ -139,6 +150,7 @@ impl Supervisor {
             *link = Link::Down { since, why: why.into() };
             news
         });
+        news
     }
 
     /// A connection to a Redis that will do, and whose life it is. `lost` is cancelled when it breaks.
@@ -154,6 +166,9 @@ impl Supervisor {
         };
         let mut connection = self.connector.connect(&self.address, on_push).await?;
         let run = self.identify(&mut connection).await?;
+        if let Some(lack) = self.rights.lack(&mut connection).await? {
+            return Err(NoContact::Denied(lack));
+        }
         let mark = self.marker.claim(&mut connection).await?;
         Ok((connection, Arc::new(Life { run, mark })))
     }
@@ -189,6 +204,7 @@ impl Supervisor {
                 Some(suspicion) = self.end.suspicions.recv() => match suspicion {
                     Suspicion::Broken(of) if of == epoch => return "a command found it broken".to_owned(),
                     Suspicion::Slow(of) if of == epoch => PROBE_TIMEOUT,
+                    Suspicion::Forgetful(of) if of == epoch => RESPONSE_TIMEOUT,
                     // Of an earlier connection.
                     _ => continue,
                 },
@@ -225,6 +241,10 @@ impl Supervisor {
         &self,
         connection: &mut MultiplexedConnection,
     ) -> Result<(Option<Mark>, Option<String>), NoMark> {
+        let lack = self.rights.lack(connection).await.map_err(|error| NoMark::Failed(error.to_string()))?;
+        if let Some(lack) = lack {
+            return Err(NoMark::Failed(lack));
+        }
         let mark = self.marker.claim(connection).await?;
         let info = ask(connection, redis::cmd("INFO").arg("server").arg("replication")).await;
         let info = info.map_err(|error| NoMark::Failed(error.to_string()))?;

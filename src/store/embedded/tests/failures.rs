@@ -202,3 +202,22 @@ async fn after_a_failed_commit_the_disk_is_right() {
     assert_eq!(ids(&ended), [lost.id]);
     store.close().await;
 }
+
+/// Nothing is read again for it: no change has failed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_disk_that_refuses_writes_is_a_store_that_is_away_and_still_answers_checks() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, mut notices) = Embedded::open(dir.path(), SystemClock).unwrap();
+    let session = login(&user("user1"));
+    seated(store.login(&session).await.unwrap());
+    store.time_us().await.unwrap();
+    let thief = database(dir.path());
+    thief.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let refused = store.time_us().await.unwrap_err();
+    assert!(matches!(refused, StoreError::Unavailable(_)), "{refused:?}");
+    assert!(store.get(session.id, false).await.unwrap().unwrap().is_live());
+    thief.execute_batch("ROLLBACK").unwrap();
+    store.time_us().await.unwrap();
+    assert!(notices.try_recv().is_err(), "no gap");
+    store.close().await;
+}

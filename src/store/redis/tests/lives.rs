@@ -12,7 +12,7 @@ use super::redis_sentinel::RedisSentinel;
 use super::redis_server::RedisServer;
 use super::{Chance, Redis, connect, failover, login, seated, user};
 use crate::config::{RedisConfig, RedisUrl};
-use crate::domain::PartitionSet;
+use crate::domain::{Partition, PartitionSet};
 use crate::store::redis::layout::slot_of;
 use crate::store::{Notice, Store as _, StoreError};
 
@@ -54,6 +54,33 @@ async fn an_emptied_database_is_noticed_by_every_node() {
     // Whoever comes first writes the mark again; it is another one.
     assert_eq!(failover(&mut notices).await, PartitionSet::ALL);
     assert_eq!(failover(&mut others).await, PartitionSet::ALL);
+    hears_of_no_failover(&mut notices).await;
+}
+
+/// Until the next heartbeat tokens were called unknown that some node was about to restore.
+#[tokio::test]
+async fn who_asks_for_what_is_missing_notices_an_emptied_database_at_once() {
+    let server = RedisServer::start().await;
+    let every = Duration::from_secs(3600);
+    let (store, mut notices) = connect_looking(&server, every);
+    let (other, mut others) = connect_looking(&server, every);
+    let partition = Partition::of(&user("user1"));
+    for store in [&store, &other] {
+        store.time_us().await.unwrap();
+        assert!(store.remembers(partition).await.unwrap());
+    }
+    server.command("FLUSHALL").await;
+    assert!(!store.remembers(partition).await.unwrap());
+    assert_eq!(failover(&mut notices).await, PartitionSet::ALL);
+    assert!(!store.remembers(partition).await.unwrap(), "the node may not have acted on it yet");
+    // By now there is another mark.
+    assert!(!other.remembers(partition).await.unwrap());
+    assert_eq!(failover(&mut others).await, PartitionSet::ALL);
+    let start = Instant::now();
+    while !store.remembers(partition).await.unwrap() || !other.remembers(partition).await.unwrap() {
+        assert!(start.elapsed() < Duration::from_secs(20), "it is suspected for ever");
+        sleep(Duration::from_millis(10)).await;
+    }
     hears_of_no_failover(&mut notices).await;
 }
 

@@ -38,6 +38,7 @@ mod redis_cluster;
 mod redis_sentinel;
 #[path = "../../../../tests/support/redis_server.rs"]
 mod redis_server;
+mod refusals;
 mod replication;
 mod rights;
 mod tls;
