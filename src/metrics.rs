@@ -59,6 +59,7 @@ pub struct Metrics {
     pub takeover_seconds: Histogram,
     renewals: Family<ResultLabel, Counter>,
     pub found_by_renewal: Counter,
+    pub damaged: Counter,
     pub sweeps: Counter,
     pub swept: Counter,
     store_calls: Family<CallLabel, Counter>,
@@ -76,7 +77,7 @@ pub struct Metrics {
     pub brakes: Counter,
     /// 1 while connections are kept out because the store is away.
     pub fenced: Gauge,
-    /// Since the store was first found silent, as looked at once a renewal interval; 0 while it answers.
+    /// Since the store was first found to take no writes, as looked at once a renewal interval; 0 while it does.
     pub store_silence_seconds: Gauge<f64, AtomicU64>,
     /// Who watches the log live, through this node.
     pub watchers: Gauge,
@@ -102,6 +103,7 @@ impl Metrics {
             takeover_seconds: seconds(),
             renewals: Family::default(),
             found_by_renewal: Counter::default(),
+            damaged: Counter::default(),
             sweeps: Counter::default(),
             swept: Counter::default(),
             store_calls: Family::default(),
@@ -151,6 +153,11 @@ impl Metrics {
             "Ended sessions whose message never came and that a renewal found",
             self.found_by_renewal.clone(),
         );
+        registry.register(
+            "records_damaged",
+            "Times that a renewal met a session's record that can't be read",
+            self.damaged.clone(),
+        );
         registry.register("sweeps", "Rounds of the sweeper over all partitions", self.sweeps.clone());
         registry.register("swept", "Sessions that the sweeper ended", self.swept.clone());
         registry.register("store_calls", "Store calls by call and result", self.store_calls.clone());
@@ -181,7 +188,7 @@ impl Metrics {
         );
         registry.register_with_unit(
             "store_silence",
-            "Since the store was found silent, 0 while it answers",
+            "Since the store was found to take no writes, 0 while it does",
             Unit::Seconds,
             self.store_silence_seconds.clone(),
         );

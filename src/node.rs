@@ -49,7 +49,7 @@ pub enum NodeError {
 pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), NodeError> {
     let address = config.http.listen;
     let chance = Arc::new(Chance::system());
-    let (engine, notices) = store::open(&config.store, Arc::clone(&chance)).await?;
+    let (engine, notices) = store::open(&config.store, config.renew_every(), Arc::clone(&chance)).await?;
     let store: Arc<dyn Store> = engine.clone();
     let listener = TcpListener::bind(address).await.map_err(|error| NodeError::Listen { address, error })?;
     let metrics = Arc::new(Metrics::new());

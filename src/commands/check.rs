@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use hotseat::chance::Chance;
-use hotseat::config::StoreConfig;
+use hotseat::config::Config;
 use hotseat::store::{self, Inspection, Store, StoreError};
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -29,7 +29,7 @@ pub(crate) fn check(settings: &Settings) -> anyhow::Result<ExitCode> {
     }
     let store = &loaded.config.store;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let inspection = runtime.block_on(inspect(store));
+    let inspection = runtime.block_on(inspect(&loaded.config));
     runtime.shutdown_timeout(ASKED_EACH);
     let inspection = inspection?;
 
@@ -46,13 +46,13 @@ pub(crate) fn check(settings: &Settings) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::FAILURE)
 }
 
-async fn inspect(config: &StoreConfig) -> anyhow::Result<Inspection> {
-    let url = &config.url;
+async fn inspect(config: &Config) -> anyhow::Result<Inspection> {
+    let url = &config.store.url;
     let deadline = Instant::now() + REACHED_WITHIN;
     let late = || format!("the store {url} did not answer within {} s", REACHED_WITHIN.as_secs());
     // The notices of a node that takes part in nothing; held, so that the engine does not take it for stopped.
-    let opened =
-        timeout_at(deadline, store::open(config, Arc::new(Chance::system()))).await.with_context(late)?;
+    let opening = store::open(&config.store, config.renew_every(), Arc::new(Chance::system()));
+    let opened = timeout_at(deadline, opening).await.with_context(late)?;
     let (store, _notices) = opened.with_context(|| format!("the store {url} can't be opened"))?;
     let answer = timeout_at(deadline, answer(store.as_ref(), deadline)).await.with_context(late)?;
     // Its lock on the directory or its connections end with the process anyway.

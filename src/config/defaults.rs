@@ -39,6 +39,9 @@ const FENCE_AFTER: Duration = seconds(MINUTE);
 const DRAIN_TIMEOUT: Duration = seconds(20);
 /// Kubernetes kills 30 s after it asked; 5 s are left for the endpoint to leave the service.
 const DRAIN_TIMEOUT_IN_A_POD: Duration = seconds(25);
+/// One small write for each node and primary; a connection that died in silence is found as soon. Nodes that renew more
+/// often look more often.
+pub(super) const LOOK_EVERY: Duration = seconds(5);
 /// A wait costs a round trip to the replica: whether that is worth it is the operator's to say. A replica that follows
 /// acknowledges within milliseconds; one that does not must not hold up logins for longer than a second.
 pub(super) const WAIT: WaitConfig = WaitConfig { replicas: 0, timeout: seconds(1) };

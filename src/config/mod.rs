@@ -24,7 +24,7 @@ mod validate;
 pub use load::{Flags, Loaded, Sources, load};
 pub use problem::ConfigError;
 pub use redis_url::RedisUrl;
-pub(crate) use redis_url::{Login, Topology};
+pub(crate) use redis_url::{Address, Login, Topology};
 pub use settings::*;
 pub use store_url::StoreUrl;
 

@@ -22,16 +22,16 @@ const SENTINEL_PORT: u16 = 26_379;
 pub struct RedisUrl {
     pub(crate) tls: bool,
     /// At least one.
-    pub(crate) servers: Vec<Server>,
+    pub(crate) servers: Vec<Address>,
     pub(crate) topology: Topology,
     pub(crate) login: Option<Login>,
     /// 0 on a Cluster, which has no other.
     pub(crate) database: u16,
 }
 
-/// A server as the URL names it.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Server {
+/// Where a server listens.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Address {
     pub host: String,
     pub port: u16,
 }
@@ -169,7 +169,7 @@ fn read_login(text: &str) -> Result<Login, &'static str> {
     Ok(Login { user, password: decode(password)? })
 }
 
-fn read_address(text: &str, default_port: u16) -> Result<Server, &'static str> {
+fn read_address(text: &str, default_port: u16) -> Result<Address, &'static str> {
     let (host, port) = match text.strip_prefix('[') {
         Some(rest) => {
             let (host, port) = rest.split_once(']').ok_or("an IPv6 address ends with a ]")?;
@@ -194,7 +194,7 @@ fn read_address(text: &str, default_port: u16) -> Result<Server, &'static str> {
         "" => default_port,
         port => port.parse().ok().filter(|port| *port > 0).ok_or("a port is a number from 1 to 65535")?,
     };
-    Ok(Server { host: host.to_owned(), port })
+    Ok(Address { host: host.to_owned(), port })
 }
 
 /// The characters that Sentinel allows in the name of a master.
@@ -261,7 +261,7 @@ impl fmt::Display for RedisUrl {
     }
 }
 
-impl fmt::Display for Server {
+impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.host.contains(':') {
             write!(f, "[{}]:{}", self.host, self.port)

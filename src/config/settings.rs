@@ -8,7 +8,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use serde::Deserialize;
 
-use super::{RedisUrl, StoreUrl};
+use super::{RedisUrl, StoreUrl, defaults};
 use crate::domain::{LimitRule, OnFull, Partition, Role, UserId, Victim};
 
 /// A set of defaults for a place to run; single keys still override it.
@@ -178,6 +178,9 @@ pub struct RedisConfig {
     pub tls: TlsFiles,
     pub wait: WaitConfig,
     pub events: EventsConfig,
+    /// How often a server is asked whether it still knows what it was told: within this a node notices a
+    /// `FLUSHALL` that nothing else tells of.
+    pub look_every: Duration,
 }
 
 /// PEM files for TLS to Redis.
@@ -243,7 +246,26 @@ pub struct Config {
 impl RedisConfig {
     /// With everything else left to its default.
     pub fn of(url: RedisUrl) -> Self {
-        Self { url, tls: TlsFiles::default(), wait: super::defaults::WAIT, events: EventsConfig::default() }
+        Self {
+            url,
+            tls: TlsFiles::default(),
+            wait: defaults::WAIT,
+            look_every: defaults::LOOK_EVERY,
+            events: EventsConfig::default(),
+        }
+    }
+
+    /// As the operator chose, for a node that renews so often. Who heals within one renewal must notice within one.
+    pub fn for_node(store: &StoreConfig, url: RedisUrl, renew_every: Duration) -> Self {
+        let look_every = renew_every.min(defaults::LOOK_EVERY);
+        Self { url, tls: store.tls.clone(), wait: store.wait, look_every, events: store.events }
+    }
+}
+
+impl Config {
+    /// How often the node really renews.
+    pub fn renew_every(&self) -> Duration {
+        self.node.renew_every(self.seats.ghost_after)
     }
 }
 

@@ -310,12 +310,16 @@ fn the_demo_is_on_loopback_with_everything_it_needs() {
 
 #[test]
 fn what_is_allowed_and_probably_not_meant_is_said() {
-    let file = "profile = \"kubernetes\"\ntrusted_proxies = [\"0.0.0.0/0\"]";
+    let file = "profile = \"kubernetes\"\ntrusted_proxies = [\"0.0.0.0/0\"]\nidle_ttl = \"50s\"";
     let loaded = load(&sources(file, &[], Flags::default())).unwrap();
     let warnings = loaded.warnings.join("\n");
-    for wanted in
-        ["nobody can log in", "public_url is not https", "trusted_proxies has everybody", "store is embedded"]
-    {
+    for wanted in [
+        "nobody can log in",
+        "public_url is not https",
+        "trusted_proxies has everybody",
+        "store is embedded",
+        "idle_ttl is 50s, less than four renewals, 1m",
+    ] {
         assert!(warnings.contains(wanted), "{warnings}");
     }
 }

@@ -124,6 +124,13 @@ pub(super) fn advise(config: &Config) -> Vec<String> {
     if config.profile != Profile::Development && !https {
         advice.push("public_url is not https://…: cookies are not marked Secure".to_owned());
     }
+    let renewal = config.node.renew_every(config.seats.ghost_after);
+    if config.seats.idle_ttl < renewal * 4 {
+        let (idle, least) = (show(config.seats.idle_ttl), show(renewal * 4));
+        advice.push(format!(
+            "idle_ttl is {idle}, less than four renewals, {least}: most uses cost a call to the store of their own"
+        ));
+    }
     if config.http.trusted_proxies.iter().any(|network| network.prefix_len() == 0) {
         advice.push("trusted_proxies has everybody in it: any client can choose its address".to_owned());
     }

@@ -79,6 +79,11 @@ impl Partition {
         (0..Self::COUNT).map(Self)
     }
 
+    /// One of so many, beginning with that of index `first`.
+    pub fn every(step: u16, first: u16) -> impl Iterator<Item = Self> {
+        (first..Self::COUNT).step_by(usize::from(step)).map(Self)
+    }
+
     pub const fn index(self) -> u16 {
         self.0
     }

@@ -80,6 +80,13 @@ impl SeatLimits {
             (of_class, in_all) => Self { of_class, in_all },
         }
     }
+
+    /// Whether they leave room in one way where `other` leaves less.
+    pub fn is_wider_than(self, other: Self) -> bool {
+        let is_wider =
+            |max: Option<u32>, than: Option<u32>| than.is_some_and(|n| max.is_none_or(|max| max > n));
+        is_wider(self.of_class, other.of_class) || is_wider(self.in_all, other.in_all)
+    }
 }
 
 #[cfg(test)]
@@ -102,6 +109,16 @@ mod tests {
         assert_eq!(resolve(&rules, &[], DeviceClass::Desktop), (None, Some(1)));
         assert_eq!(resolve(&rules, &["pro"], DeviceClass::Desktop), (None, Some(3)));
         assert_eq!(resolve(&rules, &["pro", "team"], DeviceClass::Mobile), (Some(2), Some(5)));
+    }
+
+    #[test]
+    fn no_limit_is_wider_than_any_and_nothing_is_wider_than_itself() {
+        let limits = |of_class, in_all| SeatLimits { of_class, in_all };
+        assert!(limits(None, Some(2)).is_wider_than(limits(None, Some(1))));
+        assert!(limits(Some(9), None).is_wider_than(limits(Some(9), Some(100))));
+        assert!(limits(Some(2), Some(1)).is_wider_than(limits(Some(1), Some(5))), "in one way");
+        assert!(!limits(Some(1), Some(2)).is_wider_than(limits(None, Some(2))));
+        assert!(!limits(Some(1), None).is_wider_than(limits(Some(1), None)));
     }
 
     #[test]

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::{Checked, Enforcer, heal};
+use super::{Checked, Enforcer};
 use crate::domain::{Presence, Record, SessionId, Token, Tombstone};
 use crate::hub::{Connection, ConnectionId};
 use crate::store::{Attach, StoreError};
@@ -34,16 +34,18 @@ impl Enforcer {
     /// # Errors
     /// The store's; nothing is registered then.
     pub async fn attach(self: &Arc<Self>, token: &Token) -> Result<Attached, StoreError> {
-        if self.is_fenced() {
-            return Err(StoreError::Unavailable("the node is fenced".to_owned()));
-        }
+        self.may_vouch()?;
         let id = token.session();
         let found = self.metrics.store_call("get", self.store.get(id, true)).await?;
+        let is_missing = found.is_none();
+        found.iter().for_each(|record| self.note_told(record));
         let (user, data) = match Checked::judge(token, found) {
             Checked::Live(record) => (record.session.user, record.data),
             Checked::Ended(end) => return Ok(Attached::Ended(end)),
-            Checked::Unknown if self.is_doubtful(id.partition()) => return Err(heal::in_doubt()),
-            Checked::Unknown => return Ok(Attached::Unknown),
+            Checked::Unknown => {
+                self.may_call_unknown(id, is_missing).await?;
+                return Ok(Attached::Unknown);
+            }
         };
         let hold = self.subscriptions.hold(&user).await?;
         let registered = self.hub.register(id);
@@ -60,10 +62,16 @@ impl Enforcer {
                 self.note_generation(record.session.generation);
                 Ok(Attached::Live { record, connection })
             }
-            Ok(Attach::Ended(Record { end: Some(end), .. })) => Ok(Attached::Ended(end)),
+            Ok(Attach::Ended(record)) if record.end.is_some() => {
+                self.note_told(&record);
+                Ok(record.end.map_or(Attached::Unknown, Attached::Ended))
+            }
             Ok(Attach::Crowded) => Ok(Attached::Crowded),
-            Ok(Attach::Unknown) if self.is_doubtful(id.partition()) => Err(heal::in_doubt()),
-            Ok(Attach::Ended(_) | Attach::Unknown) => Ok(Attached::Unknown),
+            Ok(Attach::Ended(_) | Attach::Unknown) => {
+                // Live a moment ago: who does not know it now has forgotten it, or is about to be found out.
+                self.may_call_unknown(id, true).await?;
+                Ok(Attached::Unknown)
+            }
             Err(error) => Err(error),
         }
     }

@@ -2,9 +2,13 @@
 
 use tokio::time::Instant;
 
-use super::{Enforcer, heal, millis};
-use crate::domain::{Record, Session, Token, Tombstone};
+use super::here::Recalled;
+use super::{Enforcer, millis};
+use crate::domain::{Record, Session, SessionId, Token, Tombstone};
 use crate::store::StoreError;
+
+/// How often the store is told at once that somebody is active on a session.
+const ACTIVITY_EVERY_MS: u64 = 1_000;
 
 /// What a token is worth.
 #[derive(Debug, Clone)]
@@ -33,8 +37,10 @@ impl Enforcer {
     /// thereby used. `with_data` also reads its data.
     ///
     /// # Errors
-    /// The store's; and that a token is unknown which the store may have known before a failover.
+    /// The store's; that a token is unknown which the store may have known and forgotten; and that the node is fenced:
+    /// what it can still read may be a part of the store that the rest of it has left behind.
     pub async fn check(&self, token: &Token, with_data: bool) -> Result<Checked, StoreError> {
+        self.may_vouch()?;
         let id = token.session();
         let cache = self.cache.as_ref().filter(|_| !with_data);
         let remembered = cache.and_then(|cache| cache.get(id, self.clock.now()));
@@ -44,9 +50,11 @@ impl Enforcer {
         }
         let ticket = cache.map(|cache| (cache, cache.begin(), Instant::now()));
         let found = self.metrics.store_call("get", self.store.get(id, with_data)).await?;
+        let is_missing = found.is_none();
+        found.iter().for_each(|record| self.note_told(record));
         let checked = Checked::judge(token, found);
-        if matches!(checked, Checked::Unknown) && self.is_doubtful(id.partition()) {
-            return Err(heal::in_doubt());
+        if matches!(checked, Checked::Unknown) {
+            self.may_call_unknown(id, is_missing).await?;
         }
         if let Checked::Live(record) = &checked {
             self.note_use(&record.session).await;
@@ -61,10 +69,29 @@ impl Enforcer {
     /// this does: who uses a session in time must not find it idle.
     async fn note_use(&self, session: &Session) {
         self.touch(session.id);
-        let next_renewal = 2 * millis(self.config.renew_every(self.seats.ghost_after));
-        let idle_end = session.seen_at.plus_millis(session.idle_ttl_ms);
-        if idle_end <= self.clock.now().plus_millis(next_renewal) && idle_end < session.absolute_at {
+        if self.may_idle_out(session) {
             self.renew_use(session.id).await;
         }
+    }
+
+    /// A person did something on a connection. As with other uses; but a connection does not wait for the store: an
+    /// end that arrives meanwhile has to go out at once. And clients may say it a hundred times a minute, which is no
+    /// more true: what follows within [`ACTIVITY_EVERY_MS`], or an eighth of a shorter `idle_ttl`, waits for the renewal.
+    pub fn note_activity(&self, id: SessionId) {
+        self.touch(id);
+        // What can't be recalled is not live, or about to be put out.
+        let Ok(Recalled::Live(record, _)) = self.here.recall(id) else { return };
+        let session = &record.session;
+        let known_for_ms = self.clock.now().millis_since(session.seen_at);
+        if self.may_idle_out(session) && known_for_ms >= ACTIVITY_EVERY_MS.min(session.idle_ttl_ms / 8) {
+            self.urgent.add(id);
+        }
+    }
+
+    /// Whether the session, last seen as it says, could end as idle before the next renewal has told of a use.
+    fn may_idle_out(&self, session: &Session) -> bool {
+        let next_renewal = 2 * millis(self.config.renew_every(self.seats.ghost_after));
+        let idle_end = session.seen_at.plus_millis(session.idle_ttl_ms);
+        idle_end <= self.clock.now().plus_millis(next_renewal) && idle_end < session.absolute_at
     }
 }

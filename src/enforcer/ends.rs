@@ -8,8 +8,12 @@ use super::here::Before;
 use super::journal::Mark;
 use super::notices::{Acknowledgement, OnDelivered, on_delivered};
 use crate::domain::{By, Partition, Reason, Record, SessionId, Tombstone, UserId};
-use crate::hub::Eviction;
-use crate::store::{Act, Disabling, StoreError, Target};
+use crate::hub::{Command, Eviction};
+use crate::protocol::CloseCode;
+use crate::store::{Act, Disabling, Said, StoreError, Target};
+
+/// How old an end may be that is remembered because somebody asked: guarantee 5's 60 s.
+const TOLD_ENDS_KEPT_MS: u64 = 60_000;
 
 impl Enforcer {
     /// Ends live sessions and puts their sockets out, on every node; answers those that it ended. `act` lands in their
@@ -44,7 +48,7 @@ impl Enforcer {
         act: &Act,
     ) -> Result<Vec<Record>, StoreError> {
         let failovers = self.failovers_so_far();
-        let saying = self.store.set_disabled(user, disabled, None, act);
+        let saying = self.store.set_disabled(user, disabled, Said::Now, act);
         let Disabling { at, ended } = self.metrics.store_call("set_disabled", saying).await?;
         self.settle(&ended);
         self.journal.marked(Mark { user: user.clone(), disabled, at });
@@ -71,13 +75,12 @@ impl Enforcer {
         }
     }
 
-    /// The store was asked and says that a session has ended: puts its sockets out, as its message would have done.
-    pub(super) fn on_found_ended(&self, record: &Record) {
-        let Some(end) = record.end.clone() else { return };
+    /// The store was asked and says that a session has ended: puts its sockets out, as its message would have done;
+    /// answers how many there are on this node.
+    pub(super) fn on_found_ended(&self, record: &Record) -> usize {
+        let Some(end) = record.end.clone() else { return 0 };
         self.note_end(record);
-        if self.evict(record.session.id, end, None) > 0 {
-            self.metrics.found_by_renewal.inc();
-        }
+        self.evict(record.session.id, end, None)
     }
 
     /// Puts every connection of an ended session out; answers how many there are on this node.
@@ -94,6 +97,16 @@ impl Enforcer {
         self.journal.ended(record);
     }
 
+    /// Somebody is told what the store says of a session. If that is an end of late, it is remembered here: whoever
+    /// was told it must not find the session live again, also if the node that ended it goes together with what
+    /// the store knew. Older ends have been replicated, or their nodes have told them again.
+    pub(super) fn note_told(&self, record: &Record) {
+        let Some(end) = &record.end else { return };
+        if self.now().millis_since(end.at) <= TOLD_ENDS_KEPT_MS {
+            self.journal.ended(record);
+        }
+    }
+
     /// A message says so. Of a session without a connection here nothing is known that could be remembered; who
     /// ended it does.
     pub(super) fn note_end_of(&self, id: SessionId, end: &Tombstone) {
@@ -103,6 +116,20 @@ impl Enforcer {
             Ok(record) => self.journal.ended(&Record { end: Some(end.clone()), ..record }),
             Err(error) => tracing::error!(session = %id, %error, "an end can't be remembered"),
         }
+    }
+
+    /// The store has a record of a session that nobody can read. Nobody can end it any more either, or count it for a
+    /// seat, so its sockets must not outlive that: they go as those of an unknown token, and a login makes it good.
+    pub(super) fn on_damaged(&self, id: SessionId) {
+        tracing::error!(session = %id, "the record of a session is damaged; its connections are closed");
+        self.metrics.damaged.inc();
+        self.give_up(id);
+    }
+
+    /// The store does not know the session, and will not know it again: closes its sockets with 4401.
+    pub(super) fn give_up(&self, id: SessionId) {
+        self.forget(id);
+        self.hub.send(id, &Command::Close(CloseCode::UNKNOWN_TOKEN));
     }
 
     /// Drops what this node has to say of a session that is not live.

@@ -1,6 +1,11 @@
 //! `on_store_loss`: whether a node that is cut off from the store keeps its connections, and for how long.
 //!
-//! Invariant: with `fence`, no connection outlives the store's last word by more than `fence_after`.
+//! The store's word is a write that it took, everywhere: the smaller side of a split network answers reads for as long as
+//! the split lasts, and knows nothing of the logins on the other side. A login or a renewal that went well is no such
+//! word: it is one primary's, and of a Cluster another may be away.
+//!
+//! Invariants: with `fence`, no connection outlives the store's last word by more than `fence_after`; a fenced node
+//! vouches for nobody, in its checks neither.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -13,13 +18,14 @@ use super::Enforcer;
 use crate::config::OnStoreLoss;
 use crate::hub::Command;
 use crate::protocol::CloseCode;
+use crate::store::StoreError;
 
-/// How often in `fence_after` the store is asked whether it is there.
+/// How often in `fence_after` the store is asked whether it takes writes.
 const LOOKS: u32 = 20;
 
 impl Enforcer {
-    /// With `on_store_loss = "fence"`: closes every connection of this node (1013) when the store has not answered
-    /// for `fence_after`, and takes none until it answers again. Cut off from the truth, the node cannot know who
+    /// With `on_store_loss = "fence"`: closes every connection of this node (1013) when the store has taken no write
+    /// for `fence_after`, and takes none until it does again. Cut off from the truth, the node cannot know who
     /// lost a seat. With `hold` it returns at once: connections stay for as long as the store is away.
     ///
     /// It falls one look early rather than late, so `fence_after` is a bound.
@@ -46,6 +52,15 @@ impl Enforcer {
     /// Whether connections are kept out because the store is away.
     pub fn is_fenced(&self) -> bool {
         self.fenced.load(Ordering::Acquire)
+    }
+
+    /// # Errors
+    /// That the node is fenced.
+    pub(super) fn may_vouch(&self) -> Result<(), StoreError> {
+        match self.is_fenced() {
+            true => Err(StoreError::Unavailable("the node is fenced".to_owned())),
+            false => Ok(()),
+        }
     }
 
     async fn answers_within(&self, bound: Duration) -> bool {

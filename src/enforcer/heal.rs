@@ -3,7 +3,8 @@
 //! After a gap every session of this node is checked. After a failover the node first tells the store again what its
 //! journal says of the partitions concerned (ends, then who is disabled, then logins by generation), at once, for
 //! until then an ended session may be accepted; then it renews all its sessions there, spread over a second, and
-//! restores those that are missing.
+//! restores those that are missing. When every node has had the time to do the same, who is disabled is said a last
+//! time, as settled: whoever came in before the store knew it again goes.
 //!
 //! Nodes heal without asking each other, and that is right because `Store::restore` commutes in what the
 //! guarantees speak of: ended wins over live, of two that can't both sit the higher generation stays, and neither
@@ -24,10 +25,11 @@ use futures_util::stream;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::renewal::{in_slot, slots_of};
-use super::repairs::Work;
+use super::here::Recalled;
+use super::renewal::{Slot, slots_of};
+use super::repairs::{Work, without};
 use super::{CONCURRENT, Enforcer};
-use crate::domain::{Partition, PartitionSet};
+use crate::domain::{Partition, PartitionSet, SessionId};
 use crate::store::StoreError;
 
 /// Over how long the check of all sessions is spread.
@@ -91,6 +93,32 @@ impl Enforcer {
         self.repairs.is_doubtful(partition)
     }
 
+    /// Whether a token may be called unknown. `is_missing`: the store has no record of its session, which may be because
+    /// it was emptied just now and nobody has noticed yet. Then this is where it is noticed: by a session that this
+    /// node holds, or by asking the store whether it is the one that the node knew. Only unknown tokens pay for it.
+    ///
+    /// # Errors
+    /// That the session may be one that was forgotten, which some node is about to restore; and the store's.
+    pub(super) async fn may_call_unknown(&self, id: SessionId, is_missing: bool) -> Result<(), StoreError> {
+        let partition = id.partition();
+        if self.is_doubtful(partition) {
+            return Err(in_doubt());
+        }
+        if !is_missing {
+            return Ok(());
+        }
+        if matches!(self.here.recall(id), Ok(Recalled::Live(..))) {
+            // One that could not be restored is missing for a reason that is known.
+            if !self.here.was_refused(id) {
+                self.on_missing(partition);
+            }
+            return Err(in_doubt());
+        }
+        let remembers = self.metrics.store_call("remembers", self.store.remembers(partition)).await?;
+        // It may have been told meanwhile.
+        if remembers && !self.is_doubtful(partition) { Ok(()) } else { Err(in_doubt()) }
+    }
+
     /// Checks after each gap and heals after each failover until `shutdown`. However many come meanwhile, one more
     /// pass follows, begun after the last of them: a store that is in trouble is not asked by more and more of them
     /// at once.
@@ -122,9 +150,11 @@ impl Enforcer {
         left.forgotten =
             work.forgotten.iter().filter(|it| unhealed.contains(*it) || failed.contains(*it)).collect();
         left.unchecked = without(&failed, &left.forgotten);
-        self.repairs.put_back(&left, |forgotten| {
+        left.unsettled = self.settle_all(&work.unsettled, shutdown).await;
+        self.repairs.put_back(&left, |left| {
             // Not what another failover has struck meanwhile.
-            without(&work.forgotten, forgotten).iter().for_each(|partition| self.journal.release(partition));
+            without(&work.forgotten, &left.forgotten).iter().for_each(|it| self.journal.release(it));
+            without(&work.unsettled, &left.unsettled).iter().for_each(|it| self.journal.settled(it));
         });
         if !work.unchecked.is_empty() {
             self.metrics.reconcile_seconds.observe(start.elapsed().as_secs_f64());
@@ -175,6 +205,17 @@ impl Enforcer {
         told.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Says as settled who was disabled in some partitions; answers where that failed.
+    async fn settle_all(&self, partitions: &PartitionSet, shutdown: &CancellationToken) -> PartitionSet {
+        let mut failed = PartitionSet::default();
+        for partition in partitions.iter() {
+            if shutdown.is_cancelled() || self.settle_disablings(partition).await.is_err() {
+                failed.insert(partition);
+            }
+        }
+        failed
+    }
+
     /// Renews every session of this node in some partitions now; answers where it failed.
     async fn renew_all_in(&self, partitions: &PartitionSet, shutdown: &CancellationToken) -> PartitionSet {
         let slots = slots_of(CHECK_OVER);
@@ -185,8 +226,8 @@ impl Enforcer {
             if shutdown.is_cancelled() {
                 break;
             }
-            let in_slot = in_slot((slot + first) % slots, slots);
-            let batches = self.collect(|partition| partitions.contains(partition) && in_slot(partition));
+            let batches =
+                self.collect(Slot::of(slot + first, slots), |partition| partitions.contains(partition));
             if !batches.is_empty() {
                 failed.extend(&self.renew(batches).await);
                 shutdown.run_until_cancelled(tokio::time::sleep(CHECK_OVER / slots)).await;
@@ -196,12 +237,7 @@ impl Enforcer {
     }
 }
 
-/// What is in `some` and not in `others`.
-fn without(some: &PartitionSet, others: &PartitionSet) -> PartitionSet {
-    some.iter().filter(|partition| !others.contains(*partition)).collect()
-}
-
 /// Why a token that the store does not know is not called unknown.
-pub(super) fn in_doubt() -> StoreError {
+fn in_doubt() -> StoreError {
     StoreError::Unavailable("it has forgotten sessions and is told of them again".to_owned())
 }

@@ -18,6 +18,8 @@ pub(super) struct Here(ByPartition<Held>);
 struct Held {
     connections: u32,
     known: Known,
+    /// How often in a row it could not be restored for a reason that makes no sense.
+    refused: u32,
     /// One a session: its tabs hear by the same channel.
     _hold: Hold,
 }
@@ -69,7 +71,7 @@ pub(super) enum Recalled {
 impl Here {
     /// A connection of the session comes.
     pub fn enter(&self, id: SessionId, hold: Hold) {
-        let first = Held { connections: 1, known: Known::Nothing, _hold: hold };
+        let first = Held { connections: 1, known: Known::Nothing, refused: 0, _hold: hold };
         self.0.insert(id, first, |held| {
             held.connections += 1;
             false
@@ -150,6 +152,25 @@ impl Here {
             Known::Live(live) => live.image.record().is_ok_and(|record| wanted(&record.session)),
             Known::Nothing | Known::Ended => false,
         })
+    }
+
+    /// The session can't be restored, for a reason that makes no sense; answers how often in a row that was so.
+    pub fn refused(&self, id: SessionId) -> u32 {
+        let again = |held: &mut Held| {
+            held.refused = held.refused.saturating_add(1);
+            held.refused
+        };
+        self.0.with(id, again).unwrap_or_default()
+    }
+
+    /// Whether the last try to restore the session came to nothing in that way.
+    pub fn was_refused(&self, id: SessionId) -> bool {
+        self.0.with(id, |held| held.refused > 0).unwrap_or_default()
+    }
+
+    /// The session is restored.
+    pub fn taken(&self, id: SessionId) {
+        self.0.with(id, |held| held.refused = 0);
     }
 
     fn live(&self, id: SessionId, change: impl FnOnce(&mut Live)) {

@@ -79,6 +79,8 @@ struct Part {
     heard: Option<Instant>,
     /// The store may have forgotten what is here; nothing goes until it was told again.
     kept: bool,
+    /// And no mark until it was said as settled.
+    unsettled: bool,
 }
 
 impl Part {
@@ -91,7 +93,9 @@ impl Part {
         if let Some(sure) = self.sure.filter(|_| !self.kept) {
             self.logins.prune(sure, LOGINS_KEPT, &mut taken);
             self.ends.prune(sure, ENDS_KEPT, &mut taken);
-            self.marks.prune(sure, ENDS_KEPT, &mut taken);
+            if !self.unsettled {
+                self.marks.prune(sure, ENDS_KEPT, &mut taken);
+            }
         }
         taken
     }
@@ -200,11 +204,12 @@ impl Journal {
             || is_old(part.marks.oldest(), ENDS_KEPT)
     }
 
-    /// This part of the store may have forgotten: nothing goes until [`Self::told_again`].
+    /// This part of the store may have forgotten: nothing goes until [`Self::release`], and no mark until
+    /// [`Self::settled`].
     pub fn keep(&self, partition: Partition) {
         let Some(mut part) = self.part(partition) else { return };
         // Answers from before say nothing of the server that answers now.
-        *part = Part { kept: true, sure: None, heard: None, ..mem::take(&mut *part) };
+        *part = Part { kept: true, unsettled: true, sure: None, heard: None, ..mem::take(&mut *part) };
     }
 
     /// A copy of what is known of a partition.
@@ -220,6 +225,12 @@ impl Journal {
         Facts { ends, marks, logins }
     }
 
+    /// Who is disabled, as far as that was said lately.
+    pub fn disablings(&self, partition: Partition) -> Vec<Mark> {
+        let Some(part) = self.part(partition) else { return Vec::new() };
+        part.marks.copy().into_iter().filter(|mark| mark.disabled).collect()
+    }
+
     /// What was known at `since` has been told to the store again, which may forget it again from then on.
     pub fn told_again(&self, partition: Partition, since: Instant) {
         let Some(mut part) = self.part(partition) else { return };
@@ -232,6 +243,13 @@ impl Journal {
     pub fn release(&self, partition: Partition) {
         if let Some(mut part) = self.part(partition) {
             part.kept = false;
+        }
+    }
+
+    /// Who is disabled was said as settled.
+    pub fn settled(&self, partition: Partition) {
+        if let Some(mut part) = self.part(partition) {
+            part.unsettled = false;
         }
     }
 

@@ -22,6 +22,7 @@ mod jobs;
 mod journal;
 mod login;
 mod notices;
+mod readiness;
 mod renewal;
 mod repairs;
 mod reports;
@@ -32,6 +33,7 @@ mod simulation;
 mod subscriptions;
 #[cfg(test)]
 mod tests;
+mod urgent;
 mod view;
 mod watch;
 
@@ -62,15 +64,15 @@ use clock::StoreClock;
 use confirmations::Confirmations;
 use here::Here;
 use journal::Journal;
+use readiness::Readiness;
 use repairs::Repairs;
 use reports::Chronicle;
 use silence::Silence;
 use subscriptions::Subscriptions;
+use urgent::Urgent;
 use view::ActiveView;
 use watch::Watchers;
 
-/// How long `/readyz` waits for the store.
-const READY_TIMEOUT: Duration = Duration::from_secs(1);
 /// How many sessions used over HTTP are remembered between two renewals. Past that a use is not noted: the
 /// session then looks as old as its last noted use.
 const MAX_TOUCHED: usize = 1_000_000;
@@ -101,6 +103,8 @@ pub struct Enforcer {
     /// How often the store may have forgotten.
     failovers: AtomicU64,
     restores: Semaphore,
+    /// Sessions found missing that nothing is known of, since that was last said.
+    lost: AtomicU64,
     confirmations: Confirmations,
     cache: Option<CheckCache>,
     active: ActiveView,
@@ -110,6 +114,8 @@ pub struct Enforcer {
     jobs_wanted: Notify,
     /// Sessions used since the last renewal.
     touched: ByPartition<Instant>,
+    /// Of these the ones that have to be written before that.
+    urgent: Urgent,
     /// Goodbyes that the store has not heard; the renewal repeats them.
     departed: ByPartition<Presence>,
     /// The highest generation seen.
@@ -119,6 +125,7 @@ pub struct Enforcer {
     draining: AtomicBool,
     fenced: AtomicBool,
     silence: Silence,
+    readiness: Readiness,
 }
 
 /// What an enforcer is made of.
@@ -159,34 +166,39 @@ impl Enforcer {
             repairs: Repairs::default(),
             failovers: AtomicU64::new(0),
             restores: Semaphore::new(RESTORES),
+            lost: AtomicU64::new(0),
             confirmations: Confirmations::default(),
             active: ActiveView::default(),
             watchers: Watchers::default(),
             chronicle: Chronicle::default(),
             jobs_wanted: Notify::new(),
             touched: ByPartition::default(),
+            urgent: Urgent::default(),
             departed: ByPartition::default(),
             generation: AtomicU64::new(0),
             channel_whole: AtomicBool::new(true),
             draining: AtomicBool::new(false),
             fenced: AtomicBool::new(false),
             silence: Silence::default(),
+            readiness: Readiness::default(),
         })
     }
 
     /// A session by its id alone, live or ended, with its data. Not a use.
     ///
     /// # Errors
-    /// The store's.
+    /// The store's; and that the node is fenced.
     pub async fn session(&self, id: SessionId) -> Result<Option<Record>, StoreError> {
+        self.may_vouch()?;
         self.metrics.store_call("get", self.store.get(id, true)).await
     }
 
     /// A user's live sessions, newest first, with their data.
     ///
     /// # Errors
-    /// The store's.
+    /// The store's; and that the node is fenced.
     pub async fn sessions_of(&self, user: &UserId) -> Result<Vec<Record>, StoreError> {
+        self.may_vouch()?;
         self.metrics.store_call("sessions_of", self.store.sessions_of(user, self.ghost_after_ms())).await
     }
 
@@ -227,8 +239,8 @@ impl Enforcer {
         Ok(wait)
     }
 
-    /// A person did something, or the session was used: written with the next renewal.
-    pub fn touch(&self, id: SessionId) {
+    /// The session was used: written with the next renewal.
+    fn touch(&self, id: SessionId) {
         if self.touched.len() < MAX_TOUCHED {
             self.touched.insert(id, Instant::now(), |_| true);
         }
@@ -253,26 +265,7 @@ impl Enforcer {
         self.draining.load(Ordering::Acquire)
     }
 
-    /// Whether the node can serve.
-    ///
-    /// # Errors
-    /// Why not, for people.
-    pub async fn ready(&self) -> Result<(), String> {
-        if self.is_draining() {
-            return Err("the node is going away".to_owned());
-        }
-        match tokio::time::timeout(READY_TIMEOUT, self.read_clock()).await {
-            Ok(Ok(())) if self.is_fenced() => {
-                Err("the store was away, and the fence is not lifted yet".to_owned())
-            }
-            // Nobody can connect before messages arrive.
-            Ok(Ok(())) if !self.store.is_hearing() => Err("the store's messages do not arrive".to_owned()),
-            Ok(outcome) => outcome.map_err(|error| error.to_string()),
-            Err(_) => Err("the store does not answer".to_owned()),
-        }
-    }
-
-    /// Asks the store for its time.
+    /// Asks the store for its time, and thereby whether it can be used: whether it takes writes.
     async fn read_clock(&self) -> Result<(), StoreError> {
         let sent = Instant::now();
         let time_us = self.metrics.store_call("time", self.store.time_us()).await?;

@@ -23,6 +23,36 @@ const MIN_SLOT: Duration = Duration::from_millis(20);
 /// Sessions in one store call, so that no call holds the store for long.
 const BATCH: usize = 128;
 
+/// When the next slot has its turn.
+///
+/// A busy machine makes each turn a little late, and there are many in an interval: they are counted from when they were
+/// due, not from when they came, or the interval would grow by the sum.
+struct Rhythm {
+    next: Instant,
+    step: Duration,
+    /// A whole interval.
+    round: Duration,
+}
+
+impl Rhythm {
+    fn from(first: Instant, step: Duration, slots: u32) -> Self {
+        Self { next: first, step, round: step * slots }
+    }
+
+    /// After a stop that was longer than an interval one round is owed, not one for each that was missed.
+    fn take_turn(&mut self, now: Instant) {
+        self.next = (self.next + self.step).max(now.checked_sub(self.round).unwrap_or(now));
+    }
+}
+
+/// What a renewal is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Turn {
+    Slot(u32),
+    /// Uses of sessions that could end as idle before it is the turn of their slot.
+    Urgent,
+}
+
 type Batches = BTreeMap<Partition, Vec<Renewal>>;
 
 /// What a look around has found, each session once; in order, so that a simulated history can be had again.
@@ -57,31 +87,33 @@ impl Enforcer {
     ///
     /// A slot does not wait for those before it: a part of the store that hangs must not keep the others from being
     /// renewed. One that is still waiting when it is its turn again is passed over, so there are never more of them
-    /// under way than slots, and no session is renewed twice at once.
+    /// under way than slots. Uses that can't wait for their slot go between them, all that there are at a time.
     pub async fn run_renewal(self: Arc<Self>, shutdown: CancellationToken) {
         let every = self.config.renew_every(self.seats.ghost_after);
         let slots = slots_of(every);
-        let mut ticks = tokio::time::interval_at(
-            // Nodes that start together should not renew together.
-            Instant::now() + self.chance.up_to(every / slots),
-            every / slots,
-        );
-        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        // Nodes that start together should not renew together.
+        let mut rhythm =
+            Rhythm::from(Instant::now() + self.chance.up_to(every / slots), every / slots, slots);
         let mut waiting = HashSet::new();
         let mut rounds = FuturesUnordered::new();
-        let mut turns = (0..slots).cycle();
+        let mut slot_numbers = (0..slots).cycle();
         loop {
             tokio::select! {
                 biased;
                 () = shutdown.cancelled() => break,
-                Some(slot) = rounds.next() => {
-                    waiting.remove(&slot);
+                Some(turn) = rounds.next() => {
+                    waiting.remove(&turn);
                 }
-                _ = ticks.tick() => {
-                    let slot = turns.next().unwrap_or_default();
-                    if waiting.insert(slot) {
-                        rounds.push(self.renew_slot(slot, slots));
+                () = tokio::time::sleep_until(rhythm.next) => {
+                    rhythm.take_turn(Instant::now());
+                    let turn = Turn::Slot(slot_numbers.next().unwrap_or_default());
+                    if waiting.insert(turn) {
+                        rounds.push(self.take_turn(turn, slots));
                     }
+                }
+                () = self.urgent.wait(), if !waiting.contains(&Turn::Urgent) => {
+                    waiting.insert(Turn::Urgent);
+                    rounds.push(self.take_turn(Turn::Urgent, slots));
                 }
             }
         }
@@ -89,25 +121,46 @@ impl Enforcer {
         while rounds.next().await.is_some() {}
     }
 
-    /// Renews the partitions of one slot; answers the slot.
-    async fn renew_slot(&self, slot: u32, slots: u32) -> u32 {
+    /// Does what it is the turn of; answers that.
+    async fn take_turn(&self, turn: Turn, slots: u32) -> Turn {
+        match turn {
+            Turn::Slot(slot) => self.renew_slot(slot, slots).await,
+            Turn::Urgent => self.renew_urgent().await,
+        }
+        turn
+    }
+
+    /// Writes the uses that can't wait for their slot.
+    async fn renew_urgent(&self) {
+        let mut found = Found::default();
+        for id in self.urgent.take() {
+            // Unless a renewal has taken it along by now.
+            if let Some(at) = self.touched.remove(id) {
+                found.renewal(id).seen_ago_ms = Some(millis(at.elapsed()));
+            }
+        }
+        self.renew(found.into_batches()).await;
+    }
+
+    /// Renews the partitions of one slot.
+    async fn renew_slot(&self, slot: u32, slots: u32) {
         if slot == 0 {
+            self.tell_of_lost();
             self.check_on_store().await;
         }
-        let mine = in_slot(slot, slots);
-        let mut batches = self.collect(&mine);
-        for partition in Partition::all().filter(|partition| mine(*partition)) {
+        let mine = Slot::of(slot, slots);
+        let mut batches = self.collect(mine, |_| true);
+        for partition in mine.partitions() {
             if self.journal.wants_answer(partition) {
                 batches.entry(partition).or_default();
             }
         }
         self.renew(batches).await;
-        slot
     }
 
     /// Writes what is not yet written: uses and goodbyes of the last interval. For the end of a node.
     pub async fn flush(&self) {
-        self.renew(self.collect(|_| true)).await;
+        self.renew(self.collect(Slot::ALL, |_| true)).await;
     }
 
     /// Writes the use of one session, if a renewal has not taken it along by now.
@@ -126,15 +179,15 @@ impl Enforcer {
             self.renew_batch(id.partition(), &[Renewal { id, seen_ago_ms, presence: Some(presence) }]).await;
     }
 
-    /// What there is to renew in the partitions that `wanted` takes. Each session once, although one may leave or
+    /// What there is to renew in the partitions of a slot that `wanted` takes. Each session once, although one may leave or
     /// be used while this looks around: of two entries in one store call the second would undo the first.
-    pub(super) fn collect(&self, wanted: impl Fn(Partition) -> bool) -> Batches {
+    pub(super) fn collect(&self, slot: Slot, wanted: impl Fn(Partition) -> bool) -> Batches {
         let mut found = Found::default();
-        for (id, presence) in self.hub.sessions(|id| wanted(id.partition())) {
+        for (id, presence) in self.hub.sessions(|id| slot.has(id.partition()) && wanted(id.partition())) {
             self.departed.remove_if(id, |left| left.sequence <= presence.sequence);
             found.held(id, presence);
         }
-        for partition in Partition::all().filter(|partition| wanted(*partition)) {
+        for partition in slot.partitions().filter(|partition| wanted(*partition)) {
             for (id, presence) in self.departed.copy(partition) {
                 found.held(id, presence);
             }
@@ -206,11 +259,16 @@ impl Enforcer {
             }
         }
         for record in &renewed.ended {
-            self.on_found_ended(record);
+            if self.on_found_ended(record) > 0 {
+                self.metrics.found_by_renewal.inc();
+            }
         }
-        let missing: HashSet<_> = renewed.missing.iter().collect();
+        for id in &renewed.damaged {
+            self.on_damaged(*id);
+        }
+        let unknown: HashSet<_> = renewed.missing.iter().chain(&renewed.damaged).collect();
         // Those that ended are told so by now.
-        for renewal in batch.iter().filter(|renewal| !missing.contains(&renewal.id)) {
+        for renewal in batch.iter().filter(|renewal| !unknown.contains(&renewal.id)) {
             self.here.renewed(renewal.id, renewed.now, renewal.seen_ago_ms);
         }
         Ok(renewed.missing)
@@ -239,9 +297,29 @@ impl Enforcer {
     }
 }
 
-/// Whether a partition is looked at in `slot` of `slots`.
-pub(super) fn in_slot(slot: u32, slots: u32) -> impl Fn(Partition) -> bool {
-    move |partition| u32::from(partition.index()) % slots == slot
+/// The partitions that are looked at together: every so many, beginning with one of the first.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Slot {
+    first: u16,
+    of: u16,
+}
+
+impl Slot {
+    pub(super) const ALL: Self = Self { first: 0, of: 1 };
+
+    /// The slot of that number, of so many (at least one, at most as many as there are partitions).
+    pub(super) fn of(number: u32, of: u32) -> Self {
+        let of = u16::try_from(of.max(1)).unwrap_or(Partition::COUNT).min(Partition::COUNT);
+        Self { first: u16::try_from(number % u32::from(of)).unwrap_or_default(), of }
+    }
+
+    fn has(self, partition: Partition) -> bool {
+        partition.index() % self.of == self.first
+    }
+
+    fn partitions(self) -> impl Iterator<Item = Partition> {
+        Partition::every(self.of, self.first)
+    }
 }
 
 pub(super) fn slots_of(interval: Duration) -> u32 {
@@ -252,6 +330,46 @@ pub(super) fn slots_of(interval: Duration) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const STEP: Duration = Duration::from_millis(20);
+
+    /// Each turn came 7 ms late once, and an interval of a second took a third more.
+    #[test]
+    fn late_turns_do_not_add_up() {
+        let start = Instant::now();
+        let (mut rhythm, mut now) = (Rhythm::from(start, STEP, 50), start);
+        for _ in 0..500 {
+            now = now.max(rhythm.next) + Duration::from_millis(7);
+            rhythm.take_turn(now);
+        }
+        assert_eq!(now - start, STEP * 499 + Duration::from_millis(7));
+    }
+
+    #[test]
+    fn after_a_long_sleep_one_round_is_owed_and_not_one_for_each_interval() {
+        let mut rhythm = Rhythm::from(Instant::now(), STEP, 50);
+        let woken = Instant::now() + Duration::from_secs(3600);
+        let mut turns = 0;
+        while rhythm.next <= woken {
+            rhythm.take_turn(woken);
+            turns += 1;
+        }
+        // The one that was due, and those of the last interval, the first and the last moment of it included.
+        assert_eq!(turns, 1 + 51);
+    }
+
+    #[test]
+    fn every_partition_is_in_exactly_one_slot() {
+        for slots in [1, 5, 64] {
+            let mut seen: Vec<_> = (0..slots).flat_map(|slot| Slot::of(slot, slots).partitions()).collect();
+            assert!((0..slots).all(|slot| {
+                let slot = Slot::of(slot, slots);
+                Partition::all().filter(|partition| slot.has(*partition)).eq(slot.partitions())
+            }));
+            seen.sort_unstable();
+            assert!(Partition::all().eq(seen), "{slots} slots");
+        }
+    }
 
     #[test]
     fn slots_are_neither_too_many_nor_too_short() {

@@ -1,4 +1,4 @@
-//! What is still to be healed and to be checked, and where the store's "never seen" is not to be believed.
+//! What is still to be healed, to be checked and to be settled, and where the store's "never seen" is not to be believed.
 //!
 //! Invariant: what comes while a pass is under way is there for the next one, and what a pass gives back is not lost.
 
@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use crate::domain::{Partition, PartitionSet};
 
@@ -25,6 +25,8 @@ pub(super) struct Work {
     pub forgotten: PartitionSet,
     /// Partitions whose sessions are to be checked, for messages may have been lost.
     pub unchecked: PartitionSet,
+    /// Partitions that every node has had the time to heal: who was disabled before that is now out for good.
+    pub unsettled: PartitionSet,
     /// The first failover that is not yet healed.
     pub since: Option<Instant>,
 }
@@ -37,11 +39,19 @@ struct State {
     /// Other nodes may still be healing these.
     doubtful: PartitionSet,
     doubtful_until: Option<Instant>,
+    /// Of these the disablings are to be said as settled, once the doubt is over.
+    unsettled: PartitionSet,
+}
+
+impl State {
+    fn is_recent(&self) -> bool {
+        self.doubtful_until.is_some_and(|until| Instant::now() < until)
+    }
 }
 
 impl Work {
     pub fn is_empty(&self) -> bool {
-        self.forgotten.is_empty() && self.unchecked.is_empty()
+        self.forgotten.is_empty() && self.unchecked.is_empty() && self.unsettled.is_empty()
     }
 }
 
@@ -61,6 +71,7 @@ impl Repairs {
             state.doubtful = PartitionSet::default();
         }
         state.doubtful.extend(partitions);
+        state.unsettled.extend(partitions);
         state.doubtful_until = Some(now + doubt);
         noted();
         drop(state);
@@ -73,12 +84,20 @@ impl Repairs {
             if let Some(work) = self.take() {
                 return work;
             }
-            self.news().await;
+            match self.settles_at() {
+                // Whichever comes first.
+                Some(at) => drop(timeout_at(at, self.news()).await),
+                None => self.news().await,
+            }
         }
     }
 
     fn take(&self) -> Option<Work> {
         let mut state = self.lock();
+        if !state.is_recent() {
+            state.work.unsettled = without(&state.unsettled, &state.work.forgotten);
+            state.unsettled = without(&state.unsettled, &state.work.unsettled);
+        }
         if state.work.is_empty() {
             return None;
         }
@@ -87,36 +106,47 @@ impl Repairs {
         Some(work)
     }
 
+    /// When there will be something to settle, if nothing comes before that.
+    fn settles_at(&self) -> Option<Instant> {
+        let state = self.lock();
+        state.doubtful_until.filter(|_| !state.unsettled.is_empty())
+    }
+
     /// Waits until something is added; returns at once if something was since the last look.
     pub async fn news(&self) {
         self.wake.notified().await;
     }
 
-    /// A pass is over: gives back what it could not do. `healed` runs in the same step, with what is still to be
-    /// healed, by this pass or by what came meanwhile.
-    pub fn put_back(&self, left: &Work, healed: impl FnOnce(&PartitionSet)) {
+    /// A pass is over: gives back what it could not do. `done` runs in the same step, with what is still to be done,
+    /// because this pass could not or because it came meanwhile.
+    pub fn put_back(&self, left: &Work, done: impl FnOnce(&Work)) {
         let mut state = self.lock();
         state.underway = PartitionSet::default();
         state.work.forgotten.extend(&left.forgotten);
         state.work.unchecked.extend(&left.unchecked);
+        state.unsettled.extend(&left.unsettled);
         if !left.forgotten.is_empty() {
             state.work.since = left.since;
         }
-        healed(&state.work.forgotten);
+        done(&Work { unsettled: state.unsettled, ..state.work });
     }
 
     /// Whether what the store does not know of a partition may be what it has forgotten.
     pub fn is_doubtful(&self, partition: Partition) -> bool {
         let state = self.lock();
-        let is_recent = state.doubtful_until.is_some_and(|until| Instant::now() < until);
         state.work.forgotten.contains(partition)
             || state.underway.contains(partition)
-            || (is_recent && state.doubtful.contains(partition))
+            || (state.is_recent() && state.doubtful.contains(partition))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What is in `some` and not in `others`.
+pub(super) fn without(some: &PartitionSet, others: &PartitionSet) -> PartitionSet {
+    some.iter().filter(|partition| !others.contains(*partition)).collect()
 }
 
 #[cfg(test)]
@@ -143,7 +173,7 @@ mod tests {
         assert_eq!(work.forgotten, some());
         repairs.heal(&[first()].into_iter().collect(), DOUBT, || ());
         let mut to_heal = PartitionSet::default();
-        repairs.put_back(&Work::default(), |left| to_heal = *left);
+        repairs.put_back(&Work::default(), |left| to_heal = left.forgotten);
         assert_eq!(to_heal.iter().collect::<Vec<_>>(), [first()]);
         assert_eq!(repairs.next().await.forgotten, to_heal);
     }
@@ -172,5 +202,30 @@ mod tests {
         assert!(!repairs.is_doubtful(Partition::all().last().unwrap()));
         advance(DOUBT).await;
         assert!(!repairs.is_doubtful(first()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_healed_is_settled_when_the_doubt_is_over_until_that_has_been_done() {
+        let repairs = Repairs::default();
+        let begun = Instant::now();
+        repairs.heal(&some(), DOUBT, || ());
+        let work = repairs.next().await;
+        assert!(work.unsettled.is_empty());
+        repairs.put_back(&Work::default(), |left| assert_eq!(left.unsettled, some()));
+        // Another failover, which this node could not heal at first.
+        advance(DOUBT / 2).await;
+        let one = [first()].into_iter().collect();
+        repairs.heal(&one, DOUBT, || ());
+        let work = repairs.next().await;
+        advance(DOUBT).await;
+        repairs.put_back(&work, |_| ());
+        let work = repairs.next().await;
+        assert_eq!((work.forgotten, work.unsettled), (one, without(&some(), &one)));
+        repairs.put_back(&Work { unsettled: work.unsettled, ..Work::default() }, |_| ());
+        let work = repairs.next().await;
+        assert_eq!((work.forgotten.is_empty(), work.unsettled), (true, some()));
+        repairs.put_back(&Work::default(), |left| assert!(left.is_empty()));
+        assert_eq!(begun.elapsed(), DOUBT * 3 / 2);
+        assert!(tokio::time::timeout(DOUBT * 9, repairs.next()).await.is_err(), "once is enough");
     }
 }

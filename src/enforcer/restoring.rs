@@ -4,14 +4,20 @@
 //! place that writes sessions from memory (docs/adr/0006). Invariant: whatever fails is still remembered.
 
 use std::fmt;
+use std::sync::atomic::Ordering;
 
 use super::Enforcer;
 use super::here::Recalled;
 use super::journal::{Mark, Seated};
 use crate::domain::{Partition, Reason, Record, SeatLimits, SessionId, Timestamp, Tombstone};
-use crate::hub::Command;
-use crate::protocol::CloseCode;
-use crate::store::{Act, Disabling, Image, Restore, Restored, StoreError};
+use crate::store::{Act, Disabling, Image, Restore, Restored, Said, StoreError};
+
+/// A session that the store refuses so often in a row, for a reason that makes no sense, is given up: nobody but this
+/// node knows it, so no check accepts its token, and each renewal would find it missing for ever.
+const MOST_REFUSALS: u32 = 3;
+
+/// By the limits of how many newer logins one session's seat is judged: of its class, in all, and who came meanwhile.
+const MOST_WIDENINGS: u32 = 3;
 
 impl Enforcer {
     /// Restores what a renewal has found missing; answers who is live again. Each is tried, whatever became of
@@ -22,26 +28,52 @@ impl Enforcer {
     pub(super) async fn restore_missing(&self, missing: &[SessionId]) -> Result<Vec<SessionId>, StoreError> {
         let mut live = Vec::new();
         for &id in missing {
-            let (restored, live_at) = match self.here.recall(id) {
-                Ok(Recalled::Live(record, at)) => {
-                    self.on_missing(id.partition());
-                    (self.restore_live(*record, at).await, at)
+            let restored = match self.here.recall(id) {
+                Ok(Recalled::Live(record, live_at)) => {
+                    // One that could not be restored is missing for a reason that is known.
+                    if !self.here.was_refused(id) {
+                        self.on_missing(id.partition());
+                    }
+                    let restored = self.restore_live(*record, live_at).await;
+                    restored.map(|record| record.map(|record| (record, live_at)))
                 }
                 Ok(Recalled::Arriving | Recalled::Ended) => continue,
                 Ok(Recalled::Unheld) => {
-                    tracing::warn!(session = %id, "the store has lost a session that has no connection here");
+                    // It was live when it was used here, or when its connection left.
+                    self.on_missing(id.partition());
+                    self.lost.fetch_add(1, Ordering::Relaxed);
                     self.forget(id);
                     continue;
                 }
-                Err(error) => (Err(error), Timestamp::default()),
+                Err(error) => Err(error),
             };
-            if let Some(record) = passed_over(id, restored)?.flatten() {
+            let Some(restored) = passed_over(id, restored)? else {
+                if self.here.refused(id) >= MOST_REFUSALS {
+                    tracing::error!(session = %id, "a forgotten session is given up; its connections are closed");
+                    self.give_up(id);
+                }
+                continue;
+            };
+            if let Some((record, live_at)) = restored {
+                self.here.taken(id);
                 // The store has acknowledged it again, and may forget it again.
                 self.journal.seated(&record, live_at);
                 live.push(id);
             }
         }
         Ok(live)
+    }
+
+    /// Says once, of all that were found since it last said so, how many sessions are gone that this node can't restore.
+    pub(super) fn tell_of_lost(&self) {
+        let sessions = self.lost.swap(0, Ordering::Relaxed);
+        if sessions > 0 {
+            tracing::warn!(
+                sessions,
+                "the store has lost sessions that have no connection here; who logged in lately is told again, the \
+                 others have to log in"
+            );
+        }
     }
 
     /// Tells the store all that it has acknowledged to this node lately in a partition; answers how many facts.
@@ -60,7 +92,7 @@ impl Enforcer {
             passed_over(image.id(), restored)?;
         }
         for mark in facts.marks {
-            passed_over(&mark.user, self.mark_again(&mark).await)?;
+            passed_over(&mark.user, self.mark_again(&mark, Said::Again(mark.at)).await)?;
         }
         let mut logins: Vec<_> =
             facts.logins.iter().filter_map(|seated| self.login_to_replay(seated)).collect();
@@ -78,17 +110,30 @@ impl Enforcer {
         Ok(count)
     }
 
+    /// Says a last time who was disabled, to end also whoever logged in before the store knew it again. Other nodes have
+    /// had the time to tell of a later enabling.
+    ///
+    /// # Errors
+    /// The store's, at the first word that it could not be told.
+    pub(super) async fn settle_disablings(&self, partition: Partition) -> Result<(), StoreError> {
+        for mark in self.journal.disablings(partition) {
+            passed_over(&mark.user, self.mark_again(&mark, Said::Settled(mark.at)).await)?;
+        }
+        Ok(())
+    }
+
     /// Says again that a user was disabled or enabled. Not after a day: by then the store may have forgotten a later
     /// word of another node for good, and this one would be taken for the last.
-    async fn mark_again(&self, mark: &Mark) -> Result<(), StoreError> {
+    async fn mark_again(&self, mark: &Mark, said: Said) -> Result<(), StoreError> {
         if self.now().millis_since(mark.at) > Image::LIVE_FOR_MS {
             tracing::warn!(user = %mark.user, "who is disabled was said too long ago to be said again");
             return Ok(());
         }
-        let act = Act::NONE;
-        let saying = self.store.set_disabled(&mark.user, mark.disabled, Some(mark.at), &act);
+        let saying = self.store.set_disabled(&mark.user, mark.disabled, said, &Act::NONE);
         let Disabling { ended, .. } = self.metrics.store_call("set_disabled", saying).await?;
-        ended.iter().for_each(|record| self.on_found_ended(record));
+        for record in &ended {
+            self.on_found_ended(record);
+        }
         Ok(())
     }
 
@@ -109,28 +154,61 @@ impl Enforcer {
     /// Restores a session that was live; answers it if it is again.
     async fn restore_live(&self, record: Record, live_at: Timestamp) -> Result<Option<Record>, StoreError> {
         let id = record.session.id;
-        let restore = self.restoration(&record, live_at);
-        match self.tell_again(&restore).await? {
+        match self.seat_again(&record, live_at).await? {
             Restored::Live => return Ok(Some(record)),
-            Restored::Ended(ended) => self.on_found_ended(&ended),
+            Restored::Ended(ended) => {
+                self.on_found_ended(&ended);
+            }
             Restored::Yields(winner) => {
                 self.note_generation(winner.session.generation);
                 self.restore_ended(self.taken_over(record, &winner)).await?;
             }
             Restored::TooOld => {
                 tracing::warn!(session = %id, "a session was last known live too long ago to be restored");
-                self.forget(id);
-                self.hub.send(id, &Command::Close(CloseCode::UNKNOWN_TOKEN));
+                self.give_up(id);
             }
         }
         Ok(None)
+    }
+
+    /// Asks for a session's seat, by its own limits; and where a newer login has it, by that one's, which were the last
+    /// to be decided by: with wider ones it left this session its seat.
+    async fn seat_again(&self, record: &Record, live_at: Timestamp) -> Result<Restored, StoreError> {
+        let mut restore = self.restoration(record, live_at);
+        let mut restored = self.tell_again(&restore).await?;
+        for _ in 0..MOST_WIDENINGS {
+            let Restored::Yields(winner) = &restored else { break };
+            let limits = self.limits_beside(record, winner, restore.limits);
+            if !limits.is_wider_than(restore.limits) {
+                break;
+            }
+            restore.limits = limits;
+            restored = self.tell_again(&restore).await?;
+        }
+        Ok(restored)
+    }
+
+    /// What `winner` was decided by, as far as it counts for `record`; `own` where it says nothing of its class. On one
+    /// device there is one session, whatever the limits.
+    fn limits_beside(&self, record: &Record, winner: &Record, own: SeatLimits) -> SeatLimits {
+        let (device, other) = (&record.session.device, &winner.session.device);
+        if device.id == other.id {
+            return own;
+        }
+        let theirs = SeatLimits::resolve(&self.seats.limits, &winner.session.roles, other.class);
+        SeatLimits {
+            of_class: if device.class == other.class { theirs.of_class } else { own.of_class },
+            ..theirs
+        }
     }
 
     /// Restores a session as ended, and puts its sockets out.
     async fn restore_ended(&self, record: Record) -> Result<(), StoreError> {
         let restore = self.restoration(&record, record.session.seen_at);
         match self.tell_again(&restore).await? {
-            Restored::Ended(ended) => self.on_found_ended(&ended),
+            Restored::Ended(ended) => {
+                self.on_found_ended(&ended);
+            }
             // Its login was sent again to a store that had forgotten it, and was seated anew.
             Restored::Live => {}
             // An end is taken by every store that keeps its contract.

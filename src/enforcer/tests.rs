@@ -3,6 +3,7 @@
 mod confirming;
 mod forgetful;
 mod healing;
+mod rig;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,6 +15,9 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use rig::{DEADLINE, HandClock, Rig, new_session, within};
+
+use super::here::Recalled;
 use super::{Attached, Checked, Enforcer, LoginAnswer, NewSession, Parts, Takeover};
 use crate::chance::Chance;
 use crate::config::{NodeConfig, SeatConfig};
@@ -24,133 +28,6 @@ use crate::metrics::Metrics;
 use crate::store::blank::Blank;
 use crate::store::embedded::{Clock, Embedded, SystemClock};
 use crate::store::{Act, Notice, Store, Target};
-
-/// Everything that is waited for comes within this or never.
-const DEADLINE: Duration = Duration::from_secs(10);
-
-struct Rig {
-    enforcer: Arc<Enforcer>,
-    hub: Arc<Hub>,
-    store: Arc<dyn Store>,
-    notices: Option<mpsc::Receiver<Notice>>,
-    stop: CancellationToken,
-    _dir: Option<tempfile::TempDir>,
-}
-
-/// The store's time, moved by hand.
-#[derive(Clone)]
-struct HandClock(Arc<AtomicU64>);
-
-impl Clock for HandClock {
-    fn now_us(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
-impl Rig {
-    fn new(check_cache: Option<Duration>) -> Self {
-        Self::at(SystemClock, check_cache)
-    }
-
-    fn at(clock: impl Clock, check_cache: Option<Duration>) -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let (store, notices) = Embedded::open(dir.path(), clock).unwrap();
-        let mut rig = Self::over(1, store, notices, check_cache);
-        rig._dir = Some(dir);
-        rig
-    }
-
-    /// A node on a store that it may share with others.
-    fn over(
-        node: u8,
-        store: Arc<dyn Store>,
-        notices: mpsc::Receiver<Notice>,
-        check_cache: Option<Duration>,
-    ) -> Self {
-        // Two nodes of one seed would mint the same sessions.
-        let chance = Arc::new(Chance::seeded(node.into()));
-        let node = NodeId::from_bytes([node; 8]);
-        let hub = Hub::new(node, Duration::from_secs(30));
-        let defaults = crate::config::Config::default();
-        let enforcer = Enforcer::new(Parts {
-            node,
-            seats: SeatConfig { ghost_after: Duration::from_secs(60), ..defaults.seats },
-            config: NodeConfig { renew_interval: Duration::from_millis(100), check_cache, ..defaults.node },
-            name: "a test".to_owned(),
-            store: Arc::clone(&store),
-            view: Arc::new(Blank::default()),
-            log: Arc::new(Blank::default()),
-            hub: Arc::clone(&hub),
-            chance,
-            metrics: Arc::new(Metrics::new()),
-        });
-        Self { enforcer, hub, store, notices: Some(notices), stop: CancellationToken::new(), _dir: None }
-    }
-
-    /// Messages reach the sockets.
-    fn hear(mut self) -> Self {
-        let notices = self.notices.take().unwrap();
-        tokio::spawn(Arc::clone(&self.enforcer).run_notices(notices, self.stop.clone()));
-        tokio::spawn(Arc::clone(&self.enforcer).run_repairs(self.stop.clone()));
-        self
-    }
-
-    fn renew(self) -> Self {
-        tokio::spawn(Arc::clone(&self.enforcer).run_renewal(self.stop.clone()));
-        self
-    }
-
-    async fn login(&self, device: &str, confirm: bool) -> (Token, Record, Takeover) {
-        self.login_as("ada", device, confirm).await
-    }
-
-    async fn login_as(&self, user: &str, device: &str, confirm: bool) -> (Token, Record, Takeover) {
-        match self.enforcer.login(new_session(user, device, confirm)).await.unwrap() {
-            LoginAnswer::Seated { token, session, takeover, .. } => (token, session, takeover),
-            other => panic!("{other:?}"),
-        }
-    }
-
-    /// A connection of `token`, run to its end as the WebSocket handler does.
-    async fn connect(&self, token: &Token) -> (ClientEnd, JoinHandle<()>) {
-        let Attached::Live { mut connection, .. } = self.enforcer.attach(token).await.unwrap() else {
-            panic!("not live")
-        };
-        let (mut socket, client) = pipe(4096);
-        let enforcer = Arc::clone(&self.enforcer);
-        let running = tokio::spawn(async move {
-            while connection.next(&mut socket).await != Fact::Closed {}
-            enforcer.detach(connection.session, connection.id).await;
-        });
-        (client, running)
-    }
-}
-
-impl Drop for Rig {
-    fn drop(&mut self) {
-        self.stop.cancel();
-    }
-}
-
-fn new_session(user: &str, device: &str, confirm: bool) -> NewSession {
-    NewSession {
-        user: UserId::parse("user_id", user).unwrap(),
-        device_id: None,
-        device_name: Some(device.to_owned()),
-        device_class: None,
-        user_agent: String::new(),
-        ip: Some([203, 0, 113, 9].into()),
-        roles: Vec::new(),
-        data: None,
-        ttl: None,
-        replace: None,
-        confirm,
-    }
-}
-
-async fn within<T>(work: impl Future<Output = T>) -> T {
-    timeout(DEADLINE, work).await.expect("in time")
-}
 
 #[tokio::test]
 async fn a_takeover_reaches_the_socket_by_its_message() {
@@ -335,6 +212,38 @@ async fn a_use_just_before_the_idle_end_does_not_wait_for_the_renewal() {
     assert!(rig.store.get(record.session.id, false).await.unwrap().unwrap().is_live());
 }
 
+/// Of sixty that were active on a socket two seconds before their idle end, 48 had ended as idle four seconds later.
+#[tokio::test]
+async fn an_activity_that_could_come_too_late_is_written_at_once_and_not_again_within_a_second() {
+    let clock = HandClock(Arc::new(AtomicU64::new(1_790_000_000_000_000)));
+    let dir = tempfile::tempdir().unwrap();
+    let (store, notices) = Embedded::open(dir.path(), clock.clone()).unwrap();
+    let defaults = crate::config::Config::default();
+    let hour = Duration::from_secs(3600);
+    let seats = SeatConfig { idle_ttl: Duration::from_secs(10), ghost_after: 3 * hour, ..defaults.seats };
+    let config = NodeConfig { renew_interval: hour, ..defaults.node };
+    let rig = Rig::configured(1, store, notices, seats, config).renew();
+    let (token, record, _) = rig.login("phone", false).await;
+    let (_client, _running) = rig.connect(&token).await;
+    clock.0.fetch_add(8_000_000, Ordering::Relaxed);
+    rig.enforcer.ready().await.unwrap();
+    rig.enforcer.note_activity(record.session.id);
+    within(async {
+        // Until the store has said that it knows.
+        while let Ok(Recalled::Live(known, _)) = rig.enforcer.here.recall(record.session.id) {
+            if known.session.seen_at > record.session.seen_at {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    })
+    .await;
+    rig.enforcer.note_activity(record.session.id);
+    assert!(rig.enforcer.urgent.take().is_empty(), "the store knows of one that is hardly older");
+    clock.0.fetch_add(4_000_000, Ordering::Relaxed);
+    assert!(rig.store.get(record.session.id, false).await.unwrap().unwrap().is_live());
+}
+
 #[tokio::test]
 async fn a_renewal_names_each_session_once_with_all_that_there_is_to_say() {
     let rig = Rig::new(None);
@@ -347,7 +256,7 @@ async fn a_renewal_names_each_session_once_with_all_that_there_is_to_say() {
     };
     rig.enforcer.keep_goodbye(id, held(0, 9));
     rig.enforcer.touch(id);
-    let batches = rig.enforcer.collect(|_| true);
+    let batches = rig.enforcer.collect(super::renewal::Slot::ALL, |_| true);
     let [renewal] = batches[&id.partition()].as_slice() else { panic!("{batches:?}") };
     assert_eq!(renewal.presence, Some(held(0, 9)), "the later word");
     assert!(renewal.seen_ago_ms.is_some());
@@ -405,4 +314,20 @@ async fn a_channel_that_comes_and_goes_does_not_make_checks_pile_up() {
         holders.push(Arc::strong_count(&rig.enforcer));
     }
     assert_eq!(holders[0], holders[19], "a task each: {holders:?}");
+}
+
+/// What it can still read may be what the rest of the store has left behind.
+#[tokio::test]
+async fn a_fenced_node_vouches_for_nobody() {
+    let rig = Rig::new(Some(Duration::from_secs(5)));
+    let (token, record, _) = rig.login("phone", false).await;
+    assert!(matches!(rig.enforcer.check(&token, false).await.unwrap(), Checked::Live(_)));
+    rig.enforcer.fenced.store(true, Ordering::Release);
+    assert!(rig.enforcer.check(&token, false).await.is_err(), "not from the cache either");
+    assert!(rig.enforcer.check(&token, true).await.is_err());
+    assert!(rig.enforcer.attach(&token).await.is_err());
+    assert!(rig.enforcer.session(record.session.id).await.is_err());
+    assert!(rig.enforcer.sessions_of(&record.session.user).await.is_err());
+    rig.enforcer.fenced.store(false, Ordering::Release);
+    assert!(matches!(rig.enforcer.check(&token, false).await.unwrap(), Checked::Live(_)));
 }

@@ -109,12 +109,17 @@ pub(crate) fn ttl(seconds: Option<u64>, absolute_ttl: Duration) -> Result<Option
     }
 }
 
-/// The JSON text of `data`; `null` is none.
+/// The JSON text of `data`; `null` is none. It is handed on as it came, so it has to be what common parsers take: the
+/// outer body was only scanned past it.
 pub(crate) fn data(raw: Option<Box<serde_json::value::RawValue>>) -> Result<Option<String>, FieldError> {
     match raw.map(|raw| Box::<str>::from(raw).into_string()) {
         Some(text) if text.len() > MAX_DATA_BYTES => {
             Err(FieldError::new("data", "must have at most 4096 bytes"))
         }
+        Some(text) if serde_json::from_str::<serde_json::Value>(&text).is_err() => Err(FieldError::new(
+            "data",
+            "must be JSON that others can read: at most 127 deep, no lone surrogates, no number beyond 1.8e308",
+        )),
         text => Ok(text),
     }
 }
@@ -153,6 +158,9 @@ mod tests {
         assert!(device_name(long(64)).is_ok() && device_name(None).unwrap().is_none());
         let raw = |bytes: usize| Some(RawValue::from_string(format!("{:?}", "x".repeat(bytes - 2))).unwrap());
         assert!(data(raw(4096)).is_ok() && data(None).unwrap().is_none());
+        let json = |start: &str, end: &str| Some(RawValue::from_string(format!("{start}{end}")).unwrap());
+        assert!(data(json(&"[".repeat(127), &"]".repeat(127))).is_ok());
+        assert!(data(json(r#"["\ud83d\ude00", 1e308"#, "]")).is_ok());
         let many = |count: usize| Some((0..count).map(|at| format!("role{at}")).collect::<Vec<_>>());
         assert_eq!(roles(many(16)).unwrap().len(), 16);
         for (refused, field) in [
@@ -160,6 +168,9 @@ mod tests {
             (device_name(Some("a\u{1b}[2J".to_owned())).err(), "device.name"),
             (device_class(Some("fridge".to_owned())).err(), "device.class"),
             (data(raw(4097)).err(), "data"),
+            (data(json(&"[".repeat(128), &"]".repeat(128))).err(), "data"),
+            (data(json(r#"{"a": "\ud800""#, "}")).err(), "data"),
+            (data(json("[1e999999", "]")).err(), "data"),
             (roles(many(17)).err(), "roles"),
             (roles(Some(vec!["x".repeat(65)])).err(), "roles"),
             (roles(Some(vec!["a,b".to_owned()])).err(), "roles"),

@@ -131,6 +131,9 @@ macro_rules! with_cases {
                 every_word_is_later_than_the_one_before
                 an_older_word_said_again_changes_nothing
                 a_forgotten_word_said_again_holds
+                a_settled_disabling_ends_also_who_came_in_meanwhile
+                a_settled_word_that_is_not_the_last_changes_nothing
+                a_settled_word_that_was_forgotten_is_only_said_again
                 ;
             readmission:
                 two_thousand_restored_from_two_nodes_leave_the_three_newest
@@ -149,9 +152,13 @@ macro_rules! with_cases {
                 a_forgotten_end_is_known_again
                 a_tombstone_that_would_have_lapsed_is_not_written
                 it_yields_to_the_newest_that_holds_its_seat_and_nothing_changes
+                by_wider_limits_it_sits_beside_the_newer_one
                 older_ones_end_where_there_is_no_seat_for_both
                 of_one_device_the_newer_one_stays
                 a_disabled_users_session_ends_as_disabled
+                who_was_forgotten_when_the_user_was_disabled_is_out_also_once_it_is_enabled
+                who_logged_in_after_the_user_was_enabled_again_is_restored
+                who_was_only_enabled_is_restored
                 who_logged_in_after_a_disabling_stays_when_that_is_said_again
                 a_session_past_its_deadline_ends_as_lapsed
                 a_session_that_was_live_lately_is_not_idle

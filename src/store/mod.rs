@@ -148,6 +148,9 @@ pub struct Renewed {
     pub now: Timestamp,
     pub ended: Vec<Record>,
     pub missing: Vec<SessionId>,
+    /// Whose record lies there and can't be read: neither live nor ended as far as anybody can tell. Nothing was
+    /// changed of them.
+    pub damaged: Vec<SessionId>,
 }
 
 /// Which sessions to end. Only live ones are; all belong to one partition.
@@ -159,6 +162,30 @@ pub enum Target {
     /// All of a user's but this one, which asks for it: none if it has ended itself, lest one that was taken over
     /// put out who took it over.
     Others(UserId, SessionId),
+}
+
+/// When a word about a user is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Said {
+    /// Now, later than whatever was said before.
+    Now,
+    /// Then, as a [`Disabling`] answered; said again because the store may have forgotten it. Changes nothing unless
+    /// it is later than the last word that the store knows, and ends only who had logged in by then: another node may
+    /// yet tell of a later enabling.
+    Again(Timestamp),
+    /// Then, and whoever knows a later word has had the time to say it again: a disabling that is still the last word
+    /// ends everybody. Otherwise as `Again`.
+    Settled(Timestamp),
+}
+
+impl Said {
+    /// When that was; `None`: now.
+    pub(crate) fn at(self) -> Option<Timestamp> {
+        match self {
+            Self::Now => None,
+            Self::Again(at) | Self::Settled(at) => Some(at),
+        }
+    }
 }
 
 /// What disabling or enabling a user did.
@@ -285,14 +312,12 @@ pub trait Store: Send + Sync + 'static {
     /// now is, or as it ended, or `None` if it is unknown.
     async fn set_data(&self, id: SessionId, data: Option<&str>) -> Result<Option<Record>, StoreError>;
 
-    /// Disables a user (and ends its sessions, reason `disabled`) or enables it. `at`: now where `None`, later than
-    /// whatever was said before; `Some` says again what a [`Disabling`] said then, and changes nothing unless it is
-    /// later than the last word that the store knows.
+    /// Disables a user (and ends its sessions, reason `disabled`) or enables it, as `said`. `act` lands in the events.
     async fn set_disabled(
         &self,
         user: &UserId,
         disabled: bool,
-        at: Option<Timestamp>,
+        said: Said,
         act: &Act,
     ) -> Result<Disabling, StoreError>;
 
@@ -341,7 +366,14 @@ pub trait Store: Send + Sync + 'static {
         true
     }
 
-    /// The store's clock, in microseconds since the epoch. An answer at all means that the store can be used.
+    /// Asked where a session is missing: whether who answers for `partition` has, as far as can be seen, forgotten
+    /// nothing since this node last heard of it. `false`: a [`Notice::Failover`] says so, or is about to.
+    async fn remembers(&self, _partition: Partition) -> Result<bool, StoreError> {
+        Ok(true)
+    }
+
+    /// The store's clock, in microseconds since the epoch. Asked for by a write, everywhere: an answer means that the
+    /// store can be used, and one that answers reads but takes no writes gives none.
     async fn time_us(&self) -> Result<u64, StoreError>;
 
     /// What is there and whether it will do.

@@ -1,6 +1,7 @@
 //! From the operator's choice to an engine. The one place that knows both.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 
@@ -28,13 +29,14 @@ impl From<EmbeddedError> for OpenError {
     }
 }
 
-/// Opens the store that the operator chose; `chance` spreads retries. A Redis that is away is no error: the engine
-/// keeps trying, and its operations are `Unavailable` until it is there.
+/// Opens the store that the operator chose, for a node that renews so often; `chance` spreads retries. A Redis that is
+/// away is no error: the engine keeps trying, and its operations are `Unavailable` until it is there.
 ///
 /// # Errors
 /// The directory can't be used or is another node's; the URL is not one.
 pub async fn open(
     config: &StoreConfig,
+    renew_every: Duration,
     chance: Arc<Chance>,
 ) -> Result<(Arc<dyn Engine>, mpsc::Receiver<Notice>), OpenError> {
     match &config.url {
@@ -46,12 +48,7 @@ pub async fn open(
             Ok((store, notices))
         }
         StoreUrl::Redis(url) => {
-            let config = RedisConfig {
-                url: url.clone(),
-                tls: config.tls.clone(),
-                wait: config.wait,
-                events: config.events,
-            };
+            let config = RedisConfig::for_node(config, url.clone(), renew_every);
             let (store, notices) = Redis::open_with(&config, chance)?;
             Ok((store, notices))
         }

@@ -49,6 +49,58 @@ async fn a_node_that_ends_says_restarting_and_closes_1012(engine: Engine) {
     }
 }
 
+/// The other nodes must not be stormed: the closes come evenly, and all within half of `drain_timeout`, which is what
+/// so many sockets are given (ten milliseconds each).
+#[tokio::test]
+async fn the_closes_of_a_drain_are_spread_over_half_of_its_time_and_no_more() {
+    const SOCKETS: usize = 300;
+    const SPREAD: Duration = Duration::from_secs(3);
+    /// Of a fifth of the time, sixty closes are due. Twenty would be six standard deviations fewer.
+    const LEAST: usize = 20;
+    let rig = Rig::new(Engine::Embedded).await;
+    let mut node = rig.node_with(&[("drain_timeout", "6s")]).await;
+    let mut sockets = Vec::new();
+    for user in 0..SOCKETS {
+        let login = sign_in(&node, &format!("user-{user}")).await;
+        sockets.push(Socket::live(&node, &login.token).await);
+    }
+    node.terminate();
+    let asked = Instant::now();
+    let mut heard = join_all(sockets.iter_mut().map(|socket| async move {
+        let told = socket.expect("restarting").await;
+        let told_after = asked.elapsed();
+        socket.expect_closed(1012).await;
+        let pause = Duration::from_millis(told["retry_after_ms"].as_u64().expect("a pause"));
+        (asked.elapsed(), told_after, pause)
+    }))
+    .await;
+    heard.sort_unstable();
+    let closes: Vec<_> = heard.iter().map(|(closed, ..)| *closed).collect();
+    println!("closed from {:?} to {:?} after the signal", closes[0], closes[SOCKETS - 1]);
+    assert!(closes[SOCKETS - 1] < SPREAD + SPREAD / 2, "the last was closed after {:?}", closes[SOCKETS - 1]);
+    assert_even("closes", &closes, closes[0], SPREAD, LEAST);
+    assert!(
+        heard.iter().all(|(_, told_after, _)| *told_after < SPREAD / 2),
+        "not all were told at once: {:?}",
+        heard.iter().map(|(_, told_after, _)| *told_after).max()
+    );
+    // The pauses that are asked for are exact, whatever the machine is doing.
+    let pauses: Vec<_> = heard.iter().map(|(.., pause)| *pause).collect();
+    assert!(pauses.iter().all(|pause| *pause <= SPREAD), "{:?}", pauses.iter().max());
+    assert_even("pauses", &pauses, Duration::ZERO, SPREAD, LEAST);
+    assert!(node.exit().await.success());
+}
+
+/// At least `least` of the `times` are in each fifth of the `spread` that begins at `start`.
+fn assert_even(what: &str, times: &[Duration], start: Duration, spread: Duration, least: usize) {
+    let mut fifths = [0_usize; 5];
+    for time in times {
+        let fifth = (time.saturating_sub(start).as_micros() * 5 / spread.as_micros()).min(4);
+        fifths[usize::try_from(fifth).expect("at most four")] += 1;
+    }
+    assert!(fifths.iter().all(|count| *count >= least), "{what} in each fifth of {spread:?}: {fifths:?}");
+}
+
 /// A login whose handler waits for the second half of its body: the node has said that it reads on.
 async fn half_a_login(node: &Node, body: &str) -> TcpStream {
     let mut stream = TcpStream::connect(node.address).await.expect("a connection");

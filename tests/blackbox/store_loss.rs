@@ -136,6 +136,7 @@ async fn a_fencing_node_puts_everybody_out(
     assert_eq!(metrics(&node).await["hotseat_fenced"], 1.0);
     assert_eq!(Client::stranger(&node).get("/readyz").await.status, 503);
     assert_refused_for_want_of_the_store(&node, "anna").await;
+    whoami(&node, &logins[0].1.token).await.expect_problem(503, "store-unavailable");
     let mut knocking = Socket::with_token(&node, &logins[0].1.token).await;
     knocking.expect_refused("store-unavailable", 1013).await;
 
@@ -167,6 +168,48 @@ async fn a_fencing_node_puts_everybody_out_when_redis_is_down_too_long() {
 async fn a_fencing_node_puts_everybody_out_when_redis_hangs_too_long() {
     a_fencing_node_puts_everybody_out(async |rig| rig.server().freeze(), async |rig| rig.server().thaw())
         .await;
+}
+
+/// The smaller side of a split network: what is asked is answered, and what is told refused.
+const REFUSE: &str = "CONFIG SET min-replicas-to-write 1";
+const RELENT: &str = "CONFIG SET min-replicas-to-write 0";
+
+#[tokio::test]
+async fn a_fencing_node_puts_everybody_out_when_redis_refuses_writes_too_long() {
+    a_fencing_node_puts_everybody_out(
+        async |rig| drop(rig.server().command(REFUSE).await),
+        async |rig| drop(rig.server().command(RELENT).await),
+    )
+    .await;
+}
+
+/// With `hold` checks go on, for nobody has said that the session has ended; that they may be wrong is what `/readyz`
+/// and the metrics say.
+#[tokio::test]
+async fn a_holding_node_on_a_redis_that_refuses_writes_is_not_ready_and_says_so() {
+    let mut rig = Rig::redis().await;
+    let mut node = rig.node().await;
+    let login = sign_in(&node, "anna").await;
+    let mut socket = Socket::live(&node, &login.token).await;
+    rig.server().command(REFUSE).await;
+    eventually("the node notices", async || {
+        (Client::stranger(&node).get("/readyz").await.status == 503).then_some(())
+    })
+    .await;
+    eventually("the metrics say so", async || {
+        (metrics(&node).await["hotseat_store_silence_seconds"] > 0.0).then_some(())
+    })
+    .await;
+    assert_refused_for_want_of_the_store(&node, "anna").await;
+    whoami(&node, &login.token).await.expect(200);
+    socket.assert_served().await;
+    rig.server().command(RELENT).await;
+    node.wait_until_ready().await;
+    eventually("it is over", async || {
+        (metrics(&node).await["hotseat_store_silence_seconds"] == 0.0).then_some(())
+    })
+    .await;
+    socket.assert_served().await;
 }
 
 /// Redis decided and its answer was lost: asked again it must answer as the first time, not seat a second session.

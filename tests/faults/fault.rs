@@ -8,6 +8,7 @@ use redis::cmd;
 use tokio::time::{Instant, sleep};
 
 use super::caller::MARK;
+use super::deafness::Counts;
 use super::stage::{Stage, Store, Topology};
 use super::wire::{Trouble, Whom};
 
@@ -15,8 +16,10 @@ use super::wire::{Trouble, Whom};
 const HOLD: Duration = Duration::from_millis(700);
 /// A pause that outlives every time-out but not a guarantee.
 const PAUSE: Duration = Duration::from_secs(3);
-/// How often a node looks whether its database was emptied.
-const HEARTBEAT: Duration = Duration::from_secs(5);
+/// Two renewals and more, in which no message comes.
+const DEAF: Duration = Duration::from_millis(2_200);
+/// How often a node looks whether its database was emptied: with each renewal.
+const LOOKED_EVERY: Duration = Duration::from_secs(1);
 /// How long nodes write what no replica hears of.
 const UNHEARD: Duration = Duration::from_millis(400);
 
@@ -56,6 +59,14 @@ pub enum Fault {
     /// Asked for by the operator.
     PlannedFailover,
     SlotMoved,
+}
+
+/// What became of it.
+pub struct Strike {
+    /// From when on the time counts until logins are answered again: from the death of a primary, else from the end.
+    pub counted: Instant,
+    /// What the nodes counted while all messages were lost.
+    pub deafness: Option<Counts>,
 }
 
 impl Fault {
@@ -141,7 +152,7 @@ impl Fault {
 
     /// How long it may take until nodes can know of it. All others break connections.
     pub fn noticed_within(self) -> Duration {
-        if self == Self::Flushed { HEARTBEAT } else { Duration::ZERO }
+        if self == Self::Flushed { LOOKED_EVERY } else { Duration::ZERO }
     }
 
     /// Whether a primary is replaced.
@@ -152,14 +163,14 @@ impl Fault {
         )
     }
 
-    /// Does it, and undoes what can be undone. Answers from when on the time counts until logins are answered again:
-    /// from the death of a primary, else from the end of it.
-    pub async fn strike(self, stage: &mut Stage, random: &mut StdRng) -> Instant {
+    /// Does it, and undoes what can be undone.
+    pub async fn strike(self, stage: &mut Stage, http: &reqwest::Client, random: &mut StdRng) -> Strike {
         let last = stage.last_node();
         let begun = Instant::now();
+        let mut deafness = None;
         match self {
             Self::Healthy => sleep(HOLD).await,
-            Self::MessagesLost => for_a_while(stage, Whom::Everybody, Trouble::Deaf, HOLD).await,
+            Self::MessagesLost => deafness = Some(lose_messages(stage, http).await),
             Self::Reset => for_a_while(stage, Whom::Everybody, Trouble::Reset, HOLD / 4).await,
             Self::HalfClose => for_a_while(stage, Whom::Everybody, Trouble::HalfClose, HOLD / 4).await,
             Self::BlackHole => for_a_while(stage, Whom::Node(last), Trouble::BlackHole, PAUSE).await,
@@ -189,12 +200,13 @@ impl Fault {
             }
             _ => self.strike_store(&mut stage.store, random).await,
         }
-        match self {
+        let counted = match self {
             // Until the kill.
             Self::WritesForgotten => begun + UNHEARD,
             _ if self.is_a_death() => begun,
             _ => Instant::now(),
-        }
+        };
+        Strike { counted, deafness }
     }
 
     async fn strike_store(self, store: &mut Store, random: &mut StdRng) {
@@ -290,6 +302,16 @@ impl Fault {
             fault => panic!("{fault:?} means nothing on a Cluster"),
         }
     }
+}
+
+/// Loses every message for a while; what nodes have heard and found out in that time.
+async fn lose_messages(stage: &Stage, http: &reqwest::Client) -> Counts {
+    stage.trouble(Whom::Everybody, Trouble::Deaf);
+    let before = Counts::read_at_rest(&stage.addresses, http).await;
+    sleep(DEAF).await;
+    let counts = Counts::read(&stage.addresses, http).await.since(before);
+    stage.lift();
+    counts
 }
 
 async fn for_a_while(stage: &Stage, whom: Whom, trouble: Trouble, time: Duration) {

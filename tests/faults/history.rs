@@ -1,6 +1,7 @@
 //! What the clients of one user did and saw, in the harness's own time: all that the judge knows.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 /// Microseconds since the run began, by the one clock of the harness.
 pub type Us = u64;
@@ -162,5 +163,23 @@ impl SocketLife {
         let over =
             |heard: &Heard| matches!(heard, Heard::Closed(_) | Heard::Cut | Heard::Refused(_) | Heard::Left);
         self.heard.iter().find(|(_, heard)| over(heard)).map(|(at, _)| *at)
+    }
+}
+
+impl fmt::Display for History {
+    /// In the order of time: a line for each call, and for each thing that a socket heard.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let calls =
+            self.calls.iter().map(|call| (call.began, format!("until {} {:?}", call.ended, call.what)));
+        let sockets = self.sockets.iter().enumerate().flat_map(|(number, socket)| {
+            let opened = (socket.opened, format!("socket {number} of {} opens", socket.session));
+            let heard =
+                socket.heard.iter().map(move |(at, heard)| (*at, format!("socket {number} {heard:?}")));
+            std::iter::once(opened).chain(heard)
+        });
+        let mut lines: Vec<_> = calls.chain(sockets).collect();
+        lines.sort();
+        writeln!(f, "{}: {} seats, {:?}", self.user, self.seats, self.on_full)?;
+        lines.iter().try_for_each(|(at, line)| writeln!(f, "{at:>9} {line}"))
     }
 }

@@ -36,8 +36,10 @@ pub struct Terms {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
-    /// Something acknowledged is gone.
+    /// Something acknowledged is gone, or was not there again in time.
     Lost,
+    /// Something that is promised within a time came after it.
+    Late,
     /// Something that must never be seen.
     Wrong,
 }
@@ -92,4 +94,8 @@ pub fn is_pending(history: &History) -> bool {
 
 fn wrong(at: Us, what: String) -> Violation {
     Violation { kind: Kind::Wrong, at, what }
+}
+
+fn late(at: Us, what: String) -> Violation {
+    Violation { kind: Kind::Late, at, what }
 }

@@ -1,12 +1,14 @@
 //! The long form: as many runs of each fault on each topology as asked for, the table, and the seeds of failures.
 //!
-//! `scripts/faults [--runs N] [--seed S] [--fault NAME] [--topology NAME]`. Ends with 1 if anything was broken.
+//! `scripts/faults [--runs N] [--minutes M] [--seed S] [--fault NAME] [--topology NAME]`. A line for each run as it
+//! ends; at the end 1 if anything was broken, or too much void.
 
 #[path = "../support/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "shared with other test targets, of which none uses everything")]
 mod support;
 
 mod caller;
+mod deafness;
 mod device;
 mod fault;
 mod history;
@@ -15,21 +17,22 @@ mod judge;
 mod lag;
 mod person;
 mod report;
+#[allow(unused_imports, dead_code, reason = "as of `judge`")]
 mod run;
 mod scribe;
 mod stage;
 #[allow(unused_imports, reason = "as of `judge`")]
 mod wire;
 
+use std::ops::Range;
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::Parser;
 use fault::Fault;
 use futures_util::FutureExt as _;
-use history::OnFull;
 use report::Report;
 use run::{Outcome, Plan};
 use stage::{Stage, Topology};
@@ -37,10 +40,13 @@ use stage::{Stage, Topology};
 #[derive(Parser)]
 #[command(name = "scripts/faults", about = "Real faults under real nodes, judged by a model")]
 struct Wishes {
-    /// Runs of each fault on each topology.
-    #[arg(long, default_value_t = 3)]
-    runs: u64,
-    /// The seed of the first run; each further one has the next.
+    /// Rounds of each fault on each topology; 3, or as many as fit into `--minutes`.
+    #[arg(long)]
+    runs: Option<u64>,
+    /// Begins no further round after so many minutes.
+    #[arg(long)]
+    minutes: Option<u64>,
+    /// The seed of the first round; each further one has the next.
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Only this fault.
@@ -52,7 +58,12 @@ struct Wishes {
     /// What `cargo bench` adds.
     #[arg(long, hide = true)]
     bench: bool,
+    #[arg(skip = Instant::now())]
+    started: Instant,
 }
+
+/// If nothing bounds the rounds.
+const RUNS: u64 = 3;
 
 fn fault_of(name: &str) -> Result<Fault, String> {
     let known = Fault::ALL.map(Fault::name).join(", ");
@@ -71,38 +82,57 @@ fn topology_of(name: &str) -> Result<Topology, String> {
 async fn main() -> ExitCode {
     let wishes = Wishes::parse();
     let mut report = Report::default();
-    for topology in Topology::ALL {
-        if wishes.topology.is_none_or(|wanted| wanted == topology) {
-            play(&wishes, topology, &mut report).await;
+    let mut seeds = wishes.seeds();
+    for seed in &mut seeds {
+        for topology in Topology::ALL.into_iter().filter(|topology| wishes.has(*topology)) {
+            play(&wishes, topology, seed, &mut report).await;
+        }
+        if wishes.is_over() {
+            break;
         }
     }
     println!("\n{}\n\n{}\n", report.text(), report.markdown());
-    println!("{} runs, {} violations", report.runs(), report.violations());
-    if report.runs() > 0 && report.violations() == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    println!("{} runs, {} violations, {} void", report.runs(), report.violations(), report.void());
+    if let Some(next) = seeds.next() {
+        println!("to go on: --seed {next}");
+    }
+    if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// All runs on one topology. The policy goes by the seed, so that a seed repeats its run.
-async fn play(wishes: &Wishes, topology: Topology, report: &mut Report) {
-    for on_full in [OnFull::KickOld, OnFull::DenyNew] {
-        let seeds = || (wishes.seed..wishes.seed + wishes.runs).filter(|seed| run::on_full(*seed) == on_full);
-        if seeds().next().is_none() {
-            continue;
+impl Wishes {
+    /// A round each: every fault on every topology.
+    fn seeds(&self) -> Range<u64> {
+        let runs = self.runs.unwrap_or(if self.minutes.is_some() { u64::MAX } else { RUNS });
+        self.seed..self.seed.saturating_add(runs)
+    }
+
+    fn has(&self, topology: Topology) -> bool {
+        self.topology.is_none_or(|wanted| wanted == topology)
+    }
+
+    fn is_over(&self) -> bool {
+        self.minutes.is_some_and(|minutes| self.started.elapsed() >= Duration::from_secs(minutes * 60))
+    }
+}
+
+/// The runs of one seed on one topology. The policy goes by the seed, so that a seed repeats its run.
+async fn play(wishes: &Wishes, topology: Topology, seed: u64, report: &mut Report) {
+    let on_full = run::on_full(seed);
+    let faults = Fault::ALL.into_iter().filter(|fault| fault.happens_on(topology));
+    let faults: Vec<_> = faults.filter(|fault| wishes.fault.is_none_or(|wanted| wanted == *fault)).collect();
+    if faults.is_empty() {
+        return;
+    }
+    let mut stage = Stage::set(topology, on_full, 2).await;
+    for fault in faults {
+        let outcome;
+        (stage, outcome) = play_one(stage, Plan { topology, on_full, fault, seed }).await;
+        if outcome.violations.is_empty() {
+            println!("{}", outcome.summary());
+        } else {
+            println!("{outcome}");
         }
-        let mut stage = Stage::set(topology, on_full, 2).await;
-        for fault in Fault::ALL.into_iter().filter(|fault| fault.happens_on(topology)) {
-            if wishes.fault.is_some_and(|wanted| wanted != fault) {
-                continue;
-            }
-            for seed in seeds() {
-                let plan = Plan { topology, on_full, fault, seed };
-                let outcome;
-                (stage, outcome) = play_one(stage, plan).await;
-                if outcome.broken() > 0 {
-                    println!("{outcome}");
-                }
-                report.take(&outcome);
-            }
-        }
+        report.take(&outcome);
     }
 }
 
@@ -110,8 +140,8 @@ async fn play(wishes: &Wishes, topology: Topology, report: &mut Report) {
 async fn play_one(mut stage: Stage, plan: Plan) -> (Stage, Outcome) {
     let played = AssertUnwindSafe(async move {
         let outcome = run::run(&mut stage, plan).await;
-        if outcome.broken() > 0 {
-            keep_logs(&stage, plan);
+        if !outcome.violations.is_empty() {
+            keep(&stage, &outcome);
         }
         stage.mend().await;
         (stage, outcome)
@@ -127,16 +157,20 @@ async fn play_one(mut stage: Stage, plan: Plan) -> (Stage, Outcome) {
     }
 }
 
-/// What the nodes said, for whoever looks into a failure.
-fn keep_logs(stage: &Stage, plan: Plan) {
+/// What the nodes said and what those saw to whom something happened, for whoever looks into a failure.
+fn keep(stage: &Stage, outcome: &Outcome) {
+    let Plan { topology, fault, seed, .. } = outcome.plan;
+    let logs = stage.logs().into_iter().enumerate();
+    let logs = logs.map(|(node, log)| (format!("node-{node}.log"), log));
+    let histories = outcome.histories.iter();
+    let histories = histories.map(|history| (format!("{}.history", history.user), history.to_string()));
     let directory = PathBuf::from("target/faults");
-    for (node, log) in stage.logs().into_iter().enumerate() {
-        let Plan { topology, fault, seed, .. } = plan;
-        let name = format!("{}-{}-{seed}-node-{node}.log", fault.name(), topology.name());
+    for (what, text) in logs.chain(histories) {
+        let name = format!("{}-{}-{seed}-{what}", fault.name(), topology.name());
         let kept =
-            std::fs::create_dir_all(&directory).and_then(|()| std::fs::write(directory.join(name), log));
+            std::fs::create_dir_all(&directory).and_then(|()| std::fs::write(directory.join(name), text));
         if let Err(error) = kept {
-            println!("the logs can't be kept: {error}");
+            println!("what was seen can't be kept: {error}");
         }
     }
 }

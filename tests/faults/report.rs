@@ -1,4 +1,6 @@
 //! The fault table: a row for each fault on each topology, as text for a terminal or as Markdown.
+//!
+//! Runs that were void, because the machine was too busy to tell, are counted apart and in no other column.
 
 use std::collections::BTreeMap;
 
@@ -7,17 +9,23 @@ use super::history::Us;
 use super::run::Outcome;
 use super::stage::Topology;
 
-const HEADINGS: [&str; 9] = [
+const COLUMNS: usize = 10;
+
+const HEADINGS: [&str; COLUMNS] = [
     "fault",
     "topology",
     "runs",
     "logins",
-    "two live, worst (ms)",
-    "out, worst (ms)",
-    "logins back, worst (ms)",
+    "worst time with two live (ms)",
+    "worst out (ms)",
+    "logins back after (ms)",
     "lost",
     "wrong",
+    "void",
 ];
+
+/// Of how many runs one may be void. More, and the machine is no place to judge times on.
+const RUNS_PER_VOID: usize = 20;
 
 /// What became of all runs of one fault on one topology.
 #[derive(Default)]
@@ -29,6 +37,7 @@ struct Row {
     back_ms: u128,
     lost: usize,
     wrong: usize,
+    void: usize,
 }
 
 #[derive(Default)]
@@ -39,6 +48,10 @@ pub struct Report {
 impl Report {
     pub fn take(&mut self, outcome: &Outcome) {
         let row = self.rows.entry((outcome.plan.fault, outcome.plan.topology)).or_default();
+        if outcome.is_void() {
+            row.void += 1;
+            return;
+        }
         row.runs += 1;
         row.logins += outcome.logins;
         row.two_live = row.two_live.max(outcome.two_live);
@@ -48,8 +61,18 @@ impl Report {
         row.wrong += outcome.broken() - outcome.lost();
     }
 
+    /// Those that were judged.
     pub fn runs(&self) -> usize {
         self.rows.values().map(|row| row.runs).sum()
+    }
+
+    pub fn void(&self) -> usize {
+        self.rows.values().map(|row| row.void).sum()
+    }
+
+    /// Whether something was proved, and nothing was broken.
+    pub fn is_clean(&self) -> bool {
+        self.runs() > 0 && self.violations() == 0 && self.void() * RUNS_PER_VOID <= self.runs() + self.void()
     }
 
     /// Violations of every kind.
@@ -60,7 +83,7 @@ impl Report {
     pub fn text(&self) -> String {
         let lines = self.cells();
         let width = |column: usize| lines.iter().map(|line| line[column].len()).max().unwrap_or(0);
-        let padded = |line: &[String; 9]| {
+        let padded = |line: &[String; COLUMNS]| {
             let cells = line.iter().enumerate().map(|(column, cell)| {
                 let width = width(column);
                 if column < 2 { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
@@ -73,12 +96,12 @@ impl Report {
     pub fn markdown(&self) -> String {
         let lines = self.cells();
         let row = |cells: &[String]| format!("| {} |", cells.join(" | "));
-        let mut table = vec![row(&lines[0]), "| --- | --- |".to_owned() + &" ---: |".repeat(7)];
+        let mut table = vec![row(&lines[0]), "| --- | --- |".to_owned() + &" ---: |".repeat(COLUMNS - 2)];
         table.extend(lines[1..].iter().map(|line| row(line)));
         table.join("\n")
     }
 
-    fn cells(&self) -> Vec<[String; 9]> {
+    fn cells(&self) -> Vec<[String; COLUMNS]> {
         let rows = self.rows.iter().map(|((fault, topology), row)| {
             [
                 fault.name().to_owned(),
@@ -90,6 +113,7 @@ impl Report {
                 row.back_ms.to_string(),
                 row.lost.to_string(),
                 row.wrong.to_string(),
+                row.void.to_string(),
             ]
         });
         std::iter::once(HEADINGS.map(str::to_owned)).chain(rows).collect()

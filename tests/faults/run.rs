@@ -9,8 +9,9 @@ use rand::{RngExt as _, SeedableRng as _};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::fault::Fault;
-use super::history::{OnFull, Us};
+use super::deafness::Counts;
+use super::fault::{Fault, Strike};
+use super::history::{History, OnFull, Us};
 use super::judge::{self, Kind, Terms, Verdict, Violation};
 use super::lag::Lag;
 use super::person::{Person, Role};
@@ -57,6 +58,11 @@ pub struct Outcome {
     /// From the death, or from the end of what was lifted, until logins were answered again.
     pub back: Duration,
     pub violations: Vec<(String, Violation)>,
+    /// Whether the machine was later than any bound allows for.
+    pub too_busy: bool,
+    pub took: Duration,
+    /// Of those who suffered one, for whoever looks into it.
+    pub histories: Vec<History>,
 }
 
 impl Outcome {
@@ -67,20 +73,38 @@ impl Outcome {
 
     /// How often a promise was broken, losses among them.
     pub fn broken(&self) -> usize {
-        self.violations.len()
+        if self.is_void() { 0 } else { self.violations.len() }
+    }
+
+    /// Whether it says nothing: what was found may come of a machine that was too busy, for all of it is about time.
+    /// What a login, a check or a socket must never be told counts however busy the machine was.
+    pub fn is_void(&self) -> bool {
+        let is_of_time = |violation: &Violation| matches!(violation.kind, Kind::Late | Kind::Lost);
+        let found = &self.violations;
+        self.too_busy && !found.is_empty() && found.iter().all(|(_, violation)| is_of_time(violation))
+    }
+
+    /// In a line, as soon as it is over.
+    pub fn summary(&self) -> String {
+        let Plan { topology, fault, seed, .. } = self.plan;
+        let verdict = match self.broken() {
+            0 if self.is_void() => "VOID, the machine was too busy".to_owned(),
+            0 => "held".to_owned(),
+            broken => format!("BROKEN {broken} times, {} of them lost", self.lost()),
+        };
+        let (logins, out, back) = (self.logins, self.out.div_ceil(1000), self.back.as_millis());
+        let (fault, topology, took) = (fault.name(), topology.name(), self.took.as_secs_f64());
+        format!(
+            "{fault} on {topology}, seed {seed}: {verdict}; {logins} logins, out within {out} ms, \
+             logins back after {back} ms; took {took:.1} s"
+        )
     }
 }
 
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Plan { topology, fault, seed, .. } = self.plan;
-        let (broken, lost) = (self.broken(), self.lost());
-        writeln!(
-            f,
-            "{} on {}, seed {seed}: {broken} violations, {lost} losses",
-            fault.name(),
-            topology.name()
-        )?;
+        writeln!(f, "{}", self.summary())?;
         for (user, violation) in self.violations.iter().take(12) {
             let Violation { kind, at, what } = violation;
             writeln!(f, "  {kind:?} at {} ms, {user}: {what}", at / 1000)?;
@@ -102,10 +126,12 @@ struct Struck {
     over: Duration,
     /// What the wires have swallowed meanwhile.
     swallowed: u32,
+    /// What the nodes counted while all messages were lost.
+    deafness: Option<Counts>,
 }
 
 pub async fn run(stage: &mut Stage, plan: Plan) -> Outcome {
-    let http = client();
+    let (http, started) = (client(), Instant::now());
     let mut random = StdRng::seed_from_u64(plan.seed);
     stage.watch_closely(plan.fault.is_a_death()).await;
     let (clock, lag, stop) = (Clock::start(), Lag::watch(), CancellationToken::new());
@@ -146,9 +172,10 @@ pub async fn run(stage: &mut Stage, plan: Plan) -> Outcome {
     let mut outcome = Outcome::of(plan, struck.back);
     for person in people {
         let scribe = person.leave().await;
-        outcome.take(&scribe.look(|history| (history.user.clone(), judge::judge(history, terms))));
+        scribe.look(|history| outcome.take(history, judge::judge(history, terms)));
     }
     outcome.judge_the_whole(&struck, lag.allowance());
+    (outcome.too_busy, outcome.took) = (lag.is_beyond_allowance(), started.elapsed());
     outcome
 }
 
@@ -160,13 +187,13 @@ async fn strike(
     random: &mut StdRng,
 ) -> Struck {
     let (from, before) = (clock.now(), stage.swallowed());
-    let counted = plan.fault.strike(stage, random).await;
+    let Strike { counted, deafness } = plan.fault.strike(stage, http, random).await;
     let (over, swallowed) = (counted.elapsed(), stage.swallowed() - before);
     let logs_in = stage.logs_in_within(GIVE_UP, http).await.is_some();
     let back = counted.elapsed();
     stage.settle().await;
     let served = logs_in && stage.serves_within(GIVE_UP, http).await.is_some();
-    Struck { from, to: clock.now(), served, back, over, swallowed }
+    Struck { from, to: clock.now(), served, back, over, swallowed, deafness }
 }
 
 impl Plan {
@@ -183,14 +210,20 @@ impl Plan {
 impl Outcome {
     /// Of a run of which nothing is known yet.
     pub fn of(plan: Plan, back: Duration) -> Self {
-        Self { plan, logins: 0, two_live: 0, out: 0, back, violations: Vec::new() }
+        let (violations, histories) = (Vec::new(), Vec::new());
+        let (too_busy, took) = (false, Duration::ZERO);
+        Self { plan, logins: 0, two_live: 0, out: 0, back, violations, too_busy, took, histories }
     }
 
-    fn take(&mut self, (user, verdict): &(String, Verdict)) {
+    fn take(&mut self, history: &History, verdict: Verdict) {
         self.logins += verdict.logins;
         self.two_live = self.two_live.max(verdict.two_live);
         self.out = self.out.max(verdict.out);
-        self.violations.extend(verdict.violations.iter().map(|found| (user.clone(), found.clone())));
+        if !verdict.violations.is_empty() {
+            self.histories.push(history.clone());
+        }
+        let of_whom = |found| (history.user.clone(), found);
+        self.violations.extend(verdict.violations.into_iter().map(of_whom));
     }
 
     /// What no single user sees.
@@ -198,11 +231,16 @@ impl Outcome {
         // What Sentinels or a Cluster take to agree, which may be long if their first vote is split, is theirs.
         let limit = BACK_WITHIN.max(struck.over + FOUND_WITHIN) + lag;
         if !struck.served || self.back > limit {
-            self.wrong(format!("logins were back after {:?}, not within {limit:?}", self.back));
+            self.found(Kind::Late, format!("logins were back after {:?}, not within {limit:?}", self.back));
         }
         let swallows = matches!(self.plan.fault, Fault::MessagesLost | Fault::RepliesLost);
         if swallows && struck.swallowed == 0 {
             self.wrong("nothing was swallowed: nothing is proved".to_owned());
+        }
+        if let Some(Counts { heard, found }) = struck.deafness
+            && (heard > 0 || found == 0)
+        {
+            self.wrong(format!("deaf nodes heard {heard} messages, and renewals found {found} ends"));
         }
         if self.logins < PEOPLE {
             self.wrong(format!("only {} logins: nothing is proved", self.logins));
@@ -210,7 +248,11 @@ impl Outcome {
     }
 
     pub fn wrong(&mut self, what: String) {
-        self.violations.push((String::new(), Violation { kind: Kind::Wrong, at: 0, what }));
+        self.found(Kind::Wrong, what);
+    }
+
+    fn found(&mut self, kind: Kind, what: String) {
+        self.violations.push((String::new(), Violation { kind, at: 0, what }));
     }
 }
 
@@ -221,4 +263,29 @@ pub fn client() -> reqwest::Client {
 
 fn us(duration: Duration) -> Us {
     Us::try_from(duration.as_micros()).unwrap_or(Us::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(too_busy: bool, kinds: &[Kind]) -> Outcome {
+        let fault = Fault::MessagesLost;
+        let plan = Plan { topology: Topology::Single, on_full: OnFull::KickOld, fault, seed: 1 };
+        let mut outcome = Outcome::of(plan, Duration::ZERO);
+        outcome.too_busy = too_busy;
+        kinds.iter().for_each(|kind| outcome.found(*kind, String::new()));
+        outcome
+    }
+
+    #[test]
+    fn what_came_late_on_a_machine_that_was_too_busy_is_void_and_what_must_never_be_is_not() {
+        let void = found(true, &[Kind::Late, Kind::Lost]);
+        assert!(void.is_void() && void.broken() == 0);
+        for counts in [found(false, &[Kind::Late, Kind::Lost]), found(true, &[Kind::Late, Kind::Wrong])] {
+            assert!(!counts.is_void() && counts.broken() == 2);
+        }
+        let held = found(true, &[]);
+        assert!(!held.is_void(), "nothing came late, however busy it was");
+    }
 }

@@ -66,11 +66,16 @@ pub struct Stage {
 
 impl Stage {
     pub async fn set(topology: Topology, on_full: OnFull, nodes: usize) -> Self {
+        Self::set_with(topology, on_full, nodes, &[]).await
+    }
+
+    /// With more keys of the nodes' configuration.
+    pub async fn set_with(topology: Topology, on_full: OnFull, nodes: usize, keys: &[(&str, &str)]) -> Self {
         let nodes = if topology == Topology::Embedded { 1 } else { nodes };
         let (store, wires) = open(topology, nodes).await;
         let mut stage = Self { on_full, store, wires, nodes: Vec::new(), addresses: Vec::new() };
         for index in 0..nodes {
-            let node = Node::start(stage.options(index)).await;
+            let node = Node::start(stage.options(index).set_all(keys)).await;
             stage.addresses.push(node.address);
             stage.nodes.push(Some(node));
         }
@@ -231,7 +236,9 @@ async fn open(topology: Topology, nodes: usize) -> (Store, Vec<Wire>) {
     match topology {
         Topology::Embedded => (Store::Embedded(TempDir::new().expect("a temporary directory")), Vec::new()),
         Topology::Single => {
-            let mut options = vec!["--save", "", "--appendonly", "yes", "--appendfsync", "always"];
+            // A killed server has written everything to the kernel; only a power failure needs more, and a disk that
+            // others keep busy makes each write of a whole heal wait.
+            let mut options = vec!["--save", "", "--appendonly", "yes", "--appendfsync", "no"];
             options.extend(users.iter().map(String::as_str));
             let server = RedisServer::start_with(&options).await;
             let wires = wires(1).await;

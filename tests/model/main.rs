@@ -1,13 +1,14 @@
 //! The protocol of logins, kicks, messages, renewals and restoring, explored whole.
 //!
-//! `store` decides by the rules of `domain`, `world` is what there is, `protocol` what may happen, `guarantees` what
-//! has to hold. A history has two nodes, some logins of one or two users, perhaps a kick, and faults within a budget:
+//! `store` decides by the rules of `domain`, `world` is what there is, `protocol` what may happen, `steps` what it does,
+//! `guarantees` what has to hold. A history has two nodes, some logins of one or two users, perhaps a kick, and faults within a budget:
 //! answers that come late or never, messages that are lost, logins given up, a node that dies, a failover to a replica
 //! that lags by any number of writes, an emptied store. Every order of these is tried.
 
 mod guarantees;
 mod left_out;
 mod protocol;
+mod steps;
 mod store;
 mod world;
 

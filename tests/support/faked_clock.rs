@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 pub struct FakedClock {
     directory: TempDir,
-    ahead_s: File,
+    ahead_ms: File,
 }
 
 impl FakedClock {
@@ -26,20 +26,25 @@ impl FakedClock {
             .arg(directory.path().join("faked_clock.so"));
         let compiled = compiler.arg(&source).status().expect("cc, which builds SQLite, too");
         assert!(compiled.success(), "faked_clock.c did not compile");
-        let ahead_s = OpenOptions::new().write(true).create_new(true).open(directory.path().join("ahead_s"));
-        let clock = Self { directory, ahead_s: ahead_s.expect("a file in a directory of its own") };
+        let ahead_ms =
+            OpenOptions::new().write(true).create_new(true).open(directory.path().join("ahead_ms"));
+        let clock = Self { directory, ahead_ms: ahead_ms.expect("a file in a directory of its own") };
         clock.set(0);
         clock
     }
 
     /// From now on it is wrong by so many seconds.
     pub fn set(&self, ahead_s: i64) {
-        self.ahead_s.write_all_at(&ahead_s.to_ne_bytes(), 0).expect("eight bytes");
+        self.set_ms(ahead_s * 1_000);
+    }
+
+    pub fn set_ms(&self, ahead_ms: i64) {
+        self.ahead_ms.write_all_at(&ahead_ms.to_ne_bytes(), 0).expect("eight bytes");
     }
 
     /// What the environment of a process has to have so that this is its clock.
     pub fn variables(&self) -> Vec<(String, String)> {
-        [("LD_PRELOAD", "faked_clock.so"), ("FAKED_CLOCK", "ahead_s")]
+        [("LD_PRELOAD", "faked_clock.so"), ("FAKED_CLOCK", "ahead_ms")]
             .map(|(name, file)| (name.to_owned(), self.directory.path().join(file).display().to_string()))
             .into()
     }

@@ -139,8 +139,12 @@ impl Node {
         self.signal("CONT");
     }
 
+    pub fn pid(&self) -> u32 {
+        self.child.id().expect("a running node")
+    }
+
     fn signal(&self, signal: &str) {
-        let pid = self.child.id().expect("a running node");
+        let pid = self.pid();
         let sent =
             std::process::Command::new("kill").args([&format!("-{signal}"), &pid.to_string()]).status();
         assert!(sent.is_ok_and(|status| status.success()), "SIG{signal} was not sent");

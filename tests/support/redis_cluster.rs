@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -23,6 +24,8 @@ const SLOTS: u16 = 16_384;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// For the question that members are asked again and again: one that hangs must not hold up the others.
 const GLANCE: Duration = Duration::from_millis(500);
+/// When a planned failover that has not come about is given up by Redis (`CLUSTER_MF_TIMEOUT`), and a second.
+const GIVEN_UP: Duration = Duration::from_secs(6);
 
 pub struct ClusterOptions {
     pub primaries: usize,
@@ -59,6 +62,8 @@ struct Seen {
     id: String,
     is_myself: bool,
     is_primary: bool,
+    /// Whose replica it is.
+    of: Option<String>,
     epoch: u64,
     slots: Vec<RangeInclusive<u16>>,
 }
@@ -189,9 +194,18 @@ impl RedisCluster {
     /// A planned failover, by which nothing is lost: answers the replica that has taken the primary's place.
     pub async fn failover(&self, primary: usize) -> usize {
         let replica = self.replica_of(primary).await;
-        let _: () = self.ask(replica, cmd("CLUSTER").arg("FAILOVER")).await;
+        // It gives up after 5 s if a vote or the primary's answer comes too late, and says so only in its log.
+        let asked = Mutex::new(None::<Instant>);
         eventually("the replica is promoted", async || {
-            self.primaries().await.contains(&replica).then_some(())
+            if self.primaries().await.contains(&replica) {
+                return Some(());
+            }
+            let last = *asked.lock().unwrap_or_else(PoisonError::into_inner);
+            if last.is_none_or(|last| last.elapsed() > GIVEN_UP) {
+                let _: Option<()> = self.glance(replica, cmd("CLUSTER").arg("FAILOVER")).await;
+                *asked.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+            }
+            None
         })
         .await;
         self.wait_until_whole().await;
@@ -259,7 +273,9 @@ impl RedisCluster {
         index
     }
 
-    /// Waits until all running members serve, know all of each other, and agree on who owns what.
+    /// Waits until all running members serve, know all of each other, and agree on who owns what and who is whose
+    /// replica. Slots alone are not enough: a member that comes back yields them at once, and the others take it for a
+    /// dead primary until its next ping.
     pub async fn wait_until_whole(&self) {
         eventually("the cluster is whole", async || self.is_whole().await.then_some(())).await;
     }
@@ -280,12 +296,16 @@ impl RedisCluster {
             ranges.sort_by_key(|(range, _)| *range.start());
             ranges
         };
-        let knows_all = |view: &Vec<Seen>| {
-            running.iter().all(|index| view.iter().any(|seen| seen.id == self.members[*index].id))
+        // Of those that run alone: of the dead everybody may think what they like.
+        let roles = |view: &[Seen]| -> BTreeSet<(String, bool, Option<String>)> {
+            let runs = |seen: &&Seen| running.iter().any(|index| self.members[*index].id == seen.id);
+            let role = |seen: &Seen| (seen.id.clone(), seen.is_primary, seen.of.clone());
+            view.iter().filter(runs).map(role).collect()
         };
+        let agrees = |view: &Vec<Seen>| owners(view) == owners(&views[0]) && roles(view) == roles(&views[0]);
         serving.iter().all(|serving| *serving)
             && views.len() == running.len()
-            && views.iter().all(|view| knows_all(view) && owners(view) == owners(&views[0]))
+            && views.iter().all(|view| roles(view).len() == running.len() && agrees(view))
     }
 
     fn running(&self) -> impl Iterator<Item = usize> + '_ {
@@ -393,6 +413,7 @@ impl Seen {
             id: (*words.first()?).to_owned(),
             is_myself: flags.contains("myself"),
             is_primary: flags.contains("master"),
+            of: words.get(3).filter(|of| **of != "-").map(|of| (*of).to_owned()),
             epoch: words.get(6)?.parse().ok()?,
             slots: words.iter().skip(8).filter_map(range).collect(),
         })

@@ -35,13 +35,16 @@ pub struct SentinelOptions {
     pub fronts: Vec<SocketAddr>,
     /// The same of the Sentinels, for the URL and for each other.
     pub sentinel_fronts: Vec<SocketAddr>,
+    /// Lines of the configuration about TLS, of everybody: the fronts are then their own TLS ports, and all that they
+    /// say to each other goes there. The ports that the harness itself asks at speak no TLS.
+    pub tls: Vec<(String, String)>,
 }
 
 impl Default for SentinelOptions {
     fn default() -> Self {
         let down_after = Duration::from_secs(1);
-        let (extra, fronts, sentinel_fronts) = (Vec::new(), Vec::new(), Vec::new());
-        Self { replicas: 2, sentinels: 3, down_after, extra, fronts, sentinel_fronts }
+        let (extra, fronts, sentinel_fronts, tls) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { replicas: 2, sentinels: 3, down_after, extra, fronts, sentinel_fronts, tls }
     }
 }
 
@@ -238,8 +241,13 @@ impl RedisSentinel {
         }
     }
 
+    /// Where everybody is told that a server is.
+    pub fn front(&self, index: usize) -> SocketAddr {
+        self.options.front(index, self.servers[index].address())
+    }
+
     fn fronts(&self) -> impl Iterator<Item = SocketAddr> + '_ {
-        self.servers.iter().enumerate().map(|(index, own)| self.options.front(index, own.address()))
+        (0..self.servers.len()).map(|index| self.front(index))
     }
 }
 
@@ -266,8 +274,23 @@ impl SentinelOptions {
             let (host, port) = (primary.ip().to_string(), primary.port().to_string());
             arguments.extend(["--replicaof", &host, &port].map(str::to_owned));
         }
+        for (name, value) in self.tls_lines(front) {
+            arguments.extend([format!("--{name}"), value]);
+        }
         arguments.extend(self.extra.iter().cloned());
         arguments
+    }
+
+    /// Nothing where there is no TLS.
+    fn tls_lines(&self, front: SocketAddr) -> Vec<(String, String)> {
+        if self.tls.is_empty() {
+            return Vec::new();
+        }
+        let own = [("tls-port", front.port().to_string()), ("tls-replication", "yes".to_owned())];
+        own.map(|(name, value)| (name.to_owned(), value))
+            .into_iter()
+            .chain(self.tls.iter().cloned())
+            .collect()
     }
 
     /// What a Sentinel finds on its disk at its first start: the primary, its replicas, the other Sentinels.
@@ -290,6 +313,9 @@ impl SentinelOptions {
             front.port(),
             place(servers[0]),
         );
+        for (name, value) in self.tls_lines(front) {
+            conf += &format!("{name} {value}\n");
+        }
         for replica in &servers[1..] {
             conf += &format!("sentinel known-replica {MASTER} {}\n", place(*replica));
         }

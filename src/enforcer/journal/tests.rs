@@ -112,6 +112,24 @@ async fn nothing_goes_while_it_waits_to_be_told_again_and_the_time_begins_anew_t
     assert_eq!(journal.known(), (0, 0));
 }
 
+/// A node that renews every few minutes settles it later than its marks would be kept.
+#[tokio::test(start_paused = true)]
+async fn who_is_disabled_is_known_until_that_is_settled() {
+    let journal = journal(CAPACITY_BYTES);
+    let mark = |name, disabled| Mark { user: user(name), disabled, at: Timestamp::from_millis(7) };
+    journal.marked(mark("ada", true));
+    journal.keep(ada());
+    journal.told_again(ada(), Instant::now());
+    journal.release(ada());
+    journal.answered_for(600).await;
+    assert_eq!(journal.disablings(ada()), [mark("ada", true)]);
+    journal.settled(ada());
+    journal.answered_for(1).await;
+    assert!(journal.disablings(ada()).is_empty());
+    journal.marked(mark("ada", false));
+    assert!(journal.disablings(ada()).is_empty(), "enabled");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_login_whose_end_is_known_is_not_told_again() {
     let journal = journal(CAPACITY_BYTES);

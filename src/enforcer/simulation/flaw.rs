@@ -1,7 +1,7 @@
 //! Faults put in on purpose, to see that the judge finds them.
 
 use crate::domain::{Generation, Reason, Record, Tombstone};
-use crate::store::{EndedSession, Message, Renewed, Restore};
+use crate::store::{EndedSession, Image, Login, Message, Renewed, Restore};
 
 /// What is wrong with a store, or with how nodes hear of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +19,10 @@ pub(super) enum Flaw {
     FailoversGoUnnoticed,
     /// Who comes back takes the seat of who is newer.
     RestoringIgnoresGenerations,
+    /// Who has ended comes back as live.
+    RestoringIgnoresEnds,
+    /// A login gets a seat where there is none left.
+    OneSeatTooMany,
     /// What a node says of its connections is not noted.
     PresenceIsNotNoted,
 }
@@ -58,15 +62,25 @@ impl Flaw {
         renewed
     }
 
+    /// A login, as it is decided.
+    pub(super) fn seats(self, login: &Login) -> Login {
+        let mut login = login.clone();
+        if let (Self::OneSeatTooMany, Some(seats)) = (self, &mut login.limits.in_all) {
+            *seats += 1;
+        }
+        login
+    }
+
     /// A session that comes back, as it is told.
     pub(super) fn restore(self, restore: &Restore, highest: u64) -> Restore {
-        if self != Self::RestoringIgnoresGenerations {
-            return restore.clone();
-        }
         let mut record = restore.image.record().expect("an image of ours");
-        if record.is_live() {
-            record.session.generation = Generation(highest);
+        match self {
+            Self::RestoringIgnoresGenerations if record.is_live() => {
+                record.session.generation = Generation(highest);
+            }
+            Self::RestoringIgnoresEnds => record.end = None,
+            _ => return restore.clone(),
         }
-        Restore { image: crate::store::Image::of(&record), ..restore.clone() }
+        Restore { image: Image::of(&record), ..restore.clone() }
     }
 }

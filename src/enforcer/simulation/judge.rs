@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use tokio::time::Instant;
 
-use super::plan::{GHOST_AFTER, Plan};
+use super::plan::{GHOST_AFTER, Plan, STRAGGLING};
 use crate::domain::{By, Generation, OnFull, Reason, Record, SessionId, Token, Tombstone, UserId};
 
 /// A session as its callers know it.
@@ -19,7 +19,7 @@ pub(super) struct Known {
     pub through: usize,
     pub answered: Instant,
     pub ends: Vec<End>,
-    /// What its clients and its checks were told first of its end.
+    /// What was first told of its end by a node that remembers it.
     pub told: Option<Tombstone>,
 }
 
@@ -71,7 +71,7 @@ impl Judge {
 
     /// From now on the store answers without what it has forgotten.
     pub(super) fn store_forgets(&mut self, from: Instant) {
-        self.amnesia = Some(Amnesia { from, until: Instant::now() + self.plan.healed_within() });
+        self.amnesia = Some(Amnesia { from, until: Instant::now() + STRAGGLING + self.plan.healed_within() });
     }
 
     pub(super) fn node_dies(&mut self, node: usize) {
@@ -81,9 +81,6 @@ impl Judge {
     /// A login was answered.
     pub(super) fn seated(&mut self, through: usize, token: Token, session: &Record, replaced: &[Record]) {
         let id = session.session.id;
-        for record in replaced {
-            self.ended(through, record);
-        }
         self.sessions.insert(
             id,
             Known {
@@ -99,7 +96,7 @@ impl Judge {
         );
         // Not before it is known: it is who the others are told of.
         for record in replaced {
-            self.learn(record.session.id, record.end.as_ref());
+            self.ended(through, record);
         }
     }
 
@@ -108,6 +105,7 @@ impl Judge {
         if let Some(known) = self.sessions.get_mut(&record.session.id) {
             known.ends.push(End { answered: Instant::now(), through });
         }
+        self.learn(Instant::now(), record.session.id, record.end.as_ref(), true);
     }
 
     /// A check that began then was answered: live.
@@ -133,21 +131,34 @@ impl Judge {
         }
     }
 
-    /// Somebody was told that a session has ended, and why.
-    pub(super) fn learn(&mut self, id: SessionId, end: Option<&Tombstone>) {
+    /// Who asked was told that a session has ended, and why. Nodes do not remember that: an end whose own answer was
+    /// lost may be forgotten.
+    pub(super) fn checked_ended(&mut self, id: SessionId, end: &Tombstone) {
+        let remembered = !self.plan.trouble.forgets();
+        self.learn(Instant::now(), id, Some(end), remembered);
+    }
+
+    /// A client was told then that its session has ended, and why.
+    pub(super) fn put_out(&mut self, at: Instant, id: SessionId, end: &Tombstone) {
+        self.learn(at, id, Some(end), true);
+    }
+
+    fn learn(&mut self, at: Instant, id: SessionId, end: Option<&Tombstone>, remembered: bool) {
         self.judged += 1;
         let (Some(known), Some(end)) = (self.sessions.get(&id), end) else { return };
         if let Some(problem) = self.doubt(id, known, end) {
             self.violations.push(format!("{id} of {}: {end:?}: {problem}", known.generation));
         }
-        let reasons_may_change = self.amnesia.is_some();
+        // Two stores may each have ended it, each for its own reason. Then the earlier one stays, once all are told.
+        let healing = self.amnesia.is_some_and(|amnesia| at <= amnesia.until || !self.dead.is_empty());
+        let forgot = self.forgets();
         let Some(known) = self.sessions.get_mut(&id) else { return };
         match &known.told {
-            Some(told) if told.reason != end.reason && !reasons_may_change => {
-                self.violations.push(format!("{id} was told {} and then {}", told.reason, end.reason));
+            Some(told) if told.reason != end.reason && !healing && !(forgot && end.at < told.at) => {
+                self.violations.push(format!("{id} was told {told:?} and then {end:?}"));
             }
-            Some(_) => {}
-            None => known.told = Some(end.clone()),
+            None if remembered => known.told = Some(end.clone()),
+            Some(_) | None => {}
         }
     }
 
@@ -186,7 +197,7 @@ impl Judge {
     /// Whether an answer to a question of `began` may be without a fact that was answered then by that node.
     pub(super) fn may_be_forgotten(&self, fact: Instant, through: usize, began: Instant) -> bool {
         let Some(amnesia) = self.amnesia else { return false };
-        let is_of_before = fact <= amnesia.from + self.plan.call();
+        let is_of_before = fact <= amnesia.from + self.plan.call() + STRAGGLING;
         is_of_before && (began <= amnesia.until || self.dead.contains(&through))
     }
 
@@ -245,7 +256,7 @@ impl Judge {
         let now = Instant::now();
         let mut calm_at = now + self.plan.out_within_calm();
         if let Some(amnesia) = &mut self.amnesia {
-            amnesia.until = amnesia.until.min(now + self.plan.healed_within_calm());
+            amnesia.until = amnesia.until.min(now + STRAGGLING + self.plan.healed_within_calm());
             calm_at = calm_at.max(amnesia.until + self.plan.out_within_calm());
         }
         // The connections of a node that has died count for a while.

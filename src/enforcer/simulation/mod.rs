@@ -12,7 +12,7 @@
 //! | `verdict` | what has to hold in the end |
 //! | `flaw` | faults put in on purpose, which the judge has to find |
 //!
-//! `HOTSEAT_SEED=7` runs that seed alone and prints what its store did. A seed gives the same history each time: the
+//! A seed that fails prints what its store did, and the command that has it again (`HOTSEAT_SEED=7`). A seed gives the same history each time: the
 //! fate of a call goes by who asks what and how often before, so it does not matter in which order a hash map hands out
 //! the sessions of a node.
 

@@ -11,6 +11,9 @@ pub(super) const GHOST_AFTER: Duration = Duration::from_millis(450);
 /// How long a node waits for an answer.
 pub(super) const PATIENCE: Duration = Duration::from_millis(60);
 
+/// How late the answer of a primary may come that is gone by then.
+pub(super) const STRAGGLING: Duration = Duration::from_millis(200);
+
 /// The kinds of trouble, which take turns from seed to seed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Trouble {
@@ -33,6 +36,10 @@ pub(super) enum Trouble {
 impl Trouble {
     pub(super) const EVERY: [Self; 7] =
         [Self::Messages, Self::Calls, Self::Outages, Self::Failover, Self::Emptied, Self::Crash, Self::All];
+
+    pub(super) fn forgets(self) -> bool {
+        matches!(self, Self::Failover | Self::Emptied | Self::All)
+    }
 
     pub(super) fn loses_calls(self) -> bool {
         matches!(self, Self::Calls | Self::All)
@@ -96,11 +103,11 @@ impl Plan {
             lost_calls: if trouble.loses_calls() { draws.one_of(&[2, 6]) } else { 0 },
             events: Vec::new(),
             steps: 25 + draws.below(25),
-            pace_ms: draws.one_of(&[5, 20, 60]),
+            pace_ms: draws.one_of(&[3, 10, 30]),
         };
         let middle = plan.steps * plan.pace_ms / 4 + 20;
         let at = middle + draws.below(middle);
-        let away = draws.one_of(&[1, 30, 250]);
+        let away = draws.one_of(&[1, 30, 120]);
         let node = usize::try_from(draws.below(plan.nodes as u64)).unwrap_or_default();
         plan.events = match trouble {
             Trouble::Messages | Trouble::Calls => vec![(at, Event::Gap(node))],

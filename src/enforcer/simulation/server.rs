@@ -106,12 +106,13 @@ impl Server {
         &self,
         node: usize,
         name: &str,
+        subject: &[u8],
         operation: impl FnOnce(&mut Bare, u64) -> (Result<T, StoreError>, Vec<Message>),
     ) -> Result<T, StoreError> {
         let mut truth = self.truth();
         let (answer, messages) = operation(&mut truth.engine, self.now_us());
         let ms = self.start.elapsed().as_millis();
-        truth.trace.entry(ms).or_default().insert(format!("{name} by {node}"));
+        truth.trace.entry(ms).or_default().insert(format!("{name} by {node}: {}", subject.escape_ascii()));
         for message in messages {
             self.publish(&mut truth, &message);
         }

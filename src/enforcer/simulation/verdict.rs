@@ -54,8 +54,8 @@ fn judge_sockets(world: &World, start: Instant) {
     for socket in clients.iter() {
         let id = socket.session;
         let (told, closed) = World::farewell(&socket.client);
-        if let Some((_, end)) = &told {
-            judge.learn(id, Some(end));
+        if let Some((at, end)) = &told {
+            judge.put_out(*at, id, end);
             if closed.is_some_and(|(_, code)| code != CloseCode::of(end.reason)) {
                 judge.accuse(format!("{id} was told {} and closed with {closed:?}", end.reason));
             }

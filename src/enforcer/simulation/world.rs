@@ -252,7 +252,7 @@ impl World {
                     enforcer.detach(connection.session, connection.id).await;
                 });
             }
-            Ok(Attached::Ended(end)) => self.judge().learn(id, Some(&end)),
+            Ok(Attached::Ended(end)) => self.judge().checked_ended(id, &end),
             Ok(Attached::Unknown) => self.judge().checked_unknown(began, id),
             Ok(Attached::Crowded) | Err(_) => {}
         }
@@ -262,7 +262,7 @@ impl World {
         let (began, Some(token)) = (Instant::now(), self.token(id)) else { return };
         match self.nodes[node].enforcer.check(&token, false).await {
             Ok(Checked::Live(record)) => self.judge().checked_live(began, id, &record),
-            Ok(Checked::Ended(end)) => self.judge().learn(id, Some(&end)),
+            Ok(Checked::Ended(end)) => self.judge().checked_ended(id, &end),
             Ok(Checked::Unknown) => self.judge().checked_unknown(began, id),
             Err(_) => {}
         }

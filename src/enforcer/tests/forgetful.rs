@@ -13,12 +13,12 @@ use tokio::sync::mpsc;
 
 use super::HandClock;
 use crate::domain::{
-    By, Generation, NodeId, Partition, PartitionSet, Presence, Reason, Record, SessionId, Timestamp, UserId,
+    By, Generation, NodeId, Partition, PartitionSet, Presence, Reason, Record, SessionId, UserId,
 };
 use crate::store::embedded::Embedded;
 use crate::store::{
     Act, Attach, Census, Disabling, Event, Inspection, Login, LoginOutcome, NOTICE_QUEUE, Notice, Renewal,
-    Renewed, Restore, Restored, Store, StoreError, Swept, Target,
+    Renewed, Restore, Restored, Said, Store, StoreError, Swept, Target,
 };
 
 pub(super) struct Forgetful {
@@ -36,6 +36,10 @@ pub(super) struct Forgetful {
     /// Renewals of this partition never return.
     pub hung: Mutex<Option<Partition>>,
     pub restores: AtomicUsize,
+    /// These are refused by every restore, for no reason.
+    pub unrestorable: Mutex<HashSet<SessionId>>,
+    /// Their records can't be read.
+    pub damaged: Mutex<HashSet<SessionId>>,
     dirs: Mutex<Vec<tempfile::TempDir>>,
 }
 
@@ -55,6 +59,8 @@ impl Forgetful {
             failing_restores: AtomicUsize::new(0),
             hung: Mutex::default(),
             restores: AtomicUsize::new(0),
+            unrestorable: Mutex::default(),
+            damaged: Mutex::default(),
             dirs,
         });
         store.forward(heard);
@@ -178,7 +184,12 @@ impl Store for Forgetful {
         if *lock(&self.hung) == Some(partition) {
             tokio::time::sleep(Duration::from_secs(3600)).await;
         }
-        write!(self, engine => engine.renew(node, partition, sessions, ttl))
+        let damaged = lock(&self.damaged).clone();
+        let (unreadable, sessions): (Vec<_>, Vec<_>) =
+            sessions.iter().cloned().partition(|renewal| damaged.contains(&renewal.id));
+        let mut renewed = write!(self, engine => engine.renew(node, partition, &sessions, ttl))?;
+        renewed.damaged.extend(unreadable.iter().map(|renewal| renewal.id));
+        Ok(renewed)
     }
 
     async fn restore(&self, restore: &Restore) -> Result<Restored, StoreError> {
@@ -186,6 +197,9 @@ impl Store for Forgetful {
         let fewer = |left: usize| left.checked_sub(1);
         if self.failing_restores.fetch_update(Ordering::SeqCst, Ordering::SeqCst, fewer).is_ok() {
             return Err(StoreError::Unavailable("it is away".to_owned()));
+        }
+        if lock(&self.unrestorable).contains(&restore.image.id()) {
+            return Err(StoreError::Corrupt("it makes no sense".to_owned()));
         }
         write!(self, engine => engine.restore(restore))
     }
@@ -212,10 +226,10 @@ impl Store for Forgetful {
         &self,
         user: &UserId,
         disabled: bool,
-        at: Option<Timestamp>,
+        said: Said,
         act: &Act,
     ) -> Result<Disabling, StoreError> {
-        write!(self, engine => engine.set_disabled(user, disabled, at, act))
+        write!(self, engine => engine.set_disabled(user, disabled, said, act))
     }
 
     async fn census(&self, newest: usize, ttl: u64) -> Result<Census, StoreError> {

@@ -1,9 +1,14 @@
 //! A store that forgets, and nodes that tell it again.
 
+use std::io;
+use std::sync::Mutex;
+
+use tracing_subscriber::fmt::MakeWriter;
+
 use super::forgetful::Forgetful;
 use super::*;
-use crate::domain::{Generation, Partition};
-use crate::store::{Act, StoreError};
+use crate::domain::{Generation, LimitRule, Partition, Role};
+use crate::store::StoreError;
 
 /// Renewals come on their own, or not within the time of a test.
 #[derive(Clone, Copy, PartialEq)]
@@ -40,6 +45,37 @@ impl Rig {
             }
         };
         timeout(DEADLINE, seen).await.unwrap_or_else(|_| panic!("{line}"));
+    }
+}
+
+/// What is logged meanwhile.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    fn lines_with(&self, text: &str) -> Vec<String> {
+        let written = self.0.lock().unwrap();
+        let lines = str::from_utf8(&written).unwrap().lines();
+        lines.filter(|line| line.contains(text)).map(str::to_owned).collect()
+    }
+}
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl MakeWriter<'_> for Log {
+    type Writer = Self;
+
+    fn make_writer(&self) -> Self {
+        self.clone()
     }
 }
 
@@ -92,6 +128,23 @@ async fn what_a_failover_has_lost_is_told_again_with_the_same_reasons() {
     let by = ended.end.clone().unwrap().by.unwrap();
     assert_eq!((reason(&ended), by.session_id), (Some(Reason::Takeover), newer.session.id));
     let ended = first.until("kicked", &kicked, |found| !found.is_live()).await;
+    assert_eq!(reason(&ended), Some(Reason::Kicked));
+}
+
+/// The node that has ended it is gone, and what the store knew with it: the one that only told of it remembers.
+#[tokio::test]
+async fn whoever_was_told_of_an_end_does_not_find_the_session_live_again() {
+    let store = Forgetful::new();
+    store.replicate();
+    let rig = node(1, &store, Renewals::Off);
+    let (token, record, _) = rig.login("phone", false).await;
+    let replica = store.cut();
+    store.end(&Target::Session(record.session.id), Reason::Kicked, None, &Act::NONE).await.unwrap();
+    assert!(matches!(rig.enforcer.check(&token, false).await.unwrap(), Checked::Ended(_)));
+    store.promote(replica).await;
+    assert!(store.get(record.session.id, false).await.unwrap().unwrap().is_live(), "it has forgotten");
+    store.announce().await;
+    let ended = rig.until("ended", &record, |found| !found.is_live()).await;
     assert_eq!(reason(&ended), Some(Reason::Kicked));
 }
 
@@ -163,6 +216,35 @@ async fn an_ordinary_renewal_restores_what_it_finds_missing() {
     assert_eq!(within(client.text()).await, "pong", "its socket has noticed nothing");
 }
 
+/// There was a warning for each: ten thousand after a flush.
+#[tokio::test]
+async fn sessions_without_connections_are_a_sign_of_forgetting_and_one_warning() {
+    let store = Forgetful::new();
+    let rig = node(1, &store, Renewals::Off);
+    let mut used = Vec::new();
+    for number in 0..20 {
+        let (token, record, _) = rig.login_as(&format!("user-{number}"), "phone", false).await;
+        assert!(matches!(rig.enforcer.check(&token, false).await.unwrap(), Checked::Live(_)));
+        used.push(record);
+    }
+    // Nobody is told, and nobody is connected.
+    store.empty().await;
+    let log = Log::default();
+    let lines = tracing_subscriber::fmt().with_writer(log.clone()).with_ansi(false).finish();
+    let listening = tracing::subscriber::set_default(lines);
+    rig.enforcer.flush().await;
+    rig.enforcer.tell_of_lost();
+    rig.enforcer.tell_of_lost();
+    drop(listening);
+    let said = log.lines_with("has lost sessions");
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(said[0].contains("sessions=20"), "{said:?}");
+    assert_eq!(log.lines_with("WARN").len(), 2, "that, and that the store may have forgotten");
+    for record in &used {
+        rig.until("logged in lately", record, Record::is_live).await;
+    }
+}
+
 #[tokio::test]
 async fn who_was_taken_over_meanwhile_yields_and_is_told_by_whom() {
     let store = Forgetful::new();
@@ -182,6 +264,20 @@ async fn who_was_taken_over_meanwhile_yields_and_is_told_by_whom() {
     let ended = first.until("a tombstone", &older, |found| !found.is_live()).await;
     assert_eq!(ended.end.unwrap().at, newer.session.created_at);
     assert!(store.get(newer.session.id, false).await.unwrap().unwrap().is_live());
+}
+
+/// An operator alerts on ends that no message told: messages that were lost on the way. Those of a heal are not.
+#[tokio::test]
+async fn whom_a_replay_puts_out_no_renewal_has_found() {
+    let store = Forgetful::new();
+    let (first, second) = (node(1, &store, Renewals::Off), node(2, &store, Renewals::Off));
+    let (token, ..) = first.login("phone", false).await;
+    let (mut client, _running) = first.connect(&token).await;
+    store.empty().await;
+    second.login("laptop", false).await;
+    store.announce().await;
+    assert_eq!(within(client.read_to_end()).await.last().unwrap(), "<close 4409>");
+    assert!(first.enforcer.metrics.encode().contains("hotseat_found_by_renewal_total 0"));
 }
 
 #[tokio::test]
@@ -254,6 +350,31 @@ async fn a_token_is_not_called_unknown_while_its_session_may_be_on_the_way_back(
     assert!(matches!(rig.enforcer.check(&stranger, false).await.unwrap(), Checked::Unknown));
 }
 
+/// Nobody has noticed yet that the store was emptied; that a session is missing which this node holds shows it.
+#[tokio::test]
+async fn a_token_whose_session_is_held_here_is_never_called_unknown() {
+    let store = Forgetful::new();
+    let rig = node(1, &store, Renewals::Off);
+    let (token, record, _) = rig.login("phone", false).await;
+    let (_client, _running) = rig.connect(&token).await;
+    for ask in ["check", "attach"] {
+        store.empty().await;
+        let refused = match ask {
+            "check" => rig.enforcer.check(&token, false).await.map(drop),
+            _ => rig.enforcer.attach(&token).await.map(drop),
+        };
+        assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{ask}: {refused:?}");
+        rig.until("back", &record, Record::is_live).await;
+        within(async {
+            while rig.enforcer.is_doubtful(record.session.id.partition()) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        })
+        .await;
+    }
+    rig.counted("hotseat_failovers_total 2").await;
+}
+
 #[tokio::test]
 async fn a_session_that_nobody_knew_live_for_a_day_is_not_restored() {
     let store = Forgetful::new();
@@ -266,6 +387,44 @@ async fn a_session_that_nobody_knew_live_for_a_day_is_not_restored() {
     assert_eq!(within(client.read_to_end()).await.last().unwrap(), "<close 4401>");
     assert!(store.get(record.session.id, false).await.unwrap().is_none());
     rig.counted("result=\"too_old\"").await;
+}
+
+/// It was missing in each renewal, and each second one told the whole journal again.
+#[tokio::test]
+async fn what_can_never_be_restored_is_given_up_and_heals_once() {
+    let store = Forgetful::new();
+    let rig = node(1, &store, Renewals::Running);
+    let (token, lost, _) = rig.login("phone", false).await;
+    let (mut client, running) = rig.connect(&token).await;
+    let (other, back, _) = rig.login_as("berta", "phone", false).await;
+    let (_stays, _running) = rig.connect(&other).await;
+    store.unrestorable.lock().unwrap().insert(lost.session.id);
+    store.empty().await;
+    assert_eq!(within(client.read_to_end()).await.last().unwrap(), "<close 4401>");
+    within(running).await.unwrap();
+    rig.until("the other", &back, |found| found.connections == 1).await;
+    rig.counted("hotseat_failovers_total 1\n").await;
+}
+
+/// One damaged record failed the renewal of all that were renewed with it: each took a lost message for good.
+#[tokio::test]
+async fn whose_record_is_damaged_is_put_out_and_the_others_are_renewed() {
+    let store = Forgetful::new();
+    let rig = node(1, &store, Renewals::Off);
+    let (damaged, lost, _) = rig.login("phone", false).await;
+    let (mut client, _running) = rig.connect(&damaged).await;
+    let (other, record, _) = rig.login_as("berta", "phone", false).await;
+    let (mut stays, _running) = rig.connect(&other).await;
+    store.damaged.lock().unwrap().insert(lost.session.id);
+    store.clock.0.fetch_add(60_000_000, Ordering::Relaxed);
+    rig.enforcer.touch(record.session.id);
+    rig.enforcer.flush().await;
+    assert_eq!(within(client.read_to_end()).await.last().unwrap(), "<close 4401>");
+    stays.send("ping").await;
+    assert_eq!(within(stays.text()).await, "pong");
+    let seen_at = store.get(record.session.id, false).await.unwrap().unwrap().session.seen_at;
+    assert!(seen_at > record.session.seen_at);
+    assert!(rig.enforcer.metrics.encode().contains("hotseat_records_damaged_total 1"));
 }
 
 /// The word that a session is live was on its way when its end arrived.
@@ -347,6 +506,66 @@ async fn who_was_disabled_is_disabled_again_and_who_was_enabled_after_that_is_no
     let refused = first.enforcer.login(new_session("ada", "tv", false)).await.unwrap();
     assert!(matches!(refused, LoginAnswer::Disabled));
     assert!(store.get(back.session.id, false).await.unwrap().unwrap().is_live());
+}
+
+/// The store forgot that a user was disabled, and seated it through another node before it was told again: the login
+/// was refused from then on, and that session stayed.
+#[tokio::test]
+async fn who_slipped_in_before_the_disabling_was_told_again_is_out_once_that_is_settled() {
+    let store = Forgetful::new();
+    let (first, second) = (node(1, &store, Renewals::Off), node(2, &store, Renewals::Off));
+    let (ada, berta) = (UserId::parse("user_id", "ada").unwrap(), UserId::parse("user_id", "berta").unwrap());
+    first.enforcer.set_disabled(&ada, true, &Act::NONE).await.unwrap();
+    first.enforcer.set_disabled(&berta, true, &Act::NONE).await.unwrap();
+    second.enforcer.set_disabled(&berta, false, &Act::NONE).await.unwrap();
+
+    store.empty().await;
+    store.clock.0.fetch_add(1_000_000, Ordering::Relaxed);
+    let (token, slipped, _) = second.login("phone", false).await;
+    let (mut client, _running) = second.connect(&token).await;
+    let (_, innocent, _) = second.login_as("berta", "phone", false).await;
+    first.enforcer.replay(Partition::of(&ada)).await.unwrap();
+    assert!(
+        store.get(slipped.session.id, false).await.unwrap().unwrap().is_live(),
+        "for all that is known yet"
+    );
+
+    store.announce().await;
+    let ended = first.until("disabled", &slipped, |found| !found.is_live()).await;
+    assert_eq!(reason(&ended), Some(Reason::Disabled));
+    assert_eq!(within(client.read_to_end()).await.last().unwrap(), "<close 4403>");
+    first.enforcer.settle_disablings(Partition::of(&berta)).await.unwrap();
+    assert!(store.get(innocent.session.id, false).await.unwrap().unwrap().is_live());
+}
+
+/// Without a role there is one seat, with `pro` there are three: the newer login left the older one its seat, which the
+/// older one's own limits would not.
+#[tokio::test]
+async fn whose_seat_a_newer_login_with_wider_limits_left_has_it_again_in_either_order() {
+    let rule = |role: &str, max| LimitRule { role: role.to_owned(), max, ..LimitRule::one_in_all() };
+    for order in [[0, 1], [1, 0]] {
+        let store = Forgetful::new();
+        let nodes = [1, 2].map(|number| {
+            let defaults = crate::config::Config::default();
+            let seats = SeatConfig { limits: vec![rule("*", 1), rule("pro", 3)], ..defaults.seats };
+            let shared = Arc::clone(&store) as Arc<dyn Store>;
+            Rig::configured(number, shared, store.notices(), seats, defaults.node)
+        });
+        let (_, older, _) = nodes[0].login("phone", false).await;
+        let roles = vec![Role::parse("pro").unwrap()];
+        let newer = NewSession { roles, ..new_session("ada", "laptop", false) };
+        let LoginAnswer::Seated { session: newer, .. } = nodes[1].enforcer.login(newer).await.unwrap() else {
+            panic!("not seated")
+        };
+        store.empty().await;
+        for node in order {
+            nodes[node].enforcer.replay(Partition::of(&older.session.user)).await.unwrap();
+        }
+        for record in [&older, &newer] {
+            let found = store.get(record.session.id, false).await.unwrap().unwrap();
+            assert_eq!(found.end, None, "{order:?}");
+        }
+    }
 }
 
 /// After a gap every node checks all that it holds: all at once would be a storm.

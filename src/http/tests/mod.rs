@@ -88,7 +88,8 @@ impl Node {
         config.rate.login = Rate { burst: 3, period: Duration::from_secs(3600) };
         change(&mut config);
 
-        let (engine, notices) = store::open(&config.store, Arc::new(Chance::system())).await.unwrap();
+        let (engine, notices) =
+            store::open(&config.store, config.renew_every(), Arc::new(Chance::system())).await.unwrap();
         let store: Arc<dyn Store> = engine.clone();
         let (log, notices): (Arc<dyn store::Log>, _) = match blank {
             Some((log, hears)) => (log, hears),

@@ -108,7 +108,7 @@ async fn attend(enforcer: &Arc<Enforcer>, connection: &mut Connection, socket: &
     let mut logout = None;
     loop {
         match connection.next(socket).await {
-            Fact::Activity => enforcer.touch(connection.session),
+            Fact::Activity => enforcer.note_activity(connection.session),
             Fact::Logout if logout.as_ref().is_none_or(JoinHandle::is_finished) => {
                 let (enforcer, session) = (Arc::clone(enforcer), connection.session);
                 logout = Some(tokio::spawn(log_out(enforcer, session, connection.postbox())));

@@ -2,7 +2,7 @@
 
 use super::support::{Bench, login, login_of, node, user};
 use crate::domain::{Generation, Reason, SessionId};
-use crate::store::{Act, Ended, EndedSession, Login, Message, StoreError, Target};
+use crate::store::{Act, Ended, EndedSession, Login, Message, Said, StoreError, Target};
 
 fn ended(message: Message) -> Ended {
     match message {
@@ -46,9 +46,9 @@ pub(crate) async fn other_ends_are_told_without_confirmation(bench: &mut Bench) 
     assert_eq!(reasons(&told), [(kicked.id, Reason::Kicked)]);
     assert_eq!((told.by, told.confirm, told.generation), (None, false, newest.generation));
 
-    bench.store.set_disabled(&user, true, None, &Act::NONE).await.unwrap();
+    bench.store.set_disabled(&user, true, Said::Now, &Act::NONE).await.unwrap();
     assert_eq!(reasons(&ended(bench.message().await)), [(newest.id, Reason::Disabled)]);
-    bench.store.set_disabled(&user, false, None, &Act::NONE).await.unwrap();
+    bench.store.set_disabled(&user, false, Said::Now, &Act::NONE).await.unwrap();
 
     let short = bench.seat(&Login { ttl_ms: 40, ..login(&user) }).await.session.session;
     bench.pass(short.absolute_at).await;

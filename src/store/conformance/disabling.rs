@@ -2,17 +2,17 @@
 
 use super::support::{Bench, forgotten, ids, in_all, login, login_of, restoring, user};
 use crate::domain::{Reason, Timestamp, UserId};
-use crate::store::{Act, Disabling, EventKind, LoginOutcome};
+use crate::store::{Act, Disabling, EventKind, LoginOutcome, Restored, Said};
 
-async fn say(bench: &Bench, user: &UserId, disabled: bool, at: Option<Timestamp>) -> Disabling {
-    bench.store.set_disabled(user, disabled, at, &Act::NONE).await.unwrap()
+async fn say(bench: &Bench, user: &UserId, disabled: bool, said: Said) -> Disabling {
+    bench.store.set_disabled(user, disabled, said, &Act::NONE).await.unwrap()
 }
 
 pub(crate) async fn disabling_ends_every_session(bench: &mut Bench) {
     let user = user("user1");
     let first = bench.seat(&login_of(&user, 2)).await.session.session.id;
     let second = bench.seat(&login_of(&user, 2)).await.session.session.id;
-    let mut ended = say(bench, &user, true, None).await.ended;
+    let mut ended = say(bench, &user, true, Said::Now).await.ended;
     ended.sort_by_key(|record| record.session.generation);
     assert_eq!(ids(&ended), [first, second]);
     for record in &ended {
@@ -20,16 +20,16 @@ pub(crate) async fn disabling_ends_every_session(bench: &mut Bench) {
         assert_eq!((end.reason, end.by), (Reason::Disabled, None));
         assert_eq!(bench.get(record.session.id).await.end, record.end);
     }
-    assert!(say(bench, &user, true, None).await.ended.is_empty());
+    assert!(say(bench, &user, true, Said::Now).await.ended.is_empty());
 }
 
 pub(crate) async fn a_disabled_user_is_refused_until_enabled(bench: &mut Bench) {
     let user = user("user1");
-    say(bench, &user, true, None).await;
+    say(bench, &user, true, Said::Now).await;
     let refused = login(&user);
     assert!(matches!(bench.store.login(&refused).await.unwrap(), LoginOutcome::Disabled));
     assert!(bench.store.get(refused.id, false).await.unwrap().is_none());
-    assert!(say(bench, &user, false, None).await.ended.is_empty());
+    assert!(say(bench, &user, false, Said::Now).await.ended.is_empty());
     bench.seat(&refused).await;
 }
 
@@ -38,7 +38,7 @@ pub(crate) async fn every_word_is_later_than_the_one_before(bench: &mut Bench) {
     let before = bench.now().await;
     let mut last = Timestamp::default();
     for disabled in [true, false, true, true, false, false] {
-        let said = say(bench, &user, disabled, None).await;
+        let said = say(bench, &user, disabled, Said::Now).await;
         assert!(said.at > last, "{} after {last}", said.at);
         last = said.at;
     }
@@ -52,17 +52,17 @@ pub(crate) async fn every_word_is_later_than_the_one_before(bench: &mut Bench) {
 /// Disabled through one node, enabled through another, and then the first one says again what it remembers.
 pub(crate) async fn an_older_word_said_again_changes_nothing(bench: &mut Bench) {
     let user = user("user1");
-    let disabled = say(bench, &user, true, None).await;
-    let enabled = say(bench, &user, false, None).await;
+    let disabled = say(bench, &user, true, Said::Now).await;
+    let enabled = say(bench, &user, false, Said::Now).await;
     let session = bench.seat(&login(&user)).await.session.session.id;
-    let again = say(bench, &user, true, Some(disabled.at)).await;
+    let again = say(bench, &user, true, Said::Again(disabled.at)).await;
     assert_eq!(again, Disabling { at: enabled.at, ended: Vec::new() });
     assert!(bench.get(session).await.is_live());
-    assert_eq!(say(bench, &user, false, Some(enabled.at)).await.at, enabled.at);
+    assert_eq!(say(bench, &user, false, Said::Again(enabled.at)).await.at, enabled.at);
     assert_eq!(bench.store.events_of(&user, 10).await.unwrap().len(), 3);
 
-    let disabled = say(bench, &user, true, None).await;
-    let again = say(bench, &user, false, Some(enabled.at)).await;
+    let disabled = say(bench, &user, true, Said::Now).await;
+    let again = say(bench, &user, false, Said::Again(enabled.at)).await;
     assert_eq!(again, Disabling { at: disabled.at, ended: Vec::new() });
     assert!(matches!(bench.store.login(&login(&user)).await.unwrap(), LoginOutcome::Disabled));
 }
@@ -76,14 +76,67 @@ pub(crate) async fn a_forgotten_word_said_again_holds(bench: &mut Bench) {
     record.session.created_at = at.minus_millis(1);
     bench.store.restore(&restoring(&record, in_all(1), now)).await.unwrap();
     let session = record.session.id;
-    let said = say(bench, &user, true, Some(at)).await;
+    let said = say(bench, &user, true, Said::Again(at)).await;
     assert_eq!((said.at, ids(&said.ended)), (at, vec![session]));
     assert_eq!(bench.get(session).await.end.unwrap().reason, Reason::Disabled);
     assert!(matches!(bench.store.login(&login(&user)).await.unwrap(), LoginOutcome::Disabled));
-    let again = say(bench, &user, true, Some(at)).await;
+    let again = say(bench, &user, true, Said::Again(at)).await;
     assert_eq!(again, Disabling { at, ended: Vec::new() });
 
-    let enabled = say(bench, &user, false, Some(at.plus_millis(1))).await;
+    let enabled = say(bench, &user, false, Said::Again(at.plus_millis(1))).await;
     assert_eq!(enabled.at, at.plus_millis(1));
     bench.seat(&login(&user)).await;
+}
+
+/// It was disabled, which the store forgot, and logged in before it was told again.
+pub(crate) async fn a_settled_disabling_ends_also_who_came_in_meanwhile(bench: &mut Bench) {
+    let user = user("user1");
+    let session = bench.seat(&login(&user)).await.session;
+    let at = session.session.created_at.minus_millis(1_000);
+    assert!(say(bench, &user, true, Said::Again(at)).await.ended.is_empty());
+    assert!(bench.get(session.session.id).await.is_live(), "it may have been enabled before that");
+    let settled = say(bench, &user, true, Said::Settled(at)).await;
+    assert_eq!((settled.at, ids(&settled.ended)), (at, vec![session.session.id]));
+    assert_eq!(bench.get(session.session.id).await.end.unwrap().reason, Reason::Disabled);
+    let again = say(bench, &user, true, Said::Settled(at)).await;
+    assert_eq!(again, Disabling { at, ended: Vec::new() });
+
+    // A node that comes late with somebody of before that is told no, also once the user is enabled again.
+    let mut late = forgotten(bench.now().await, &user, session.session.generation.0 + 1);
+    late.session.created_at = session.session.created_at;
+    let restored = bench.store.restore(&restoring(&late, in_all(9), bench.now().await)).await.unwrap();
+    assert!(matches!(restored, Restored::Ended(_)), "{restored:?}");
+    say(bench, &user, false, Said::Now).await;
+    let mut later = forgotten(bench.now().await, &user, session.session.generation.0 + 2);
+    later.session.created_at = session.session.created_at;
+    let restored = bench.store.restore(&restoring(&later, in_all(9), bench.now().await)).await.unwrap();
+    assert!(matches!(restored, Restored::Ended(_)), "{restored:?}");
+    bench.seat(&login(&user)).await;
+}
+
+/// Another node had told of a later word by then.
+pub(crate) async fn a_settled_word_that_is_not_the_last_changes_nothing(bench: &mut Bench) {
+    let user = user("user1");
+    let disabled = say(bench, &user, true, Said::Now).await;
+    let enabled = say(bench, &user, false, Said::Now).await;
+    let session = bench.seat(&login(&user)).await.session.session.id;
+    let nothing = Disabling { at: enabled.at, ended: Vec::new() };
+    assert_eq!(say(bench, &user, true, Said::Settled(disabled.at)).await, nothing);
+    assert_eq!(say(bench, &user, false, Said::Settled(enabled.at)).await, nothing);
+    assert!(bench.get(session).await.is_live());
+
+    let again = say(bench, &user, true, Said::Now).await;
+    let nothing = Disabling { at: again.at, ended: Vec::new() };
+    assert_eq!(say(bench, &user, true, Said::Settled(disabled.at)).await, nothing);
+    assert!(matches!(bench.store.login(&login(&user)).await.unwrap(), LoginOutcome::Disabled));
+}
+
+/// The store has forgotten it once more: who told it again has to settle that anew.
+pub(crate) async fn a_settled_word_that_was_forgotten_is_only_said_again(bench: &mut Bench) {
+    let user = user("user1");
+    let session = bench.seat(&login(&user)).await.session.session;
+    let at = session.created_at.minus_millis(1_000);
+    assert_eq!(say(bench, &user, true, Said::Settled(at)).await, Disabling { at, ended: Vec::new() });
+    assert!(bench.get(session.id).await.is_live());
+    assert!(matches!(bench.store.login(&login(&user)).await.unwrap(), LoginOutcome::Disabled));
 }

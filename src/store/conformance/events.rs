@@ -2,7 +2,9 @@
 
 use super::support::{Bench, full, login, login_of, user};
 use crate::domain::{OnFull, Partition, Reason, UserId};
-use crate::store::{Act, Event, EventFilter, EventId, EventKind, Login, LoginOutcome, NewEvent, Target};
+use crate::store::{
+    Act, Event, EventFilter, EventId, EventKind, Login, LoginOutcome, NewEvent, Said, Target,
+};
 
 async fn events(bench: &Bench, user: &UserId) -> Vec<Event> {
     bench.store.events_of(user, 100).await.unwrap()
@@ -34,8 +36,8 @@ pub(crate) async fn ends_are_events_with_reason_and_by_whom(bench: &mut Bench) {
     assert_eq!((log[0].kind, log[0].session), (EventKind::Ended, Some(first.id)));
     assert_eq!((log[0].reason, &log[0].by), (Some(Reason::Logout), &Some(second.by)));
 
-    bench.store.set_disabled(&user, true, None, &Act::NONE).await.unwrap();
-    bench.store.set_disabled(&user, false, None, &Act::NONE).await.unwrap();
+    bench.store.set_disabled(&user, true, Said::Now, &Act::NONE).await.unwrap();
+    bench.store.set_disabled(&user, false, Said::Now, &Act::NONE).await.unwrap();
     let log = events(bench, &user).await;
     assert_eq!((log[0].kind, log[0].session), (EventKind::Enabled, None));
     let since: Vec<_> = log.iter().take_while(|event| event.session != Some(first.id)).collect();
@@ -83,8 +85,8 @@ pub(crate) async fn who_acted_and_why_is_part_of_the_event(bench: &mut Bench) {
     bench.seat(&kicked).await;
     bench.store.end(&Target::Session(kicked.id), Reason::Kicked, None, &act(1)).await.unwrap();
     bench.seat(&login_of(&user, 3)).await;
-    bench.store.set_disabled(&user, true, None, &act(2)).await.unwrap();
-    bench.store.set_disabled(&user, false, None, &act(3)).await.unwrap();
+    bench.store.set_disabled(&user, true, Said::Now, &act(2)).await.unwrap();
+    bench.store.set_disabled(&user, false, Said::Now, &act(3)).await.unwrap();
     let mut log = events(bench, &user).await;
     log.reverse();
     let acts: Vec<_> = log.iter().map(|event| (event.kind, &event.act)).collect();
@@ -102,7 +104,7 @@ pub(crate) async fn a_login_says_from_where_and_on_what_also_if_it_is_refused(be
     bench.seat(&seated).await;
     let refused = Login { on_full: OnFull::DenyNew, ip: None, ..login(&user) };
     full(bench.store.login(&refused).await.unwrap());
-    bench.store.set_disabled(&user, true, None, &Act::NONE).await.unwrap();
+    bench.store.set_disabled(&user, true, Said::Now, &Act::NONE).await.unwrap();
     let disabled = login(&user);
     assert!(matches!(bench.store.login(&disabled).await.unwrap(), LoginOutcome::Disabled));
     let log = events(bench, &user).await;
@@ -207,7 +209,7 @@ pub(crate) async fn the_log_is_filtered_by_user_kind_reason_and_age(bench: &mut 
     bench.tick().await;
     let since = bench.now().await;
     bench.store.end(&Target::User(ben.clone()), Reason::Kicked, None, &Act::NONE).await.unwrap();
-    bench.store.set_disabled(&ben, true, None, &Act::NONE).await.unwrap();
+    bench.store.set_disabled(&ben, true, Said::Now, &Act::NONE).await.unwrap();
     let any = EventFilter::default;
     let kinds = |kinds: &[EventKind]| EventFilter { kinds: kinds.to_vec(), ..any() };
     let reasons = |reasons: &[Reason]| EventFilter { reasons: reasons.to_vec(), ..any() };

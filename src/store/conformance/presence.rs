@@ -223,3 +223,27 @@ pub(crate) async fn a_renewal_stamps_the_node(bench: &mut Bench) {
     bench.store.renew(node(1), request.id.partition(), &[], TTL_MS).await.unwrap();
     assert_eq!(bench.store.sessions_of(&request.user, TTL_MS).await.unwrap()[0].connections, 1);
 }
+
+/// Not in the suite, because each engine's records are damaged in another way: the engine's tests do that to the record
+/// of one of two neighbours, and it must not keep the other from being renewed.
+pub(crate) async fn a_damaged_record_is_named_and_the_others_are_renewed(
+    bench: &Bench,
+    damaged: SessionId,
+    sound: SessionId,
+) {
+    let before = bench.get(sound).await.session.seen_at;
+    bench.tick().await;
+    let used = Renewal { id: sound, seen_ago_ms: Some(0), presence: Some(held(node(1), 1, 1)) };
+    let renewed = renew(bench, &[unused(damaged), used, unused(fresh_like(sound))]).await;
+    assert_eq!(renewed.damaged, [damaged]);
+    assert_eq!(renewed.missing, [fresh_like(sound)]);
+    assert!(renewed.ended.is_empty());
+    let after = bench.get(sound).await;
+    assert!(after.session.seen_at > before);
+    assert_eq!(after.connections, 1);
+}
+
+/// An id of the same partition that no store has seen.
+fn fresh_like(id: SessionId) -> SessionId {
+    SessionId::new(id.partition(), crate::domain::Timestamp::from_millis(1), [0; 8])
+}

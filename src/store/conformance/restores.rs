@@ -4,7 +4,9 @@ use super::support::{
     Bench, by, fresh_id, held, ids, in_all, login, login_of, node, on_device, restoring, user,
 };
 use crate::domain::{Generation, Reason, Record, Timestamp, Tombstone, UserId};
-use crate::store::{Act, Attach, EventKind, Image, Login, LoginOutcome, Message, Restore, Restored, Target};
+use crate::store::{
+    Act, Attach, EventKind, Image, Login, LoginOutcome, Message, Restore, Restored, Said, Target,
+};
 
 /// A session that the store does not know, as a node remembers it: just seen, with data, live for another hour.
 async fn forgotten(bench: &Bench, user: &UserId, generation: u64) -> Record {
@@ -174,6 +176,16 @@ pub(crate) async fn it_yields_to_the_newest_that_holds_its_seat_and_nothing_chan
     assert_eq!(bench.get(known.session.id).await.end, Some(end));
 }
 
+/// The newer one's login was decided by the wider limits of its roles, and left this one its seat.
+pub(crate) async fn by_wider_limits_it_sits_beside_the_newer_one(bench: &mut Bench) {
+    let user = user("user1");
+    let old = forgotten(bench, &user, 77).await;
+    let newer = bench.seat(&login_of(&user, 3)).await.session;
+    assert!(matches!(restore(bench, &old, 1).await, Restored::Yields(_)));
+    is_live_again(bench, &old, 3).await;
+    assert_eq!(ids(&bench.sessions_of(&user).await), [newer.session.id, old.session.id]);
+}
+
 pub(crate) async fn older_ones_end_where_there_is_no_seat_for_both(bench: &mut Bench) {
     let user = user("user1");
     let records = [
@@ -224,7 +236,7 @@ pub(crate) async fn of_one_device_the_newer_one_stays(bench: &mut Bench) {
 pub(crate) async fn a_disabled_users_session_ends_as_disabled(bench: &mut Bench) {
     let user = user("user1");
     let record = forgotten(bench, &user, 77).await;
-    bench.store.set_disabled(&user, true, None, &Act::NONE).await.unwrap();
+    bench.store.set_disabled(&user, true, Said::Now, &Act::NONE).await.unwrap();
     let before = bench.now().await;
     let end = has_ended(bench, &record).await;
     assert_eq!((end.reason, end.by.as_ref()), (Reason::Disabled, None));
@@ -233,19 +245,57 @@ pub(crate) async fn a_disabled_users_session_ends_as_disabled(bench: &mut Bench)
     assert!(bench.sessions_of(&user).await.is_empty());
 }
 
+/// The store was emptied, the user disabled, which ended nobody as nobody was known, and enabled again: only then a node
+/// told of the session.
+pub(crate) async fn who_was_forgotten_when_the_user_was_disabled_is_out_also_once_it_is_enabled(
+    bench: &mut Bench,
+) {
+    let user = user("user1");
+    // Generations are above the clock's microseconds.
+    let before = bench.now().await.as_millis() * 1000;
+    let record = forgotten(bench, &user, before).await;
+    bench.store.set_disabled(&user, true, Said::Now, &Act::NONE).await.unwrap();
+    bench.store.set_disabled(&user, false, Said::Now, &Act::NONE).await.unwrap();
+    let end = has_ended(bench, &record).await;
+    assert_eq!((end.reason, end.by.as_ref()), (Reason::Disabled, None));
+    bench.store.set_disabled(&user, false, Said::Now, &Act::NONE).await.unwrap();
+    let another = forgotten(bench, &user, before + 1).await;
+    assert_eq!(has_ended(bench, &another).await.reason, Reason::Disabled, "however often it is enabled");
+}
+
+/// By generation, because the clock of a primary that was promoted since may be behind.
+pub(crate) async fn who_logged_in_after_the_user_was_enabled_again_is_restored(bench: &mut Bench) {
+    let user = user("user1");
+    bench.store.set_disabled(&user, true, Said::Now, &Act::NONE).await.unwrap();
+    bench.store.set_disabled(&user, false, Said::Now, &Act::NONE).await.unwrap();
+    let seated = bench.seat(&login_of(&user, 5)).await.session.session;
+    let mut later = forgotten(bench, &user, seated.generation.0 + 1).await;
+    later.session.created_at = seated.created_at.minus_millis(3_600_000);
+    is_live_again(bench, &later, 5).await;
+    assert!(bench.get(seated.id).await.is_live());
+}
+
+/// A user that was never disabled has no such past, whatever its generations.
+pub(crate) async fn who_was_only_enabled_is_restored(bench: &mut Bench) {
+    let user = user("user1");
+    bench.store.set_disabled(&user, false, Said::Now, &Act::NONE).await.unwrap();
+    let record = forgotten(bench, &user, 77).await;
+    is_live_again(bench, &record, 1).await;
+}
+
 /// The store has forgotten the enabling in between, which another node is about to tell.
 pub(crate) async fn who_logged_in_after_a_disabling_stays_when_that_is_said_again(bench: &mut Bench) {
     let user = user("user1");
-    let disabled = bench.store.set_disabled(&user, true, None, &Act::NONE).await.unwrap();
+    let disabled = bench.store.set_disabled(&user, true, Said::Now, &Act::NONE).await.unwrap();
     let mut later = forgotten(bench, &user, 77).await;
     later.session.created_at = disabled.at.plus_millis(20);
     is_live_again(bench, &later, 1).await;
     let again =
-        bench.store.set_disabled(&user, true, Some(disabled.at.plus_millis(10)), &Act::NONE).await.unwrap();
+        bench.store.set_disabled(&user, true, Said::Again(disabled.at.plus_millis(10)), &Act::NONE).await.unwrap();
     assert!(again.ended.is_empty());
     assert!(bench.get(later.session.id).await.is_live());
     let after =
-        bench.store.set_disabled(&user, true, Some(disabled.at.plus_millis(20)), &Act::NONE).await.unwrap();
+        bench.store.set_disabled(&user, true, Said::Again(disabled.at.plus_millis(20)), &Act::NONE).await.unwrap();
     assert_eq!(ids(&after.ended), [later.session.id]);
 }
 

@@ -9,8 +9,8 @@ use super::step::{Changes, Step};
 use super::{ends, login, presence, restore};
 use crate::domain::{By, NodeId, Partition, Presence, Reason, Record, SessionId, Timestamp, UserId};
 use crate::store::{
-    Act, Attach, Disabling, Login, LoginOutcome, Message, Renewal, Renewed, Restore, Restored, StoreError,
-    Target,
+    Act, Attach, Disabling, Login, LoginOutcome, Message, Renewal, Renewed, Restore, Restored, Said,
+    StoreError, Target,
 };
 
 pub(crate) struct Bare {
@@ -107,10 +107,10 @@ impl Bare {
         now_us: u64,
         user: &UserId,
         disabled: bool,
-        at: Option<Timestamp>,
+        said: Said,
         act: &Act,
     ) -> Done<Disabling> {
-        self.step(now_us, |step| Ok(ends::set_disabled(step, user, disabled, at, act)))
+        self.step(now_us, |step| Ok(ends::set_disabled(step, user, disabled, said, act)))
     }
 
     /// A user's live sessions, newest first.

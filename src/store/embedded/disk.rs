@@ -78,7 +78,7 @@ impl Disk {
             let user =
                 UserId::parse("disabled", &name).map_err(|error| StoreError::Corrupt(error.to_string()))?;
             let at = Timestamp::from_millis(as_u64(at));
-            state.set_mark(&user, Mark { at, until: None });
+            state.set_mark(&user, Mark { at, until: None, out_until: Some(at) });
         }
         let mut jobs = self.connection.prepare("SELECT id, job FROM job")?;
         for row in jobs.query_map([], |row| Ok((row.get::<_, [u8; 16]>(0)?, row.get::<_, Vec<u8>>(1)?)))? {
@@ -129,6 +129,14 @@ impl Disk {
         };
         let has = ask().and_then(|has| Ok(has || contested::has_leftovers(&self.connection, now)?));
         has.map_err(unreadable)
+    }
+
+    /// Writes a number that nobody reads; when it returns the disk has taken it.
+    pub(super) fn touch(&self, now_us: u64) -> rusqlite::Result<()> {
+        self.connection
+            .prepare_cached("INSERT OR REPLACE INTO meta VALUES ('touched', ?1)")?
+            .execute([as_i64(now_us)])
+            .map(drop)
     }
 
     /// Writes the changes in one transaction; when it returns they survive a power cut. What of `seen` it did

@@ -3,7 +3,7 @@
 use super::state::{Entry, Mark};
 use super::step::{Cause, Step};
 use crate::domain::{By, NodeId, Partition, Reason, Record, SessionId, Timestamp, UserId};
-use crate::store::{Act, Disabling, Event, EventKind, StoreError, Swept, Target};
+use crate::store::{Act, Disabling, Event, EventKind, Said, StoreError, Swept, Target};
 
 /// How many index entries one round looks at.
 const SWEEP_LIMIT: usize = 50;
@@ -55,21 +55,29 @@ pub(super) fn set_disabled(
     step: &mut Step<'_>,
     user: &UserId,
     disabled: bool,
-    said_at: Option<Timestamp>,
+    said: Said,
     act: &Act,
 ) -> Disabling {
     let now = step.now();
     let was = step.state.mark(user, now);
     let since = was.map_or(Timestamp::default(), |mark| mark.at);
     // Later than every word before it, also when the clock went back.
-    let at = said_at.unwrap_or_else(|| now.max(since.plus_millis(1)));
-    if at <= since {
+    let at = said.at().unwrap_or_else(|| now.max(since.plus_millis(1)));
+    let is_last = was.is_some_and(Mark::is_disabled) && at == since;
+    let is_settled = matches!(said, Said::Settled(_)) && disabled && is_last;
+    if at <= since && !is_settled {
         return Disabling { at: since, ended: Vec::new() };
     }
     let until = (!disabled).then(|| now.plus_millis(Disabling::ENABLED_KEPT_MS));
     // As many are looked at as users are disabled; it is an administrator's doing, not a login's.
     step.state.drop_marks(now);
-    step.state.set_mark(user, Mark { at, until });
+    let mut out_until = was.and_then(|mark| mark.out_until);
+    if disabled {
+        let out = out_until.into_iter().chain([at]).chain(is_settled.then_some(now)).fold(at, Timestamp::max);
+        step.raise_generation(Partition::of(user), Mark::generation_at(out));
+        out_until = Some(out);
+    }
+    step.state.set_mark(user, Mark { at, until, out_until });
     step.changes.marks.insert(user.clone());
     step.state.changed_in = step.batch;
     if was.is_some_and(Mark::is_disabled) != disabled {
@@ -79,11 +87,13 @@ pub(super) fn set_disabled(
     if !disabled {
         return Disabling { at, ended: Vec::new() };
     }
-    // What is said again ends nobody who logged in later: the user had been enabled by then.
+    // What is said again ends nobody who logged in later, for the user may have been enabled by then; until that would
+    // be known.
+    let spared_from = said.at().filter(|_| !is_settled);
     let spared: Vec<SessionId> = step
         .state
         .seats(user)
-        .filter(|entry| said_at.is_some_and(|at| entry.session.created_at > at))
+        .filter(|entry| spared_from.is_some_and(|at| entry.session.created_at > at))
         .map(|entry| entry.session.id)
         .collect();
     let cause = Cause { reason: Reason::Disabled, by: None, act };

@@ -5,12 +5,10 @@ use async_trait::async_trait;
 use super::state::View;
 use super::writer::Request;
 use super::{ANSWER_WITHIN, Embedded, ends, login, presence, restore};
-use crate::domain::{
-    By, Generation, NodeId, Partition, Presence, Reason, Record, SessionId, Timestamp, UserId,
-};
+use crate::domain::{By, Generation, NodeId, Partition, Presence, Reason, Record, SessionId, UserId};
 use crate::store::{
     Act, Attach, Census, Disabling, Event, Inspection, Login, LoginOutcome, Message, Renewal, Renewed,
-    Restore, Restored, Store, StoreError, Swept, Target,
+    Restore, Restored, Said, Store, StoreError, Swept, Target,
 };
 
 #[async_trait]
@@ -97,11 +95,11 @@ impl Store for Embedded {
         &self,
         user: &UserId,
         disabled: bool,
-        at: Option<Timestamp>,
+        said: Said,
         act: &Act,
     ) -> Result<Disabling, StoreError> {
         let (user, act) = (user.clone(), act.clone());
-        self.submit_punctual(move |step| Ok(ends::set_disabled(step, &user, disabled, at, &act))).await
+        self.submit_punctual(move |step| Ok(ends::set_disabled(step, &user, disabled, said, &act))).await
     }
 
     /// Leaves what is due to the sweep and does not count it: the answer is the same, and a reader changes
@@ -168,6 +166,7 @@ impl Store for Embedded {
 
     async fn time_us(&self) -> Result<u64, StoreError> {
         self.running()?;
+        self.probe().await?;
         Ok(self.shared.clock.now_us())
     }
 

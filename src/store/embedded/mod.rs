@@ -191,12 +191,25 @@ impl Embedded {
                 let _ = reply.send(result);
             })
         });
-        let place = timeout(PLACE_WITHIN, self.requests.reserve()).await;
-        let place = place.map_err(|_| unavailable("too many operations are waiting"))?;
-        place.map_err(|_| unavailable("it is closed"))?.send(Request::Work(work));
+        self.send(Request::Work(work)).await?;
         let answer = timeout(ANSWER_WITHIN, answer).await;
         let lost = || StoreError::OutcomeUnknown("the writer did not answer".into());
         answer.map_err(|_| lost())?.map_err(|_| lost())?
+    }
+
+    /// Whether the disk takes a write, in its turn.
+    async fn probe(&self) -> Result<(), StoreError> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Request::Probe(reply)).await?;
+        let answer = timeout(ANSWER_WITHIN, answer).await.map_err(|_| unavailable("the disk is too slow"))?;
+        answer.map_err(|_| unavailable("its writer is gone"))?
+    }
+
+    async fn send(&self, request: Request) -> Result<(), StoreError> {
+        let place = timeout(PLACE_WITHIN, self.requests.reserve()).await;
+        let place = place.map_err(|_| unavailable("too many operations are waiting"))?;
+        place.map_err(|_| unavailable("it is closed"))?.send(request);
+        Ok(())
     }
 
     /// Reads the state. `look` also says by which batch what it saw was changed; the answer waits until that is

@@ -61,9 +61,11 @@ pub(super) fn renew(
     let mut live = Vec::new();
     for renewal in sessions {
         let Some(entry) = step.state.entry(renewal.id).filter(|entry| entry.end.is_none()) else {
-            match without_data(step.find(renewal.id)?) {
-                Some(record) => renewed.ended.push(record),
-                None => renewed.missing.push(renewal.id),
+            match step.find(renewal.id).map(without_data) {
+                Ok(Some(record)) => renewed.ended.push(record),
+                Ok(None) => renewed.missing.push(renewal.id),
+                Err(StoreError::Corrupt(_)) => renewed.damaged.push(renewal.id),
+                Err(error) => return Err(error),
             }
             continue;
         };

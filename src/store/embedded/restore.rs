@@ -1,11 +1,8 @@
 //! Putting back what the store has forgotten as one step: the same walk as `store/lua/restore.lua`.
 
-use super::state::Entry;
+use super::state::{Entry, Mark};
 use super::step::Step;
-use crate::domain::{
-    Generation, Holder, Partition, Readmission, Reason, Record, Returning, Session, SessionId, Tombstone,
-    readmit,
-};
+use crate::domain::{Holder, Readmission, Reason, Record, Returning, Session, SessionId, Tombstone, readmit};
 use crate::store::codec::Stored;
 use crate::store::{Act, Event, EventKind, Image, Restore, Restored, StoreError};
 
@@ -32,8 +29,7 @@ pub(super) fn restore(step: &mut Step<'_>, restore: &Restore) -> Result<Restored
         let end = Tombstone { reason, at: session.deadline(), by: None };
         return Ok(bury(step, session, end));
     }
-    // Who logged in after that had been enabled before, which the store has forgotten and will be told.
-    if step.state.disabled_since(&session.user).is_some_and(|since| session.created_at <= since) {
+    if was_disabled(step.state.mark(&session.user, now), &session) {
         return Ok(bury(step, session, Tombstone { reason: Reason::Disabled, at: now, by: None }));
     }
 
@@ -48,7 +44,7 @@ pub(super) fn restore(step: &mut Step<'_>, restore: &Restore) -> Result<Restored
             Ok(Restored::Yields(Record { data: None, ..winner }))
         }
         Readmission::Sits { end } => {
-            raise_generation(step, id.partition(), session.generation);
+            step.raise_generation(id.partition(), session.generation);
             step.lapse(&session.user, &lapsed);
             seat(step, session, data, &end, restore);
             Ok(Restored::Live)
@@ -84,11 +80,22 @@ fn restore_known(step: &mut Step<'_>, found: Record, known_end: Option<Tombstone
     }
 }
 
+/// Whether its user was disabled since it logged in.
+fn was_disabled(mark: Option<Mark>, session: &Session) -> bool {
+    match mark {
+        // Who logged in after that may have been enabled before, which the store has forgotten and will be told.
+        Some(mark) if mark.is_disabled() => session.created_at <= mark.out_until.unwrap_or(mark.at),
+        // Enabled again; but when its user was disabled it was forgotten, and was not ended with the others.
+        Some(Mark { out_until: Some(at), .. }) => session.generation <= Mark::generation_at(at),
+        _ => false,
+    }
+}
+
 /// Writes the tombstone of a session that is not there, unless it has lapsed like every tombstone.
 fn bury(step: &mut Step<'_>, session: Session, end: Tombstone) -> Restored {
     let record = step.state.view(session.clone(), Some(end.clone()), None, step.view());
     if end.at.plus_millis(Tombstone::KEPT_MS) > step.now() {
-        raise_generation(step, session.id.partition(), session.generation);
+        step.raise_generation(session.id.partition(), session.generation);
         let stored = Stored { session, end: Some(end), replaced: Vec::new(), has_data: false };
         let id = stored.session.id;
         step.state.add_ended(Entry::new(stored, None, step.batch));
@@ -135,12 +142,4 @@ fn seat(
         victims.iter().filter_map(|(id, reason)| step.finish(*id, tombstone(*reason))).collect();
     step.log_ends(&ended, &Act::NONE);
     step.publish(&user, Some(&restore.by), false, &ended);
-}
-
-fn raise_generation(step: &mut Step<'_>, partition: Partition, to: Generation) {
-    let part = step.state.part_mut(partition);
-    if part.generation < to {
-        part.generation = to;
-        step.changes.generations.insert(partition);
-    }
 }

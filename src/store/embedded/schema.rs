@@ -2,7 +2,7 @@
 //!
 //! | table | row | lifetime |
 //! | --- | --- | --- |
-//! | `meta` | a number by name: `schema`, `partitions` | for ever |
+//! | `meta` | a number by name: `schema`, `partitions`; `touched`, when the disk was last asked whether it takes writes, in µs | for ever |
 //! | `live` | a live session's record | until it ends |
 //! | `ended` | an ended session's record, when it ended | 7 days |
 //! | `data` | a session's data; `until` once it has ended | 60 s after the end |

@@ -71,9 +71,17 @@ pub(super) struct Mark {
     pub at: Timestamp,
     /// The user is enabled again, which is remembered until then; `None`: it is disabled.
     pub until: Option<Timestamp>,
+    /// Who had logged in until then was put out by a disabling; `None` where that is not known.
+    pub out_until: Option<Timestamp>,
 }
 
 impl Mark {
+    /// The highest generation of those whom a disabling has put out: every later one is above it, whatever the clocks
+    /// do.
+    pub(super) fn generation_at(disabling: Timestamp) -> Generation {
+        Generation(disabling.as_millis().saturating_mul(1000).saturating_add(999))
+    }
+
     pub(super) fn is_disabled(self) -> bool {
         self.until.is_none()
     }

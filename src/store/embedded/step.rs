@@ -190,6 +190,15 @@ impl Step<'_> {
         }
     }
 
+    /// From now on the generations of a partition are above `to`.
+    pub(super) fn raise_generation(&mut self, partition: Partition, to: Generation) {
+        let part = self.state.part_mut(partition);
+        if part.generation < to {
+            part.generation = to;
+            self.changes.generations.insert(partition);
+        }
+    }
+
     /// The next generation of a partition, if there is one. Nothing is changed.
     pub(super) fn next_generation(
         &self,

@@ -36,6 +36,8 @@ pub(super) enum Request {
     Work(Work),
     /// Write what may wait; try to recover.
     Tick,
+    /// Say whether the disk takes writes.
+    Probe(oneshot::Sender<Result<(), StoreError>>),
     /// Write everything and stop. Answered when the directory is free again.
     Close(oneshot::Sender<()>),
 }
@@ -85,21 +87,27 @@ impl Writer {
         while closing.is_none() {
             let Some(first) = self.next() else { break };
             self.batch += 1;
-            let mut answers = Vec::new();
+            let (mut answers, mut probes) = (Vec::new(), Vec::new());
             let mut write_seen = false;
             let mut next = Some(first);
             while let Some(request) = next {
                 match request {
                     Request::Work(work) => answers.push(self.perform(work)),
                     Request::Tick => write_seen = true,
+                    Request::Probe(reply) => probes.push(reply),
                     Request::Close(done) => closing = Some(done),
                 }
-                let room = answers.len() < MAX_BATCH && closing.is_none();
+                let room = answers.len() + probes.len() < MAX_BATCH && closing.is_none();
                 next = if room { self.requests.try_recv().ok() } else { None };
             }
             let failure = self.settle(write_seen).err();
             for answer in answers {
                 answer(failure.clone());
+            }
+            if !probes.is_empty() {
+                let taken = self.probe();
+                // Whoever went away does not hear of it.
+                probes.into_iter().for_each(|reply| drop(reply.send(taken.clone())));
             }
         }
         self.finish(closing);
@@ -132,6 +140,14 @@ impl Writer {
             batch: self.batch,
         };
         work(Ok(&mut step))
+    }
+
+    /// Writes next to nothing. A disk that refuses it has not failed a change: the memory is right, and is not read
+    /// again for it.
+    fn probe(&self) -> Result<(), StoreError> {
+        let refused = |why: &str| StoreError::Unavailable(format!("the disk takes no writes: {why}"));
+        let disk = self.disk.as_ref().ok_or_else(|| refused("the last one failed"))?;
+        disk.touch(self.shared.clock.now_us()).map_err(|error| refused(&error.to_string()))
     }
 
     /// Makes the batch durable and tells of it; or, after a failure, tries to recover.

@@ -67,13 +67,14 @@ local function data_of(r)
   return r.flags % 2 == 1 and redis.call('GET', PREFIX .. 'd:' .. r.sid)
 end
 
--- The records of a user's seats; one whose record is gone has no state and only waits to be unlisted.
+-- The records of a user's seats; one whose record is gone, or damaged, has no state and only waits to be unlisted: no
+-- check accepts it, and its user must not be locked out by it.
 local function seats_of(user)
   local seats = {}
   for _, member in ipairs(redis.call('ZRANGEBYLEX', SEATS, '[' .. member(user, ''), '(' .. user .. '\1')) do
     local sid = member:sub(-16)
-    local raw = redis.call('GET', PREFIX .. 's:' .. sid)
-    seats[#seats + 1] = raw and decode(sid, raw) or { sid = sid, user = user }
+    local readable, r = pcall(decode, sid, redis.call('GET', PREFIX .. 's:' .. sid))
+    seats[#seats + 1] = readable and r or { sid = sid, user = user }
   end
   return seats
 end

@@ -1,32 +1,41 @@
 -- Says that a node renews, and checks sessions that it holds; writes only what changed.
 -- KEYS 7… the records   ARGV 1 node  2 ghost_after ms  3 for each record: ms since it was used 6, connections 2,
 --      sequence 6; all bits set where there is nothing to say  4 the log's bounds
--- Answers {now, nodes, {sid, bytes, …} of those not live, {sid, …} of those not there}
+-- Answers {now, nodes, {sid, bytes, …} of those not live, {sid, …} of those not there, {sid, …} of the damaged}
 local NO_USE, NO_COUNT = 2 ^ 48 - 1, 2 ^ 16 - 1
 local node, ttl = ARGV[1], tonumber(ARGV[2])
 local now, now_us = clock()
 local stamps, nodes = read_nodes()
 local last = tonumber(redis.call('GET', LAST) or 0)
-local ended, missing, changed, over = {}, {}, {}, {}
+local ended, missing, damaged, changed, over = {}, {}, {}, {}, {}
+
+-- The list that a record belongs on, if any, and the record. Fails where its bytes make no sense.
+local function judge(sid, raw, place)
+  local r = decode(sid, raw)
+  if r.state ~= LIVE then return ended, r end
+  local ago, count, sequence = struct.unpack('>I6HI6', ARGV[3], place)
+  local before = r.seen
+  -- A use counts if the session was not yet over then; what came later was no use of a live session.
+  if ago ~= NO_USE and now - ago > r.seen and now - ago < deadline(r) then r.seen = now - ago end
+  if lapsed(r, now) then return over, r end
+  local known = count > 0 or r.presence:find(node, 1, true)
+  local held = count ~= NO_COUNT and known and set_presence(r, node, count, sequence, stamps, now)
+  return (held or r.seen ~= before) and changed, r
+end
 
 for i = 7, #KEYS do
   local sid, raw = KEYS[i]:sub(-16), redis.call('GET', KEYS[i])
-  local r = raw and decode(sid, raw)
-  if not r then
+  if not raw then
     missing[#missing + 1] = sid
-  elseif r.state ~= LIVE then
-    ended[#ended + 1], ended[#ended + 2] = sid, raw
   else
-    local ago, count, sequence = struct.unpack('>I6HI6', ARGV[3], (i - 7) * 14 + 1)
-    local before = r.seen
-    -- A use counts if the session was not yet over then; what came later was no use of a live session.
-    if ago ~= NO_USE and now - ago > r.seen and now - ago < deadline(r) then r.seen = now - ago end
-    if lapsed(r, now) then
-      over[#over + 1] = r
-    else
-      local known = count > 0 or r.presence:find(node, 1, true)
-      local held = count ~= NO_COUNT and known and set_presence(r, node, count, sequence, stamps, now)
-      if held or r.seen ~= before then changed[#changed + 1] = r end
+    -- One that is damaged must not keep the others from being renewed.
+    local readable, list, r = pcall(judge, sid, raw, (i - 7) * 14 + 1)
+    if not readable then
+      damaged[#damaged + 1] = sid
+    elseif list == ended then
+      ended[#ended + 1], ended[#ended + 2] = sid, raw
+    elseif list then
+      list[#list + 1] = r
     end
   end
 end
@@ -35,4 +44,4 @@ stamp(node, ttl, now, nodes)
 for _, r in ipairs(changed) do save(r) end
 end_lapsed(over, last, now, now_us)
 for _, r in ipairs(over) do ended[#ended + 1], ended[#ended + 2] = r.sid, encode(r) end
-return { now, nodes, ended, missing }
+return { now, nodes, ended, missing, damaged }

@@ -37,11 +37,14 @@ if not is_ended then
   -- by which it could be over now.
   if deadline(new) <= now then new.seen = math.max(new.seen, math.min(live_at, now)) end
   local why = lapsed(new, now)
-  local is_disabled, since = read_mark(KEYS[9])
+  local is_disabled, _, out = read_mark(KEYS[9])
   if why then
     new.state, new.ended = why, deadline(new)
-  -- Who logged in after that had been enabled before, which the store has forgotten and will be told.
-  elseif is_disabled and new.created <= since then
+  -- Who logged in after that may have been enabled before, which the store has forgotten and will be told.
+  elseif is_disabled and new.created <= out then
+    new.state, new.ended = DISABLED, now
+  -- Enabled again; but when its user was disabled it was forgotten, and was not ended with the others.
+  elseif not is_disabled and out > 0 and new.generation <= generation_at(out) then
     new.state, new.ended = DISABLED, now
   end
 end

@@ -1,29 +1,36 @@
 -- Disables a user and ends its sessions, or enables it.
 -- KEYS 7 the user's mark
 -- ARGV 1 user  2 '1' to disable, '0' to enable  3 when that was said, ms, or '' for now  4 ms to keep an enabled mark
---      5 not after, ms, or ''  6 actor  7 note  8 the log's bounds
+--      5 not after, ms, or ''  6 '1' if nobody is left who could know a later word  7 actor  8 note  9 the log's bounds
 -- Answers {now, nodes, the time of the last word, {sid, bytes, …} of those that it ended} | {'late', now}
 local user, disable = ARGV[1], ARGV[2] == '1'
 local now, now_us = clock()
 if is_late(now, ARGV[5]) then return { 'late', now } end
 local _, nodes = read_nodes()
 local last = tonumber(redis.call('GET', LAST) or 0)
-local was, since = read_mark(KEYS[7])
+local was, since, out = read_mark(KEYS[7])
 -- Later than every word before it, also when the clock went back.
 local at = tonumber(ARGV[3]) or math.max(now, since + 1)
-if at <= since then return { now, nodes, digits(since), {} } end
+local is_settled = ARGV[6] == '1' and disable and was and at == since
+if at <= since and not is_settled then return { now, nodes, digits(since), {} } end
 local records = {}
 for _, r in ipairs(disable and seats_of(user) or {}) do
-  -- What is said again ends nobody who logged in later: the user had been enabled by then.
-  if ARGV[3] == '' or not r.created or r.created <= at then records[#records + 1] = r end
+  -- What is said again ends nobody who logged in later, for the user may have been enabled by then; until that
+  -- would be known.
+  if ARGV[3] == '' or is_settled or not r.created or r.created <= at then records[#records + 1] = r end
 end
 
+local expiries = read_expiries()
+
 if disable then
-  redis.call('SET', KEYS[7], '1' .. digits(at))
+  out = math.max(out, at, is_settled and now or 0)
+  redis.call('SET', KEYS[7], '1' .. digits(at) .. (out > at and ' ' .. digits(out) or ''))
+  last = math.max(last, generation_at(out))
+  set_last(last, expiries, now + TOMBSTONE_MS)
 else
-  redis.call('SET', KEYS[7], '0' .. digits(at), 'PX', ARGV[4])
+  redis.call('SET', KEYS[7], '0' .. digits(at) .. (out > 0 and ' ' .. digits(out) or ''), 'PX', ARGV[4])
 end
-local act = { actor = ARGV[6], note = ARGV[7] }
+local act = { actor = ARGV[7], note = ARGV[8] }
 if was ~= disable then log(now, disable and 'disabled' or 'enabled', user, '', act) end
 local cause = { reason = DISABLED, by = '', actor = act.actor, note = act.note }
 return { now, nodes, digits(at), end_all(user, records, cause, last, now, now_us) }

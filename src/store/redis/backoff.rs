@@ -8,6 +8,10 @@ use crate::chance::Chance;
 const FIRST: Duration = Duration::from_millis(50);
 const LONGEST: Duration = Duration::from_secs(2);
 
+/// A connection that lasted so long was one. A server that greets and hangs up is not: it would be greeted some forty
+/// times a second by every node.
+const LASTED: Duration = Duration::from_secs(2);
+
 /// Up to 50 ms at first, doubling to at most 2 s, for ever: a store that is away is waited for.
 pub(super) struct Backoff {
     chance: Arc<Chance>,
@@ -31,6 +35,13 @@ impl Backoff {
         wait
     }
 
+    /// A connection was lost that had lasted so long: after a good one the pauses start over.
+    pub(super) fn lost_after(&mut self, lasted: Duration) {
+        if lasted >= LASTED {
+            self.reset();
+        }
+    }
+
     pub(super) fn reset(&mut self) {
         self.longest = FIRST;
     }
@@ -49,5 +60,17 @@ mod tests {
         }
         backoff.reset();
         assert!(backoff.next() <= FIRST);
+    }
+
+    #[test]
+    fn only_a_connection_that_lasted_has_the_waits_start_over() {
+        let mut backoff = Backoff::new(Arc::new(Chance::seeded(1)));
+        for _ in 0..10 {
+            backoff.next();
+        }
+        backoff.lost_after(LASTED - Duration::from_millis(1));
+        assert_eq!(backoff.longest, LONGEST);
+        backoff.lost_after(LASTED);
+        assert_eq!(backoff.longest, FIRST);
     }
 }

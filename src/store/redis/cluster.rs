@@ -3,13 +3,15 @@
 //! All known primaries and the servers of the URL are asked; a member that can't be reached makes no difference. If
 //! none of them says anything, the replicas are asked: one of them may be the primary by now.
 
+use std::time::Duration;
+
 use redis::Pipeline;
 
 use super::cluster_view::{self, View};
 use super::connector::Connector;
 use super::finder::Doubts;
 use super::layout::{Address, Layout};
-use super::witnesses::{PATIENCE, Witnesses};
+use super::witnesses::Witnesses;
 
 /// How many replicas are remembered.
 const MOST_REPLICAS: usize = 64;
@@ -26,20 +28,20 @@ pub(super) struct Cluster {
 
 impl Cluster {
     pub(super) fn new(named: Vec<Address>, tls: bool, connector: &Connector, doubts: Doubts) -> Self {
-        let witnesses = Witnesses::new(connector.with_patience(PATIENCE), None, doubts);
+        let witnesses = Witnesses::new(connector.clone(), None, doubts);
         Self { witnesses, question: question(), tls, named, primaries: Vec::new(), replicas: Vec::new() }
     }
 
     /// Who owns what, or why that can't be said.
-    pub(super) async fn look(&mut self) -> Result<Layout, String> {
+    pub(super) async fn look(&mut self, patience: Duration) -> Result<Layout, String> {
         let mut asked = self.primaries.clone();
         asked.extend(self.named.iter().filter(|named| !self.primaries.contains(named)).cloned());
         let (mut views, mut troubles) = (Vec::new(), Vec::new());
-        self.ask(&asked, &mut views, &mut troubles).await;
+        self.ask(&asked, patience, &mut views, &mut troubles).await;
         if views.is_empty() {
             let replicas: Vec<_> =
                 self.replicas.iter().filter(|replica| !asked.contains(replica)).cloned().collect();
-            self.ask(&replicas, &mut views, &mut troubles).await;
+            self.ask(&replicas, patience, &mut views, &mut troubles).await;
         }
         let layout = cluster_view::merge(&views).ok_or_else(|| troubles.join("; "))?;
         self.primaries = layout.primaries().to_vec();
@@ -51,8 +53,14 @@ impl Cluster {
         Ok(layout)
     }
 
-    async fn ask(&mut self, servers: &[Address], views: &mut Vec<View>, troubles: &mut Vec<String>) {
-        for (member, answer) in self.witnesses.ask(servers, &self.question).await {
+    async fn ask(
+        &mut self,
+        servers: &[Address],
+        patience: Duration,
+        views: &mut Vec<View>,
+        troubles: &mut Vec<String>,
+    ) {
+        for (member, answer) in self.witnesses.ask(servers, &self.question, patience).await {
             match answer.and_then(|answers| View::read(&member, self.tls, answers)) {
                 Ok(view) => views.push(view),
                 Err(why) => troubles.push(format!("{member}: {why}")),

@@ -8,6 +8,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use redis::{FromRedisValue, ParsingError, Value};
 
+use super::info::fields;
 use super::layout::{Address, Layout, SLOTS};
 
 /// A Cluster as one member sees it.
@@ -39,7 +40,7 @@ impl View {
             <[Value; 3]>::try_from(answers).map_err(|_| "an answer is missing".to_owned())?;
         let strange = |error: ParsingError| format!("a strange answer: {error}");
         let info = String::from_redis_value(info).map_err(strange)?;
-        let info: HashMap<&str, &str> = info.lines().filter_map(|line| line.split_once(':')).collect();
+        let info = fields(&info);
         let nodes = String::from_redis_value(nodes).map_err(strange)?;
         let epochs: HashMap<&str, u64> = nodes.lines().filter_map(epoch_of).collect();
         let mut members = Vec::new();

@@ -18,14 +18,16 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tokio_util::sync::CancellationToken;
 
+use super::channels::Channels;
 use super::connector::RESPONSE_TIMEOUT;
 use super::finder::Doubts;
 use super::layout::Address;
 use super::line::{PATIENCE, Wire};
 use super::lines::Routes;
 use super::redirect::Redirect;
-use super::script::{Call, Channels};
+use super::script::Call;
 use crate::chance::Chance;
+use crate::domain::Partition;
 use crate::store::StoreError;
 
 /// The pause before a try that follows a redirect: at most so long at first, doubling to `LONGEST_PAUSE`.
@@ -175,20 +177,34 @@ impl Commands {
         answers.into_iter().map(checked).collect()
     }
 
-    /// Sends a command without a key to every primary that owns slots.
+    /// Asks every primary that owns slots, by a script about one of its partitions, or by a command without a key
+    /// where it has none; answers what each said.
     ///
     /// # Errors
     /// When there is a slot that nobody serves, or one of them has no answer.
-    pub(super) async fn send_each(&self, command: &Cmd) -> Result<Vec<Value>, StoreError> {
+    pub(super) async fn ask_each(
+        &self,
+        script: impl Fn(Partition) -> Call,
+        otherwise: &Cmd,
+    ) -> Result<Vec<(Address, Value)>, StoreError> {
         let deadline = Instant::now() + RESPONSE_TIMEOUT;
         // Waits for the first layout.
         self.reach(0, None, deadline).await?;
         let routes = Arc::clone(&self.routes.borrow());
         let owners = routes.owners().map_err(|slot| self.unserved(slot))?;
-        let answers = owners.iter().map(|(slot, line)| async move {
-            let answer =
-                async { self.reach(*slot, None, deadline).await?.send(command).await.and_then(checked) };
-            answer.await.map_err(|error| naming(&error, line.address()))
+        let answers = owners.iter().map(|owner| {
+            let call = owner.partition.map(&script);
+            async move {
+                let answer = match &call {
+                    Some(call) => self.run_until(call, deadline).await,
+                    None => match self.reach(owner.slot, None, deadline).await {
+                        Ok(wire) => wire.send(otherwise).await.and_then(checked),
+                        Err(error) => Err(error),
+                    },
+                };
+                let address = owner.line.address();
+                answer.map(|answer| (address.clone(), answer)).map_err(|error| naming(&error, address))
+            }
         });
         try_join_all(answers).await
     }

@@ -31,7 +31,6 @@ pub(super) struct Connector {
     greeting: RedisConnectionInfo,
     /// An address with the certificates in it, whose host and port are replaced; `None` without TLS.
     tls: Option<ConnectionAddr>,
-    connect_timeout: Duration,
 }
 
 impl Connector {
@@ -45,9 +44,7 @@ impl Connector {
         tls: Option<&TlsFiles>,
     ) -> Result<Self, ConfigError> {
         let tls = tls.map(tls::certificates).transpose()?;
-        let connector =
-            Self { greeting: RedisConnectionInfo::default(), tls, connect_timeout: CONNECT_TIMEOUT };
-        Ok(connector.greeting(login, database))
+        Ok(Self { greeting: RedisConnectionInfo::default(), tls }.greeting(login, database))
     }
 
     /// The same way of connecting, another greeting.
@@ -68,11 +65,6 @@ impl Connector {
         self
     }
 
-    /// The same, but no connection may take longer than that to make.
-    pub(super) fn with_patience(&self, connect_timeout: Duration) -> Self {
-        Self { connect_timeout, ..self.clone() }
-    }
-
     /// For Sentinels, which have users of their own and no databases.
     pub(super) fn for_sentinels(&self, login: Option<&Login>) -> Self {
         self.clone().greeting(login, 0)
@@ -89,7 +81,7 @@ impl Connector {
         on_push: impl Fn(PushInfo) + Send + Sync + 'static,
     ) -> Result<MultiplexedConnection, RedisError> {
         let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(self.connect_timeout))
+            .set_connection_timeout(Some(CONNECT_TIMEOUT))
             .set_response_timeout(Some(RESPONSE_TIMEOUT))
             .set_push_sender(move |push| {
                 on_push(push);
@@ -98,7 +90,7 @@ impl Connector {
         let client = Client::open(self.info(to)?)?;
         // The crate's own time-out does not cover looking up the name.
         tokio::time::timeout(
-            self.connect_timeout + Duration::from_secs(1),
+            CONNECT_TIMEOUT + Duration::from_secs(1),
             client.get_multiplexed_async_connection_with_config(&config),
         )
         .await

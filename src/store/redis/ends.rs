@@ -7,7 +7,7 @@ use super::connector::RESPONSE_TIMEOUT;
 use super::reply::{Reply, int};
 use super::script::{Call, END, SET_DATA, SET_DISABLED, SWEEP, THROTTLE};
 use crate::domain::{By, NodeId, Partition, Reason, Record, SessionId, Timestamp, UserId};
-use crate::store::{Act, Disabling, StoreError, Swept, Target, codec};
+use crate::store::{Act, Disabling, Said, StoreError, Swept, Target, codec};
 
 /// Sessions that one sweep ends, of the 50 that it may: two milliseconds of a Redis that holds a million.
 const ENDED_AT_ONCE: u32 = 25;
@@ -54,7 +54,7 @@ impl Redis {
         &self,
         user: &UserId,
         disabled: bool,
-        at: Option<Timestamp>,
+        said: Said,
         act: &Act,
     ) -> Result<Disabling, StoreError> {
         let partition = Partition::of(user);
@@ -64,17 +64,18 @@ impl Redis {
                 .key(self.keys.disabled(user))
                 .arg(user.as_str())
                 .arg(u8::from(disabled))
-                .arg(or_empty(at))
+                .arg(or_empty(said.at()))
                 .arg(Disabling::ENABLED_KEPT_MS)
                 .arg(or_empty(not_after))
+                .arg(u8::from(matches!(said, Said::Settled(_))))
                 .arg(act.actor.as_deref().unwrap_or_default())
                 .arg(act.note.as_deref().unwrap_or_default())
                 .arg(&self.log_bounds[..])
         };
-        let answer = match at {
+        let answer = match said {
             // What was said then loses to what was said since, whenever it comes and however often.
-            Some(_) => self.commands.run_idempotent(&call(None)).await?,
-            None => {
+            Said::Again(_) | Said::Settled(_) => self.commands.run_idempotent(&call(None)).await?,
+            Said::Now => {
                 let call = |not_after| call(Some(not_after));
                 self.run_punctual(partition, response_deadline(), call).await?
             }

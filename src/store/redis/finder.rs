@@ -26,6 +26,12 @@ const QUIET: Duration = Duration::from_secs(1);
 /// The longest pause between two looks that are wanted: while a primary is missing nobody is served.
 const PAUSE: Duration = Duration::from_millis(500);
 
+/// How long a look gives each server, connecting included: who is dead must not hold up who lives.
+const PATIENCE: Duration = Duration::from_millis(500);
+/// And at most, after looks that found nothing: over a slow line, or on a machine that is too busy, the first is never
+/// enough, however often it is tried.
+const LONGEST_PATIENCE: Duration = Duration::from_millis(1_500);
+
 /// What the engine holds of the finder.
 #[derive(Clone)]
 pub(super) struct Layouts {
@@ -58,6 +64,11 @@ impl Doubts {
         self.0.heard.notify_one();
     }
 
+    /// Waits for somebody who knows; takes the news.
+    pub(super) async fn news(&self) {
+        self.0.heard.notified().await;
+    }
+
     /// Why the last look found nothing, if it did not.
     pub(super) fn trouble(&self) -> Option<Arc<str>> {
         self.lock().clone()
@@ -87,9 +98,7 @@ enum Way {
 impl Finder {
     /// The task to be spawned, and the handle.
     pub(super) fn new(url: &RedisUrl, connector: &Connector, backoff: Backoff) -> (Self, Layouts) {
-        let servers = url.servers.iter();
-        let servers: Vec<Address> =
-            servers.map(|server| Address { host: server.host.clone(), port: server.port }).collect();
+        let servers = url.servers.clone();
         let doubts = Doubts::default();
         let (way, known) = match &url.topology {
             Topology::Single => {
@@ -115,17 +124,19 @@ impl Finder {
 
     async fn follow(&mut self) {
         let doubts = self.doubts.clone();
+        let mut patience = PATIENCE;
         loop {
             let found = match &mut self.way {
                 Way::Known => return std::future::pending().await,
-                Way::Sentinels(sentinels) => sentinels.look().await,
-                Way::Cluster(cluster) => cluster.look().await,
+                Way::Sentinels(sentinels) => sentinels.look(patience).await,
+                Way::Cluster(cluster) => cluster.look(patience).await,
             };
             let in_trouble = found.is_err();
+            patience = if in_trouble { (patience * 2).min(LONGEST_PATIENCE) } else { PATIENCE };
             self.take(found);
             tokio::select! {
                 // News is worth quick looks again, should the first come too early.
-                () = doubts.0.heard.notified() => {
+                () = doubts.news() => {
                     self.backoff.reset();
                     continue;
                 }
@@ -137,7 +148,7 @@ impl Finder {
             }
             let quiet = Instant::now() + QUIET;
             tokio::select! {
-                () = doubts.0.heard.notified() => self.backoff.reset(),
+                () = doubts.news() => self.backoff.reset(),
                 () = doubts.0.doubted.notified() => {}
                 () = sleep(PERIOD) => {}
             }

@@ -16,6 +16,7 @@ use super::Redis;
 use super::connector::{Connector, RESPONSE_TIMEOUT};
 use super::finder::Layouts;
 use super::layout::{Address, Layout, SLOTS};
+use super::rights::Rights;
 use crate::config::{RedisUrl, Topology};
 use crate::store::{Inspection, ServerStatus, Store as _, StoreError, StoreStatus};
 
@@ -23,28 +24,34 @@ mod findings;
 mod sentinels;
 mod server;
 
-pub(super) use server::version_fault;
-
 /// What there is to look at.
 pub(super) struct Inspector {
     connector: Connector,
     layouts: Layouts,
+    rights: Rights,
     /// `None` unless there are some.
     sentinels: Option<Sentinels>,
 }
 
+/// What one server says of itself.
+struct Answer {
+    /// What its user may not do.
+    lack: Option<String>,
+    /// `None` if it may not be asked.
+    info: Option<ServerInfo>,
+    round_trip: Duration,
+}
+
 impl Inspector {
-    pub(super) fn new(url: &RedisUrl, connector: Connector, layouts: Layouts) -> Self {
+    pub(super) fn new(url: &RedisUrl, connector: Connector, layouts: Layouts, rights: Rights) -> Self {
         let sentinels = match &url.topology {
             Topology::Sentinel { master, login } => {
-                let servers = url.servers.iter();
-                let servers =
-                    servers.map(|server| Address { host: server.host.clone(), port: server.port }).collect();
-                Some(Sentinels::new(connector.for_sentinels(login.as_ref()), servers, master.clone()))
+                let connector = connector.for_sentinels(login.as_ref());
+                Some(Sentinels::new(connector, url.servers.clone(), master.clone()))
             }
             Topology::Single | Topology::Cluster => None,
         };
-        Self { connector, layouts, sentinels }
+        Self { connector, layouts, rights, sentinels }
     }
 
     async fn inspect(&self) -> Result<Inspection, StoreError> {
@@ -63,11 +70,18 @@ impl Inspector {
         let mut servers = Vec::new();
         for (primary, answer) in layout.primaries().iter().zip(answers) {
             match answer {
-                Ok(Some((info, round_trip))) => servers.push((primary.clone(), info, round_trip)),
-                Ok(None) => findings.warn(
-                    Some(primary),
-                    "can't be examined: its user may not run INFO (allow +info in its ACL)",
-                ),
+                Ok(Answer { lack, info, round_trip }) => {
+                    if let Some(lack) = lack {
+                        findings.fault(Some(primary), &lack);
+                    }
+                    match info {
+                        Some(info) => servers.push((primary.clone(), info, round_trip)),
+                        None => findings.warn(
+                            Some(primary),
+                            "can't be examined: its user may not run INFO (allow +info in its ACL)",
+                        ),
+                    }
+                }
                 // One server that is away is for the caller to wait for.
                 Err(error) if layout.primaries().len() == 1 => {
                     return Err(StoreError::Unavailable(error.to_string()));
@@ -90,18 +104,19 @@ impl Inspector {
         Ok((findings.into_inspection(description), statuses))
     }
 
-    /// `None` if it may not be asked.
-    async fn ask(&self, server: &Address) -> Result<Option<(ServerInfo, Duration)>, RedisError> {
+    async fn ask(&self, server: &Address) -> Result<Answer, RedisError> {
         let mut connection = self.connector.connect(server, |_| {}).await?;
         connection.set_response_timeout(RESPONSE_TIMEOUT);
         let asked = Instant::now();
         let () = redis::cmd("PING").query_async(&mut connection).await?;
         let round_trip = asked.elapsed();
-        match redis::cmd("INFO").query_async(&mut connection).await {
-            Ok(info) => Ok(Some((ServerInfo(info), round_trip))),
-            Err(error) if is_denied(&error) => Ok(None),
-            Err(error) => Err(error),
-        }
+        let lack = self.rights.lack(&mut connection).await?;
+        let info = match redis::cmd("INFO").query_async(&mut connection).await {
+            Ok(info) => Some(ServerInfo(info)),
+            Err(error) if is_denied(&error) => None,
+            Err(error) => return Err(error),
+        };
+        Ok(Answer { lack, info, round_trip })
     }
 }
 

@@ -3,27 +3,10 @@
 //! A single Redis and one behind Sentinels are a layout of one primary that owns every slot; a failover is a
 //! layout with another one. Whoever needs a connection follows the layout; only the finder makes a new one.
 
-use std::fmt;
+pub(super) use crate::config::Address;
 
 /// Of a Redis Cluster, by its specification.
 pub(super) const SLOTS: u16 = 16_384;
-
-/// Where a server listens.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) struct Address {
-    pub host: String,
-    pub port: u16,
-}
-
-impl fmt::Display for Address {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.host.contains(':') {
-            write!(f, "[{}]:{}", self.host, self.port)
-        } else {
-            write!(f, "{}:{}", self.host, self.port)
-        }
-    }
-}
 
 /// The primaries and what each owns, as last heard.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,7 +3,10 @@
 //! Owns the comparison, and nothing that talks to a server. Invariant: a partition is suspected exactly once for
 //! each change of its life, and never when it is seen for the first time.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use crate::domain::{Partition, PartitionSet};
 
@@ -35,29 +38,53 @@ impl Life {
     }
 }
 
+/// A change that was told not so long ago may still be on its way through the node.
+const ON_ITS_WAY: Duration = Duration::from_secs(1);
+
 /// The life that answered last for each partition.
-pub(super) struct Lives(Box<[Option<Arc<Life>>]>);
+pub(super) struct Lives(Mutex<Box<[Known]>>);
+
+#[derive(Clone, Default)]
+struct Known {
+    life: Option<Arc<Life>>,
+    /// When it was last another one than before.
+    changed: Option<Instant>,
+}
+
+impl Default for Lives {
+    fn default() -> Self {
+        Self(Mutex::new(vec![Known::default(); usize::from(Partition::COUNT)].into()))
+    }
+}
 
 impl Lives {
-    pub(super) fn new() -> Self {
-        Self(vec![None; usize::from(Partition::COUNT)].into())
-    }
-
     /// Takes note of who answers now (`None`: nobody) and says for which partitions that is somebody who may
     /// have forgotten.
-    pub(super) fn observe(&mut self, answers: impl Fn(Partition) -> Option<Arc<Life>>) -> PartitionSet {
+    pub(super) fn observe(&self, answers: impl Fn(Partition) -> Option<Arc<Life>>) -> PartitionSet {
         let mut suspected = PartitionSet::default();
-        for (partition, last) in Partition::all().zip(&mut self.0) {
+        let mut lives = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for (partition, known) in Partition::all().zip(&mut *lives) {
             let Some(now) = answers(partition) else { continue };
-            if let Some(before) = last
+            if let Some(before) = &known.life
                 && !Arc::ptr_eq(&now, before)
                 && !now.continues(before)
             {
                 suspected.insert(partition);
+                known.changed = Some(Instant::now());
             }
-            *last = Some(now);
+            known.life = Some(now);
         }
         suspected
+    }
+
+    /// Whether `life` is the one that the node knows to answer for a partition, and has known for long enough to have
+    /// acted on it.
+    pub(super) fn is_known(&self, partition: Partition, life: &Life) -> bool {
+        let lives = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        lives.get(usize::from(partition.index())).is_none_or(|known| {
+            known.changed.is_none_or(|changed| changed.elapsed() > ON_ITS_WAY)
+                && known.life.as_ref().is_none_or(|known| life.continues(known))
+        })
     }
 }
 
@@ -70,7 +97,7 @@ mod tests {
         Arc::new(Life { run: run.to_owned(), mark })
     }
 
-    fn observe(lives: &mut Lives, life: &Arc<Life>) -> PartitionSet {
+    fn observe(lives: &Lives, life: &Arc<Life>) -> PartitionSet {
         lives.observe(|_| Some(Arc::clone(life)))
     }
 
@@ -85,23 +112,23 @@ mod tests {
             (life("b", Some(("k", "1"))), false),
             (life("b", None), false),
         ] {
-            let mut lives = Lives::new();
-            assert!(observe(&mut lives, &first).is_empty(), "the first contact is no change");
+            let lives = Lives::default();
+            assert!(observe(&lives, &first).is_empty(), "the first contact is no change");
             assert!(lives.observe(|_| None).is_empty(), "nobody is no change either");
             let expected = if goes_on { PartitionSet::default() } else { PartitionSet::ALL };
-            assert_eq!(observe(&mut lives, &next), expected, "{next:?}");
-            assert!(observe(&mut lives, &next).is_empty(), "told once");
+            assert_eq!(observe(&lives, &next), expected, "{next:?}");
+            assert!(observe(&lives, &next).is_empty(), "told once");
         }
     }
 
     #[test]
     fn only_the_partitions_that_changed_hands_are_suspected() {
         let (a, b) = (life("a", None), life("b", None));
-        let mut lives = Lives::new();
-        observe(&mut lives, &a);
+        let lives = Lives::default();
+        observe(&lives, &a);
         let low = |partition: Partition| partition.index() < 10;
         let suspected = lives.observe(|partition| Some(Arc::clone(if low(partition) { &b } else { &a })));
         assert_eq!(suspected, Partition::all().filter(|partition| low(*partition)).collect());
-        assert_eq!(observe(&mut lives, &a), suspected, "back is a change too");
+        assert_eq!(observe(&lives, &a), suspected, "back is a change too");
     }
 }

@@ -53,6 +53,8 @@ pub(super) enum Suspicion {
     Broken(u64),
     /// It did not answer in time.
     Slow(u64),
+    /// Its mark is not the one that was known.
+    Forgetful(u64),
 }
 
 pub(super) struct Line {
@@ -93,6 +95,13 @@ impl Line {
         match &*self.link.borrow() {
             Link::Up { life, .. } => Some(Arc::clone(life)),
             _ => None,
+        }
+    }
+
+    /// Its mark is another one by now, or gone: the supervisor has to look.
+    pub(super) fn is_forgetful(&self) {
+        if let Link::Up { epoch, .. } = *self.link.borrow() {
+            let _ = self.suspicions.try_send(Suspicion::Forgetful(epoch));
         }
     }
 

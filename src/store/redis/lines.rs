@@ -19,6 +19,7 @@ use super::layout::{Address, Layout, SLOTS, slot_of};
 use super::life::{Life, Lives};
 use super::line::Line;
 use super::notifier::Notifier;
+use super::rights::Rights;
 use super::supervisor::Supervisor;
 use crate::chance::Chance;
 use crate::domain::{Partition, PartitionSet};
@@ -32,15 +33,25 @@ pub(super) struct Routes {
     /// `None` until one is found.
     layout: Option<Arc<Layout>>,
     lines: HashMap<Address, Arc<Line>>,
-    owners: Result<Vec<(u16, Arc<Line>)>, u16>,
+    owners: Result<Vec<Owner>, u16>,
     /// Since when it has been so.
     pub since: Instant,
 }
 
+/// A primary that owns slots.
+pub(super) struct Owner {
+    pub line: Arc<Line>,
+    /// One of its slots.
+    pub slot: u16,
+    /// One of its partitions, if it has any.
+    pub partition: Option<Partition>,
+}
+
 impl Routes {
-    fn new(layout: Option<Arc<Layout>>, lines: HashMap<Address, Arc<Line>>) -> Self {
+    /// `slots`: that of each partition.
+    fn new(layout: Option<Arc<Layout>>, lines: HashMap<Address, Arc<Line>>, slots: &[u16]) -> Self {
         let mut routes = Self { layout, lines, owners: Err(0), since: Instant::now() };
-        routes.owners = routes.find_owners();
+        routes.owners = routes.find_owners(slots);
         routes
     }
 
@@ -52,18 +63,20 @@ impl Routes {
         self.lines.get(address)
     }
 
-    /// The line of each primary that owns slots, with one of these; or a slot that nobody serves.
-    pub(super) fn owners(&self) -> Result<&[(u16, Arc<Line>)], u16> {
+    /// Each primary that owns slots; or a slot that nobody serves.
+    pub(super) fn owners(&self) -> Result<&[Owner], u16> {
         self.owners.as_deref().map_err(|slot| *slot)
     }
 
-    fn find_owners(&self) -> Result<Vec<(u16, Arc<Line>)>, u16> {
-        let mut owners: Vec<(u16, Arc<Line>)> = Vec::new();
-        for slot in 0..SLOTS {
+    fn find_owners(&self, slots: &[u16]) -> Result<Vec<Owner>, u16> {
+        let mut owners: Vec<Owner> = Vec::new();
+        let of_partitions = Partition::all().zip(slots).map(|(partition, slot)| (*slot, Some(partition)));
+        // Partitions first, so that who has one is asked about it.
+        for (slot, partition) in of_partitions.chain((0..SLOTS).map(|slot| (slot, None))) {
             let line = self.owner(slot).ok_or(slot)?;
             // Neighbours mostly have the same owner.
-            if !owners.iter().rev().any(|(_, known)| Arc::ptr_eq(known, line)) {
-                owners.push((slot, Arc::clone(line)));
+            if !owners.iter().rev().any(|known| Arc::ptr_eq(&known.line, line)) {
+                owners.push(Owner { line: Arc::clone(line), slot, partition });
             }
         }
         Ok(owners)
@@ -74,6 +87,9 @@ impl Routes {
 pub(super) struct Means {
     pub connector: Arc<Connector>,
     pub keys: Keys,
+    pub rights: Rights,
+    pub told: Arc<Lives>,
+    pub look_every: Duration,
     pub chance: Arc<Chance>,
     pub layouts: Layouts,
     pub notifier: Arc<Notifier>,
@@ -88,17 +104,17 @@ pub(super) struct Lines {
     stops: HashMap<Address, CancellationToken>,
     /// A line came up, or leads to another life.
     news: Arc<Notify>,
-    lives: Lives,
     slots: Vec<u16>,
 }
 
 impl Lines {
     /// The way to the lines, and the task to be spawned.
     pub(super) fn new(means: Means) -> (watch::Receiver<Arc<Routes>>, Self) {
-        let (routes, receiver) = watch::channel(Arc::new(Routes::new(None, HashMap::new())));
-        let slots = Partition::all().map(|partition| slot_of(&means.keys.nodes(partition))).collect();
-        let (stops, news, lives) = (HashMap::new(), Arc::default(), Lives::new());
-        (receiver, Self { means, routes, stops, news, lives, slots })
+        let slots: Vec<u16> =
+            Partition::all().map(|partition| slot_of(&means.keys.nodes(partition))).collect();
+        let (routes, receiver) = watch::channel(Arc::new(Routes::new(None, HashMap::new(), &slots)));
+        let (stops, news) = (HashMap::new(), Arc::default());
+        (receiver, Self { means, routes, stops, news, slots })
     }
 
     /// Runs until `stop`, then stops every line.
@@ -145,7 +161,7 @@ impl Lines {
         }
         let gone: Vec<Address> =
             self.stops.keys().filter(|address| !lines.contains_key(*address)).cloned().collect();
-        self.routes.send_replace(Arc::new(Routes::new(Some(layout), lines)));
+        self.routes.send_replace(Arc::new(Routes::new(Some(layout), lines, &self.slots)));
         // After nobody can find them any more.
         for address in gone {
             tracing::info!(%address, "is no primary any longer");
@@ -155,15 +171,7 @@ impl Lines {
 
     fn start(&mut self, address: &Address, stop: &CancellationToken) -> Arc<Line> {
         let (line, end) = Line::new(address.clone(), self.means.layouts.doubts.clone());
-        let supervisor = Supervisor::new(
-            address.clone(),
-            Arc::clone(&self.means.connector),
-            self.means.layouts.clone(),
-            self.means.keys.clone(),
-            Arc::clone(&self.means.chance),
-            end,
-            Arc::clone(&self.news),
-        );
+        let supervisor = Supervisor::new(address.clone(), &self.means, end, Arc::clone(&self.news));
         let stop = stop.child_token();
         self.means.tasks.spawn(supervisor.run(stop.clone()));
         self.stops.insert(address.clone(), stop);
@@ -171,11 +179,11 @@ impl Lines {
     }
 
     /// The partitions for which somebody answers that may have forgotten.
-    fn look(&mut self) -> PartitionSet {
+    fn look(&self) -> PartitionSet {
         let routes = Arc::clone(&self.routes.borrow());
         let lives: HashMap<&Address, Arc<Life>> =
             routes.lines.iter().filter_map(|(address, line)| Some((address, line.life()?))).collect();
-        self.lives.observe(|partition| {
+        self.means.told.observe(|partition| {
             let slot = *self.slots.get(usize::from(partition.index()))?;
             lives.get(routes.layout.as_ref()?.owner(slot)?).cloned()
         })

@@ -70,7 +70,7 @@ impl Redis {
             return Ok(LoginOutcome::Disabled);
         }
         let snapshot = reply.snapshot(Some(login.ghost_after_ms))?;
-        self.clocks.learn(Some(Partition::of(&login.user)), snapshot.now, sent, Instant::now());
+        self.learn_time(Partition::of(&login.user), snapshot.now, sent);
         match word.as_slice() {
             b"seated" => {
                 let stored = codec::decode(login.id, &reply.bytes()?)?;

@@ -12,7 +12,8 @@
 //! | `sentinel`, `cluster`, `cluster_view`, `witnesses` | asking who that is |
 //! | `lines`, `line`, `supervisor`, `backoff` | one connection for commands to each primary, again and again |
 //! | `life`, `mark` | noticing that who answers now may have forgotten |
-//! | `commands`, `redirect`, `script` | sending to whom it belongs, and what failures mean |
+//! | `rights` | that the user may run whatever is run |
+//! | `commands`, `redirect`, `script`, `channels` | sending to whom it belongs, and what failures mean |
 //! | `clocks`, `punctual` | calls that are not carried out once their caller has given up |
 //! | `subscriptions`, `wanted` | which channels, at which server, and whether all are heard |
 //! | `subscribers`, `subscriber` | that it is so: a connection for messages with each primary |
@@ -21,7 +22,7 @@
 //! | `replication` | waiting until replicas have a login |
 //! | `view`, `page`, `contested`, `reports`, `jobs` | what administrators see |
 //! | `login`, `restore`, `presence`, `ends`, `reads`, `census`, `inspect` | the operations |
-//! | `reply` | reading answers |
+//! | `reply`, `info` | reading answers |
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,30 +34,31 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use self::backoff::Backoff;
+use self::channels::Channels;
 use self::clocks::Clocks;
 use self::commands::Commands;
 use self::connector::Connector;
 use self::finder::Finder;
 use self::inspect::Inspector;
+use self::life::Lives;
 use self::lines::{Lines, Means};
 use self::notifier::Notifier;
 use self::replication::Replication;
-use self::script::Channels;
+use self::rights::Rights;
 use self::subscribers::Subscribers;
 use self::subscriptions::Subscriptions;
 use super::keys::Keys;
 use super::{
     Act, Attach, Census, Disabling, Event, Inspection, Login, LoginOutcome, Message, NOTICE_QUEUE, Notice,
-    Renewal, Renewed, Restore, Restored, Store, StoreError, Swept, Target,
+    Renewal, Renewed, Restore, Restored, Said, Store, StoreError, Swept, Target,
 };
 use crate::chance::Chance;
 use crate::config::{RedisConfig, RedisUrl};
-use crate::domain::{
-    By, Generation, NodeId, Partition, Presence, Reason, Record, SessionId, Timestamp, UserId,
-};
+use crate::domain::{By, Generation, NodeId, Partition, Presence, Reason, Record, SessionId, UserId};
 
 mod backoff;
 mod census;
+mod channels;
 mod clocks;
 mod cluster;
 mod cluster_view;
@@ -66,6 +68,7 @@ mod contested;
 mod ends;
 mod entry;
 mod finder;
+mod info;
 mod inspect;
 mod jobs;
 mod layout;
@@ -86,6 +89,7 @@ mod replication;
 mod reply;
 mod reports;
 mod restore;
+mod rights;
 mod script;
 mod sentinel;
 mod subscriber;
@@ -110,6 +114,8 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct Redis {
     keys: Keys,
     commands: Commands,
+    /// Of whose lives the node was told.
+    told: Arc<Lives>,
     subscriptions: Subscriptions,
     clocks: Clocks,
     replication: Option<Replication>,
@@ -151,16 +157,21 @@ impl Redis {
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let (finder, layouts) = Finder::new(url, &connector, Backoff::new(Arc::clone(&chance)));
         tasks.spawn(finder.run(stop.clone()));
-        let inspector = Inspector::new(url, Connector::clone(&connector), layouts.clone());
+        let channels = Channels::new(layouts.is_cluster);
+        let rights = Rights::new(&keys, channels, config.wait.replicas > 0);
+        let inspector = Inspector::new(url, Connector::clone(&connector), layouts.clone(), rights.clone());
 
         let replication = Replication::new(config.wait, &keys, &connector, &layouts, &chance, &tasks, &stop);
         let (notices, receiver) = mpsc::channel(NOTICE_QUEUE);
         let notifier = Arc::new(Notifier::new(notices));
-        let channels = if layouts.is_cluster { Channels::Sharded } else { Channels::Plain };
         let doubts = layouts.doubts.clone();
+        let told = Arc::<Lives>::default();
         let (routes, lines) = Lines::new(Means {
             connector: Arc::clone(&connector),
             keys: keys.clone(),
+            rights,
+            told: Arc::clone(&told),
+            look_every: config.look_every,
             chance: Arc::clone(&chance),
             layouts: layouts.clone(),
             notifier: Arc::clone(&notifier),
@@ -184,6 +195,7 @@ impl Redis {
         let redis = Self {
             replication,
             keys,
+            told,
             commands: Commands { routes, doubts, channels, chance: Arc::clone(&chance), stop: stop.clone() },
             subscriptions,
             inspector,
@@ -262,10 +274,10 @@ impl Store for Redis {
         &self,
         user: &UserId,
         disabled: bool,
-        at: Option<Timestamp>,
+        said: Said,
         act: &Act,
     ) -> Result<Disabling, StoreError> {
-        self.mark_disabled(user, disabled, at, act).await
+        self.mark_disabled(user, disabled, said, act).await
     }
 
     async fn census(&self, newest: usize, node_ttl_ms: u64) -> Result<Census, StoreError> {
@@ -310,6 +322,10 @@ impl Store for Redis {
     ) -> Result<(), StoreError> {
         let message = Message::Ack { user: user.as_str().to_owned(), generation, node: node.to_string() };
         self.publish(&self.keys.channel(user), &message).await
+    }
+
+    async fn remembers(&self, partition: Partition) -> Result<bool, StoreError> {
+        self.is_the_one_known(partition).await
     }
 
     async fn time_us(&self) -> Result<u64, StoreError> {

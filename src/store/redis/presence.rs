@@ -31,7 +31,7 @@ impl Redis {
             _ => {}
         }
         let snapshot = reply.snapshot(Some(node_ttl_ms))?;
-        self.clocks.learn(Some(id.partition()), snapshot.now, sent, Instant::now());
+        self.learn_time(id.partition(), snapshot.now, sent);
         let record = snapshot.record(codec::decode(id, &reply.bytes()?)?, None)?;
         Ok(if word == b"live" { Attach::Live(record) } else { Attach::Ended(record) })
     }
@@ -78,13 +78,13 @@ impl Redis {
             let sent = Instant::now();
             let mut reply = Reply::of(self.commands.run_idempotent(&call).await?)?;
             let snapshot = reply.snapshot(Some(node_ttl_ms))?;
-            self.clocks.learn(Some(partition), snapshot.now, sent, Instant::now());
+            self.learn_time(partition, snapshot.now, sent);
             renewed.now = snapshot.now;
-            renewed.ended.extend(snapshot.records(reply.list()?)?);
-            let mut missing = reply.list()?;
-            while !missing.is_empty() {
-                renewed.missing.push(missing.session_id()?);
-            }
+            let (ended, damaged) = snapshot.readable_records(reply.list()?)?;
+            renewed.ended.extend(ended);
+            renewed.damaged.extend(damaged);
+            renewed.missing.extend(reply.list()?.session_ids()?);
+            renewed.damaged.extend(reply.list()?.session_ids()?);
             // Once even without sessions: the node renews.
             if later.is_empty() {
                 return Ok(renewed);

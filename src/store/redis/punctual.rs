@@ -19,9 +19,13 @@
 //! The clock that counts is the primary's own: of one that jumped forward the answer says so, and the call is sent
 //! again within its bound. After a jump back a late call may be taken until the next answer tells of it.
 
+use std::sync::Arc;
+
 use redis::Value;
 use tokio::time::{Instant, sleep};
 
+use super::layout::slot_of;
+use super::line::Line;
 use super::reply::{bytes, int};
 use super::{PAUSE, Redis};
 use crate::domain::{Partition, Timestamp};
@@ -43,10 +47,12 @@ impl Redis {
         let mut tries = 0;
         loop {
             let sent = Instant::now();
-            let not_after = self.clocks.at(partition, deadline);
+            let primary = self.primary_of(partition);
+            let known = primary.as_ref().map(|primary| self.clocks.at(primary.address(), deadline));
+            let not_after = known.unwrap_or_default();
             let answer = self.commands.run_until(&call(not_after), deadline).await?;
             let Some(now) = late(&answer)? else { return Ok(answer) };
-            self.clocks.learn(Some(partition), now, sent, Instant::now());
+            self.learn_time(partition, now, sent);
             if Instant::now() >= deadline {
                 return Err(StoreError::Unavailable("it came too late to the store".to_owned()));
             }
@@ -56,6 +62,19 @@ impl Redis {
             }
             tries += 1;
         }
+    }
+
+    /// The clock of a partition's primary was at `now` sometime since `sent`. The answer may be another server's, to
+    /// whom the slot has just moved; then the next one sets it right.
+    pub(super) fn learn_time(&self, partition: Partition, now: Timestamp, sent: Instant) {
+        if let Some(primary) = self.primary_of(partition) {
+            self.clocks.learn(primary.address(), now, sent, Instant::now());
+        }
+    }
+
+    fn primary_of(&self, partition: Partition) -> Option<Arc<Line>> {
+        let slot = slot_of(&self.keys.nodes(partition));
+        self.commands.routes.borrow().owner(slot).cloned()
     }
 }
 

@@ -5,8 +5,9 @@ use tokio::time::Instant;
 
 use super::Redis;
 use super::layout::slot_of;
+use super::replication::WRITTEN_KEPT_MS;
 use super::reply::{Reply, Snapshot};
-use super::script::{Call, LIST};
+use super::script::{Call, LIST, PROBE};
 use crate::domain::{Partition, Record, SessionId, Timestamp, Tombstone, UserId};
 use crate::store::{StoreError, codec};
 
@@ -79,16 +80,43 @@ impl Redis {
         Ok(records)
     }
 
-    /// Every primary is asked: while a part of the slots can't be reached, the store can't be used. The answer is
-    /// the latest of their clocks; which one it is matters to nobody who reads a clock that others set.
+    /// Reads the mark of the primary of a partition once more: if it is another one, or gone, what is missing there may
+    /// have been forgotten. The line is told, so that the node is.
+    pub(super) async fn is_the_one_known(&self, partition: Partition) -> Result<bool, StoreError> {
+        let slot = slot_of(&self.keys.nodes(partition));
+        let line = self.commands.routes.borrow().owner(slot).cloned();
+        let Some((line, life)) = line.and_then(|line| line.life().map(|life| (line, life))) else {
+            return Err(StoreError::Unavailable("its primary was lost just now".to_owned()));
+        };
+        if !self.told.is_known(partition, &life) {
+            return Ok(false);
+        }
+        // A primary that could not be given a mark is one of which nobody can tell.
+        let Some(mark) = &life.mark else { return Ok(true) };
+        let mut get = redis::cmd("GET");
+        get.arg(&mark.key);
+        let found = self.commands.send_to(slot_of(&mark.key), get).await.map_err(read_failed)?;
+        // The node may have been told while that was on its way.
+        let is_same = Reply::of_values(vec![found]).optional()?.as_deref() == Some(mark.value.as_bytes());
+        if !is_same {
+            line.is_forgetful();
+        }
+        Ok(is_same && self.told.is_known(partition, &life))
+    }
+
+    /// Every primary is asked, by a write: while a part of the slots can't be reached, or answers reads alone (it is
+    /// full, short of replicas, or on the smaller side of a split network), the store can't be used. The answer is the
+    /// latest of their clocks; which one it is matters to nobody who reads a clock that others set.
     pub(super) async fn read_clock(&self) -> Result<u64, StoreError> {
         let mut latest = 0;
         let sent = Instant::now();
-        for answer in self.commands.send_each(&redis::cmd("TIME")).await.map_err(read_failed)? {
+        let probe = |partition| Call::new(&PROBE, vec![self.keys.replicated(partition)]).arg(WRITTEN_KEPT_MS);
+        let answers = self.commands.ask_each(probe, &redis::cmd("TIME")).await;
+        for (primary, answer) in answers.map_err(read_failed)? {
             let mut reply = Reply::of(answer)?;
             let (seconds, micros) = (reply.int()?, reply.int()?);
             let now_us = seconds.saturating_mul(1_000_000).saturating_add(micros);
-            self.clocks.learn(None, Timestamp::from_millis(now_us / 1000), sent, Instant::now());
+            self.clocks.learn(&primary, Timestamp::from_millis(now_us / 1000), sent, Instant::now());
             latest = latest.max(now_us);
         }
         Ok(latest)

@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::{Pipeline, RedisError, Value};
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -41,7 +42,7 @@ const IDLE: Duration = Duration::from_secs(60);
 /// Before the next try, at most; drawn evenly.
 const PAUSE: Duration = Duration::from_millis(20);
 /// What `hs:{p}:w` lives; it is looked at by nobody.
-const MARK_KEPT_MS: u64 = 10_000;
+pub(super) const WRITTEN_KEPT_MS: u64 = 10_000;
 /// Within which a connection that is still one answers; a lost one must leave time for another try.
 const ANSWERS_WITHIN: Duration = Duration::from_millis(300);
 /// How much longer than `WAIT` the answer to it may take.
@@ -137,8 +138,8 @@ impl Replication {
         let slot = slot_of(&self.shared.keys.session(id));
         let primary = self.layouts.current.borrow().as_ref()?.owner(slot)?.clone();
         let (verdict, told) = oneshot::channel();
-        if self.queue(primary).try_send(Waiting { id, until, verdict }).is_err() {
-            return Some(Verdict::Failed("too many logins wait for replicas".into()));
+        if let Err(error) = self.queue(primary).try_send(Waiting { id, until, verdict }) {
+            return Some(Verdict::Failed(not_queued(&error).into()));
         }
         match timeout_at(until, told).await {
             Ok(Ok(verdict)) => Some(verdict),
@@ -165,6 +166,15 @@ impl Replication {
             sender
         });
         queue.clone()
+    }
+}
+
+/// Why a login can't wait; for people.
+fn not_queued<T>(error: &TrySendError<T>) -> &'static str {
+    match error {
+        TrySendError::Full(_) => "too many logins wait for this primary's replicas",
+        // Its task has just gone for want of logins, and the next try starts another; or the store is closed.
+        TrySendError::Closed(_) => "nobody was asking this primary's replicas just then",
     }
 }
 
@@ -249,12 +259,27 @@ impl Rounds {
             .arg(self.shared.keys.replicated(id.partition()))
             .arg("")
             .arg("PX")
-            .arg(MARK_KEPT_MS)
+            .arg(WRITTEN_KEPT_MS)
             .cmd("WAIT")
             .arg(self.shared.wait.replicas)
             // 0 would be for ever.
             .arg(u64::try_from(left).unwrap_or(u64::MAX).max(1));
         let (_, had): (Value, i64) = write.query_async(connection).await?;
         Ok(had)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A queue whose task had gone was reported as a full one, and an operator looked for a load that was not there.
+    #[test]
+    fn a_queue_that_has_gone_is_not_called_full() {
+        let (sender, receiver) = mpsc::channel(1);
+        sender.try_send(()).expect("there is room for one");
+        assert!(not_queued(&sender.try_send(()).expect_err("it is full")).contains("too many"));
+        drop(receiver);
+        assert!(!not_queued(&sender.try_send(()).expect_err("it has gone")).contains("too many"));
     }
 }

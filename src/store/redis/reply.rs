@@ -64,6 +64,15 @@ impl Reply {
         id.ok_or_else(|| StoreError::Corrupt("a session id is none".to_owned()))
     }
 
+    /// All that is left, which are ids.
+    pub(super) fn session_ids(mut self) -> Result<Vec<SessionId>, StoreError> {
+        let mut ids = Vec::new();
+        while !self.is_empty() {
+            ids.push(self.session_id()?);
+        }
+        Ok(ids)
+    }
+
     /// The moment and the nodes, with which most replies of scripts begin. `node_ttl_ms` as the caller says, else
     /// as each node said itself.
     pub(super) fn snapshot(&mut self, node_ttl_ms: Option<u64>) -> Result<Snapshot, StoreError> {
@@ -117,6 +126,22 @@ impl Snapshot {
             records.push(self.record(codec::decode(id, &list.bytes()?)?, None)?);
         }
         Ok(records)
+    }
+
+    /// The same, and the ids of those that can't be read.
+    pub(super) fn readable_records(
+        &self,
+        mut list: Reply,
+    ) -> Result<(Vec<Record>, Vec<SessionId>), StoreError> {
+        let (mut records, mut damaged) = (Vec::new(), Vec::new());
+        while !list.is_empty() {
+            let (id, bytes) = (list.session_id()?, list.bytes()?);
+            match codec::decode(id, &bytes) {
+                Ok(stored) => records.push(self.record(stored, None)?),
+                Err(_) => damaged.push(id),
+            }
+        }
+        Ok((records, damaged))
     }
 
     /// A list of session ids, records and data.

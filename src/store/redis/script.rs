@@ -4,33 +4,8 @@ use std::sync::LazyLock;
 
 use redis::{Cmd, ToRedisArgs};
 
+use super::channels::Channels;
 use super::layout::slot_of;
-
-/// How messages are published.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Channels {
-    /// Every server passes a message on to all others.
-    Plain,
-    /// A channel belongs to a slot, as on a Cluster. There a plain message would visit every server.
-    Sharded,
-}
-
-impl Channels {
-    pub(super) const fn publish(self) -> &'static str {
-        match self {
-            Self::Plain => "PUBLISH",
-            Self::Sharded => "SPUBLISH",
-        }
-    }
-
-    /// The subcommand of `PUBSUB` that says how many are subscribed to a channel at this server.
-    const fn count_subscribers(self) -> &'static str {
-        match self {
-            Self::Plain => "NUMSUB",
-            Self::Sharded => "SHARDNUMSUB",
-        }
-    }
-}
 
 /// A script as Redis gets it.
 pub(super) struct Script {
@@ -83,7 +58,7 @@ script!(ATTACH = "record" "presence" "attach");
 script!(DETACH = "record" "presence" "detach");
 script!(RENEW = "record" "presence" "log" "finish" "renew");
 script!(END = "record" "presence" "log" "finish" "end");
-script!(SET_DISABLED = "record" "presence" "log" "finish" "mark" "set_disabled");
+script!(SET_DISABLED = "record" "presence" "log" "finish" "mark" "seating" "set_disabled");
 script!(SET_DATA = "record" "presence" "set_data");
 script!(SWEEP = "record" "presence" "log" "finish" "sweep");
 script!(EVENT = "record" "log" "event");
@@ -94,6 +69,7 @@ script!(CONTESTED = "contested");
 script!(REPORT = "report");
 script!(JOB = "job");
 script!(THROTTLE = "throttle");
+script!(PROBE = "probe");
 
 /// A script with its keys and arguments. All keys are of one slot.
 pub(super) struct Call {

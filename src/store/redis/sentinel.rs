@@ -5,13 +5,15 @@
 //! missed it). A primary is believed only when it says itself that it is one. Every Sentinel is listened to: the
 //! one that leads a failover says `+switch-master` first.
 
+use std::time::Duration;
+
 use redis::{FromRedisValue, Pipeline, Value};
 use tokio::time::timeout;
 
 use super::connector::Connector;
 use super::finder::Doubts;
 use super::layout::{Address, Layout};
-use super::witnesses::{PATIENCE, Witnesses};
+use super::witnesses::Witnesses;
 use crate::config::Login;
 
 pub(super) struct Sentinels {
@@ -23,6 +25,7 @@ pub(super) struct Sentinels {
     named: Vec<Address>,
     /// Those that others told of.
     learned: Vec<Address>,
+    doubts: Doubts,
 }
 
 /// What one Sentinel says.
@@ -48,18 +51,17 @@ impl Sentinels {
         }
         let mut listen = redis::cmd("SUBSCRIBE");
         listen.arg("+switch-master");
-        let witnesses =
-            Witnesses::new(connector.for_sentinels(login).with_patience(PATIENCE), Some(listen), doubts);
-        let connector = connector.with_patience(PATIENCE);
-        Self { connector, witnesses, question, named, learned: Vec::new() }
+        let witnesses = Witnesses::new(connector.for_sentinels(login), Some(listen), doubts.clone());
+        let connector = connector.clone();
+        Self { connector, witnesses, question, named, learned: Vec::new(), doubts }
     }
 
-    /// Where the primary is, or why that can't be said.
-    pub(super) async fn look(&mut self) -> Result<Layout, String> {
+    /// Where the primary is, or why that can't be said. Each server may take `patience`.
+    pub(super) async fn look(&mut self, patience: Duration) -> Result<Layout, String> {
         let mut asked = self.named.clone();
         asked.extend(self.learned.iter().filter(|learned| !self.named.contains(learned)).cloned());
         let (mut claims, mut troubles) = (Vec::new(), Vec::new());
-        for (sentinel, answer) in self.witnesses.ask(&asked, &self.question).await {
+        for (sentinel, answer) in self.witnesses.ask(&asked, &self.question, patience).await {
             match answer.and_then(Claim::read) {
                 Ok(claim) => claims.push(claim),
                 Err(why) => troubles.push(format!("Sentinel {sentinel}: {why}")),
@@ -78,7 +80,16 @@ impl Sentinels {
             if tried.contains(&primary) {
                 continue;
             }
-            match timeout(PATIENCE, self.role_of(&primary)).await {
+            let role = tokio::select! {
+                role = timeout(patience, self.role_of(&primary)) => role,
+                // Of a promotion: the one that is being asked may be the dead one.
+                () = self.doubts.news() => {
+                    self.doubts.hear();
+                    troubles.push(format!("{primary}: there is news while it is asked"));
+                    break;
+                }
+            };
+            match role {
                 Ok(Ok(role)) if role == "master" => return Ok(Layout::single(primary)),
                 Ok(Ok(_)) => {
                     troubles.push(format!("{primary}: a replica, which the Sentinels name as the primary"))

@@ -17,6 +17,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until, tim
 use tokio_util::sync::CancellationToken;
 
 use super::backoff::Backoff;
+use super::channels::Channels;
 use super::connector::{Connector, RESPONSE_TIMEOUT};
 use super::entry;
 use super::finder::Doubts;
@@ -31,24 +32,6 @@ use crate::store::keys::Keys;
 const HEARTBEAT: Duration = Duration::from_secs(5);
 /// Channels in one batch. Redis needs some microseconds for each, so nobody else waits for long.
 const BATCH: usize = 500;
-
-/// How channels are subscribed. Always one a command, so that there is one reply to each, and a Cluster never has
-/// to refuse channels of several slots.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Channels {
-    Plain,
-    /// Of a Cluster: a message stays with the servers of its slot.
-    Sharded,
-}
-
-impl Channels {
-    fn verbs(self) -> (&'static str, &'static str) {
-        match self {
-            Self::Plain => ("SUBSCRIBE", "UNSUBSCRIBE"),
-            Self::Sharded => ("SSUBSCRIBE", "SUNSUBSCRIBE"),
-        }
-    }
-}
 
 pub(super) struct Subscriber {
     pub server: Address,
@@ -71,7 +54,17 @@ impl Subscriber {
         loop {
             let number = self.subscriptions.change(|wanted| wanted.number());
             let source = Source { server: self.server.clone(), connection: number };
-            let Err(error) = self.listen(&source).await;
+            let lost = CancellationToken::new();
+            let hear = self.hear(&source, lost.clone());
+            let error = match self.connector.connect(&self.server, hear).await {
+                Ok(connection) => {
+                    let since = Instant::now();
+                    let Err(error) = self.listen(&source, connection, &lost).await;
+                    self.backoff.lost_after(since.elapsed());
+                    error
+                }
+                Err(error) => error,
+            };
             self.subscriptions.change(|wanted| wanted.lost(&source, Instant::now()));
             self.report(error.to_string());
             self.doubts.doubt();
@@ -87,10 +80,13 @@ impl Subscriber {
         }
     }
 
-    /// Connects, and follows the wishes until the connection breaks; answers why.
-    async fn listen(&mut self, source: &Source) -> Result<Infallible, RedisError> {
-        let lost = CancellationToken::new();
-        let connection = self.connector.connect(&self.server, self.hear(source, lost.clone())).await?;
+    /// Follows the wishes until the connection breaks; answers why.
+    async fn listen(
+        &mut self,
+        source: &Source,
+        connection: MultiplexedConnection,
+        lost: &CancellationToken,
+    ) -> Result<Infallible, RedisError> {
         let mut connection = Asked { connection, number: 0 };
         let Some(changed) = self.subscriptions.change(|wanted| wanted.connected(source)) else {
             // No longer one of the layout: whoever follows that is about to drop this.
@@ -102,7 +98,6 @@ impl Subscriber {
         let mut retry_at = None;
         loop {
             self.work_off(source, &mut connection).await?;
-            self.backoff.reset();
             self.trouble = None;
             let parked = self.subscriptions.change(|wanted| wanted.has_parked(source));
             retry_at = parked.then(|| retry_at.unwrap_or_else(|| Instant::now() + self.pauses.next()));
@@ -165,13 +160,12 @@ impl Subscriber {
     }
 
     fn commands(&self, work: &Work) -> Pipeline {
-        let (subscribe, unsubscribe) = self.channels.verbs();
         let mut pipeline = Pipeline::with_capacity(work.subscribe.len() + work.unsubscribe.len() + 1);
         for channel in &work.unsubscribe {
-            pipeline.cmd(unsubscribe).arg(&**channel);
+            pipeline.cmd(self.channels.unsubscribe()).arg(&**channel);
         }
         for channel in &work.subscribe {
-            pipeline.cmd(subscribe).arg(&**channel);
+            pipeline.cmd(self.channels.subscribe()).arg(&**channel);
         }
         pipeline
     }

@@ -11,10 +11,11 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use super::backoff::Backoff;
+use super::channels::Channels;
 use super::connector::Connector;
 use super::finder::Layouts;
 use super::layout::{Address, Layout};
-use super::subscriber::{Channels, Subscriber};
+use super::subscriber::Subscriber;
 use super::subscriptions::Subscriptions;
 use crate::chance::Chance;
 use crate::store::keys::Keys;
@@ -84,7 +85,7 @@ impl Subscribers {
         let backoff = || Backoff::new(Arc::clone(&self.chance));
         Subscriber {
             server,
-            channels: if self.layouts.is_cluster { Channels::Sharded } else { Channels::Plain },
+            channels: Channels::new(self.layouts.is_cluster),
             connector: Arc::clone(&self.connector),
             keys: self.keys.clone(),
             doubts: self.layouts.doubts.clone(),

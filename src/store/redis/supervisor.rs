@@ -1,15 +1,16 @@
 //! Keeps one line alive, for as long as its primary is one.
 //!
-//! Owns connecting, the first contact (version, layout of the data, writable), the heartbeat, and the decision to
-//! rebuild. The heartbeat reads and extends the mark: one small write that finds a half-open connection, a primary
-//! that became a replica, and a database that was emptied, none of which a PING would.
+//! Owns connecting, the first contact (version, rights, layout of the data, writable), the heartbeat, and the decision to
+//! rebuild. The heartbeat reads and extends the mark, one small write that finds a half-open connection, a primary
+//! that became a replica, and a database that was emptied, none of which a PING would; it asks whose history this
+//! is, which finds a primary that was a replica in between; and whether the user still may do what has to be done.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::{ErrorKind, PushKind, RedisError};
+use redis::{Cmd, ErrorKind, PushKind, RedisError};
 use tokio::sync::Notify;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -17,15 +18,15 @@ use tokio_util::sync::CancellationToken;
 use super::backoff::Backoff;
 use super::connector::{Connector, RESPONSE_TIMEOUT};
 use super::finder::Layouts;
-use super::inspect::version_fault;
+use super::info::{run_of, version_fault};
 use super::layout::Address;
 use super::life::{Life, Mark};
 use super::line::{LineEnd, Link, Suspicion};
+use super::lines::Means;
 use super::mark::{Marker, NoMark};
+use super::rights::Rights;
 use crate::chance::Chance;
-use crate::store::keys::Keys;
 
-const HEARTBEAT: Duration = Duration::from_secs(5);
 /// How long a connection under suspicion has to answer anything. A login waits three seconds in all; it has to be
 /// able to find a silent connection, have it replaced and be sent again in that time.
 const PROBE_TIMEOUT: Duration = Duration::from_millis(500);
@@ -35,16 +36,19 @@ pub(super) struct Supervisor {
     connector: Arc<Connector>,
     layouts: Layouts,
     marker: Marker,
+    rights: Rights,
+    heartbeat: Duration,
     chance: Arc<Chance>,
     backoff: Backoff,
     end: LineEnd,
-    /// Told when the line comes up, and when it leads to another life.
     news: Arc<Notify>,
 }
 
 /// Why a first contact came to nothing.
 enum NoContact {
     Failed(String),
+    /// Its user may not do what has to be done; until the operator lets it.
+    Denied(String),
     Refused(String),
 }
 
@@ -70,18 +74,23 @@ impl From<NoMark> for NoContact {
 }
 
 impl Supervisor {
-    pub(super) fn new(
-        address: Address,
-        connector: Arc<Connector>,
-        layouts: Layouts,
-        keys: Keys,
-        chance: Arc<Chance>,
-        end: LineEnd,
-        news: Arc<Notify>,
-    ) -> Self {
-        let marker = Marker::new(address.clone(), keys, layouts.current.clone(), Arc::clone(&chance));
-        let backoff = Backoff::new(Arc::clone(&chance));
-        Self { address, connector, layouts, marker, chance, backoff, end, news }
+    /// `news` is told when the line comes up, and when it leads to another life.
+    pub(super) fn new(address: Address, means: &Means, end: LineEnd, news: Arc<Notify>) -> Self {
+        let (layouts, chance) = (means.layouts.clone(), Arc::clone(&means.chance));
+        let marker =
+            Marker::new(address.clone(), means.keys.clone(), layouts.current.clone(), Arc::clone(&chance));
+        Self {
+            address,
+            connector: Arc::clone(&means.connector),
+            layouts,
+            marker,
+            rights: means.rights.clone(),
+            heartbeat: means.look_every,
+            backoff: Backoff::new(Arc::clone(&chance)),
+            chance,
+            end,
+            news,
+        }
     }
 
     /// Runs until `stop`.
@@ -98,11 +107,12 @@ impl Supervisor {
             match self.contact(&lost).await {
                 Ok((connection, life)) => {
                     epoch += 1;
-                    self.backoff.reset();
+                    let since = Instant::now();
                     tracing::info!(address = %self.address, "connected to Redis");
                     self.end.link.send_replace(Link::Up { connection: connection.clone(), epoch, life });
                     self.news.notify_one();
                     let why = self.watch_over(connection, epoch, &lost).await;
+                    self.backoff.lost_after(since.elapsed());
                     tracing::warn!(address = %self.address, why, "lost the connection to Redis");
                     self.end.link.send_replace(Link::Down { since: Instant::now(), why: why.into() });
                 }
@@ -112,7 +122,16 @@ impl Supervisor {
                     }
                     self.end.link.send_replace(Link::Refused { why: why.into() });
                 }
-                Err(NoContact::Failed(why)) => self.still_down(why),
+                Err(NoContact::Denied(why)) => {
+                    if self.still_down(&why) {
+                        tracing::error!(address = %self.address, why, "this Redis will not do");
+                    }
+                }
+                Err(NoContact::Failed(why)) => {
+                    if self.still_down(&why) {
+                        tracing::warn!(address = %self.address, why, "can't reach Redis; trying on");
+                    }
+                }
             }
             // Perhaps this is no primary any longer.
             self.layouts.doubts.doubt();
@@ -120,12 +139,9 @@ impl Supervisor {
         }
     }
 
-    /// Logs once that Redis is away, not with every try.
-    fn still_down(&self, why: String) {
+    /// Says whether that is news: it is logged once, not with every try.
+    fn still_down(&self, why: &str) -> bool {
         let news = !matches!(&*self.end.link.borrow(), Link::Down { why: known, .. } if **known == *why);
-        if news {
-            tracing::warn!(address = %self.address, why, "can't reach Redis; trying on");
-        }
         self.end.link.send_if_modified(|link| {
             let since = match link {
                 Link::Down { since, .. } => *since,
@@ -134,6 +150,7 @@ impl Supervisor {
             *link = Link::Down { since, why: why.into() };
             news
         });
+        news
     }
 
     /// A connection to a Redis that will do, and whose life it is. `lost` is cancelled when it breaks.
@@ -149,24 +166,23 @@ impl Supervisor {
         };
         let mut connection = self.connector.connect(&self.address, on_push).await?;
         let run = self.identify(&mut connection).await?;
+        if let Some(lack) = self.rights.lack(&mut connection).await? {
+            return Err(NoContact::Denied(lack));
+        }
         let mark = self.marker.claim(&mut connection).await?;
         Ok((connection, Arc::new(Life { run, mark })))
     }
 
-    /// Which process this is and in which of its histories. Both ids, because a primary that was demoted and
-    /// promoted again is the same process, and has forgotten what its replica did not know.
+    /// Whose history it is, if the version will do.
     async fn identify(&self, connection: &mut MultiplexedConnection) -> Result<String, NoContact> {
-        let info = match redis::cmd("INFO").query_async::<String>(connection).await {
-            Ok(info) => info,
-            Err(error) if error.kind() == ErrorKind::Io => return Err(error.into()),
-            // Who may not ask is not stopped here: `inspect` reports it. Each contact may then be with another.
-            Err(_) => return Ok(format!("unknown-{:x}", u128::from_be_bytes(self.chance.bytes()))),
+        let Some(info) = ask(connection, &redis::cmd("INFO")).await? else {
+            // Each contact may then be with another.
+            return Ok(format!("unknown-{:x}", u128::from_be_bytes(self.chance.bytes())));
         };
         if let Some(fault) = version_fault(&info) {
             return Err(NoContact::Refused(fault));
         }
-        let id = |name: &str| info.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
-        Ok(format!("{}/{}", id("run_id:"), id("master_replid:")))
+        Ok(run_of(&info))
     }
 
     /// Waits until the connection is of no more use; answers why.
@@ -178,7 +194,7 @@ impl Supervisor {
     ) -> String {
         // The probe has its own limits; the connection's must not come first.
         connection.set_response_timeout(2 * RESPONSE_TIMEOUT);
-        let mut heartbeat = interval(HEARTBEAT);
+        let mut heartbeat = interval(self.heartbeat);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         heartbeat.reset();
         let mut layouts = self.layouts.current.clone();
@@ -188,6 +204,7 @@ impl Supervisor {
                 Some(suspicion) = self.end.suspicions.recv() => match suspicion {
                     Suspicion::Broken(of) if of == epoch => return "a command found it broken".to_owned(),
                     Suspicion::Slow(of) if of == epoch => PROBE_TIMEOUT,
+                    Suspicion::Forgetful(of) if of == epoch => RESPONSE_TIMEOUT,
                     // Of an earlier connection.
                     _ => continue,
                 },
@@ -206,9 +223,9 @@ impl Supervisor {
 
     async fn probe(&self, connection: &mut MultiplexedConnection, limit: Duration) -> Result<(), String> {
         let answered = self.end.answered.load(Ordering::Relaxed);
-        match timeout(limit, self.marker.claim(connection)).await {
-            Ok(Ok(mark)) => {
-                self.learn(mark);
+        match timeout(limit, self.look(connection)).await {
+            Ok(Ok((mark, run))) => {
+                self.learn(mark, run);
                 Ok(())
             }
             Ok(Err(NoMark::Failed(why) | NoMark::Foreign(why))) => Err(why),
@@ -218,17 +235,39 @@ impl Supervisor {
         }
     }
 
-    /// Takes over a mark that is not the known one. `None` says nothing: it could not be read just now.
-    fn learn(&self, mark: Option<Mark>) {
-        if mark.is_none() || mark == self.known_mark() {
-            return;
+    /// The mark and the run as they are now. A primary that was demoted and promoted again need not have closed the
+    /// connection, and its mark may be what it was.
+    async fn look(
+        &self,
+        connection: &mut MultiplexedConnection,
+    ) -> Result<(Option<Mark>, Option<String>), NoMark> {
+        let lack = self.rights.lack(connection).await.map_err(|error| NoMark::Failed(error.to_string()))?;
+        if let Some(lack) = lack {
+            return Err(NoMark::Failed(lack));
         }
-        self.end.link.send_modify(|link| {
-            if let Link::Up { life, .. } = link {
-                *life = Arc::new(Life { run: life.run.clone(), mark });
+        let mark = self.marker.claim(connection).await?;
+        let info = ask(connection, redis::cmd("INFO").arg("server").arg("replication")).await;
+        let info = info.map_err(|error| NoMark::Failed(error.to_string()))?;
+        Ok((mark, info.as_deref().map(run_of)))
+    }
+
+    /// Takes over what is not as it was known. `None` says nothing: it could not be read just now.
+    fn learn(&self, mark: Option<Mark>, run: Option<String>) {
+        let is_news = self.end.link.send_if_modified(|link| {
+            let Link::Up { life, .. } = link else { return false };
+            let now = Life {
+                run: run.unwrap_or_else(|| life.run.clone()),
+                mark: mark.or_else(|| life.mark.clone()),
+            };
+            let is_news = now != **life;
+            if is_news {
+                *life = Arc::new(now);
             }
+            is_news
         });
-        self.news.notify_one();
+        if is_news {
+            self.news.notify_one();
+        }
     }
 
     fn known_mark(&self) -> Option<Mark> {
@@ -236,5 +275,14 @@ impl Supervisor {
             Link::Up { life, .. } => life.mark.clone(),
             _ => None,
         }
+    }
+}
+
+/// What `INFO` says; `None` to who may not ask, which is not stopped here: `inspect` reports it.
+async fn ask(connection: &mut MultiplexedConnection, info: &Cmd) -> Result<Option<String>, RedisError> {
+    match info.query_async(connection).await {
+        Ok(info) => Ok(Some(info)),
+        Err(error) if error.kind() == ErrorKind::Io => Err(error),
+        Err(_) => Ok(None),
     }
 }

@@ -16,8 +16,6 @@ use super::connector::Connector;
 use super::finder::Doubts;
 use super::layout::Address;
 
-/// How long any of them may take, connecting included.
-pub(super) const PATIENCE: Duration = Duration::from_millis(500);
 /// How long the others may still take when one has answered.
 const GRACE: Duration = Duration::from_millis(250);
 /// How many are asked at once. More know no more.
@@ -40,8 +38,14 @@ impl Witnesses {
     }
 
     /// Asks the first [`MOST`] of `servers` the same; the answers of one are those to the commands of `question`, an
-    /// error among them makes it say nothing. The connections to all others are closed.
-    pub(super) async fn ask(&mut self, servers: &[Address], question: &Pipeline) -> Answers {
+    /// error among them makes it say nothing. The connections to all others are closed. Each may take `patience`,
+    /// connecting included.
+    pub(super) async fn ask(
+        &mut self,
+        servers: &[Address],
+        question: &Pipeline,
+        patience: Duration,
+    ) -> Answers {
         let servers = &servers[..servers.len().min(MOST)];
         let mut known = std::mem::take(&mut self.open);
         let mut asked: FuturesUnordered<_> = servers
@@ -53,7 +57,7 @@ impl Witnesses {
             .collect();
         let mut open = HashMap::with_capacity(servers.len());
         let mut answers = Answers::with_capacity(servers.len());
-        let mut deadline = Instant::now() + PATIENCE;
+        let mut deadline = Instant::now() + patience;
         while let Ok(Some((server, answer))) = timeout_at(deadline, asked.next()).await {
             let answer = answer.map_err(|error| error.to_string()).map(|(values, connection)| {
                 deadline = deadline.min(Instant::now() + GRACE);

@@ -4,7 +4,7 @@ use super::super::history::{
     Call, CheckSeen, EndSeen, Failure, How, Id, ListSeen, LoginSeen, OnFull, Tombstone, Us, What,
 };
 use super::facts::Facts;
-use super::{Violation, wrong};
+use super::{Violation, late, wrong};
 
 impl Facts<'_> {
     pub fn judge_call(&self, call: &Call, found: &mut Vec<Violation>) {
@@ -123,9 +123,12 @@ impl Facts<'_> {
     }
 
     fn judge_failure(&self, call: &Call, failure: &Failure, found: &mut Vec<Violation>) {
-        let honest = !matches!(failure, Failure::Odd(_));
-        if !(honest && self.terms.may_fail && self.is_disturbed(call.began, call.ended)) {
-            found.push(wrong(call.ended, format!("{failure:?} to {:?}", call.what)));
+        let what = || format!("{failure:?} to {:?}", call.what);
+        if matches!(failure, Failure::Odd(_)) {
+            found.push(wrong(call.ended, what()));
+        } else if !(self.terms.may_fail && self.is_disturbed(call.began, call.ended)) {
+            // Somebody gave up waiting, and nothing excuses it.
+            found.push(late(call.ended, what()));
         }
     }
 }

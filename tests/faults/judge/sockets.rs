@@ -2,7 +2,7 @@
 
 use super::super::history::{Heard, LoginSeen, SocketLife, Tombstone, Us, What};
 use super::facts::Facts;
-use super::{Verdict, Violation, wrong};
+use super::{Kind, Verdict, Violation, late};
 
 /// How long this process may take to read what a node has written.
 const HEARD_WITHIN: Us = 500_000;
@@ -37,19 +37,24 @@ impl Facts<'_> {
                 Heard::Out(told) => self.judge_tombstone(&socket.session, told, *at, found),
                 _ => {}
             }
-            if let Some(fault) = self.fault_of(*at, heard, &before) {
-                found.push(wrong(*at, format!("a socket of {} {fault}", socket.session)));
+            if let Some((kind, fault)) = self.fault_of(*at, heard, &before) {
+                let what = format!("a socket of {} {fault}: {heard:?}", socket.session);
+                found.push(Violation { kind, at: *at, what });
             }
             before.take(heard);
         }
     }
 
     /// What is wrong with hearing this after that.
-    fn fault_of(&self, at: Us, heard: &Heard, before: &Before) -> Option<String> {
-        let told = |excused: bool, fault: &str| (!excused).then(|| format!("{fault}: {heard:?}"));
+    fn fault_of(&self, at: Us, heard: &Heard, before: &Before) -> Option<(Kind, &'static str)> {
+        let told = |excused: bool, fault| (!excused).then_some((Kind::Wrong, fault));
+        // Somebody gave up waiting.
+        let tired = |excused: bool, fault| (!excused).then_some((Kind::Late, fault));
         let refusal = self.terms.may_fail && self.is_disturbed(before.opened, at);
         let loss = self.terms.may_cut && self.is_disturbed(at, at);
+        let kind = if self.terms.healed.is_some() { Kind::Lost } else { Kind::Wrong };
         let forgotten = self.is_forgetful(before.opened, at);
+        let unknown = (!forgotten).then_some((kind, "is said never to have been"));
         match heard {
             Heard::Left => None,
             Heard::Closed(code) if before.out.is_some() => {
@@ -58,14 +63,14 @@ impl Facts<'_> {
             Heard::Cut if before.out.is_some() => told(loss, "was out and then cut"),
             _ if before.out.is_some() => told(false, "heard something after it was out"),
             Heard::Out(_) => None,
-            Heard::Error(code) if code == "invalid-token" => told(forgotten, "is said never to have been"),
-            Heard::Closed(4401) => told(forgotten, "is said never to have been"),
+            Heard::Error(code) if code == "invalid-token" => unknown,
+            Heard::Closed(4401) => unknown,
             Heard::Welcome { .. } => told(!before.welcomed, "was welcomed twice"),
-            Heard::Error(code) if code == "store-unavailable" => told(refusal, "was refused"),
+            Heard::Error(code) if code == "store-unavailable" => tired(refusal, "was refused"),
             Heard::Refused(0 | 503) | Heard::Cut | Heard::Closed(1012 | 1013) if !before.welcomed => {
-                told(refusal, "was refused")
+                tired(refusal, "was refused")
             }
-            Heard::Restarting | Heard::Cut | Heard::Closed(1012 | 1013 | 4408) => told(loss, "was lost"),
+            Heard::Restarting | Heard::Cut | Heard::Closed(1012 | 1013 | 4408) => tired(loss, "was lost"),
             Heard::Refused(_) | Heard::Closed(_) | Heard::Error(_) | Heard::Odd(_) => told(false, "heard"),
         }
     }
@@ -88,7 +93,7 @@ impl Facts<'_> {
                 if told.is_none_or(|told| told > call.ended + HEARD_WITHIN) {
                     let what =
                         format!("confirmed, and a socket of {} was told at {told:?} us", socket.session);
-                    found.push(wrong(call.ended, what));
+                    found.push(late(call.ended, what));
                 }
             }
         }
@@ -109,14 +114,12 @@ impl Facts<'_> {
         let deadline = self.deadline(since);
         let last = out.unwrap_or(open_until);
         if last > deadline {
-            let late = if last == Us::MAX {
+            let how = if last == Us::MAX {
                 "never".to_owned()
             } else {
                 format!("{} ms late", (last - deadline) / 1000)
             };
-            verdict
-                .violations
-                .push(wrong(deadline, format!("a socket of {} was out {late}", socket.session)));
+            verdict.violations.push(late(deadline, format!("a socket of {} was out {how}", socket.session)));
         } else if let Some(out) = out {
             let took = out.saturating_sub(since);
             verdict.out = verdict.out.max(took);
@@ -128,9 +131,10 @@ impl Facts<'_> {
         }
     }
 
+    /// Where a fault leaves every call answered, renewals come through too, and it excuses no socket.
     fn deadline(&self, since: Us) -> Us {
         let until = self.terms.healed.or(self.terms.disturbed.map(|(_, to)| to));
-        let affected = self.is_disturbed(since, since + self.terms.out_within);
+        let affected = self.terms.may_fail && self.is_disturbed(since, since + self.terms.out_within);
         until.filter(|_| affected).map_or(since, |until| since.max(until)) + self.terms.out_within
     }
 }

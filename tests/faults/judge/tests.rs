@@ -123,8 +123,14 @@ impl Story {
         assert!(found, "nobody said {words:?}: {violations:#?}");
     }
 
+    #[track_caller]
     fn wrong(self, words: &str) {
         self.broken(Kind::Wrong, words);
+    }
+
+    #[track_caller]
+    fn late(self, words: &str) {
+        self.broken(Kind::Late, words);
     }
 }
 
@@ -187,7 +193,7 @@ fn an_innocent_put_out() {
     let socket = Story::of(1).login("a", 1, &[]);
     socket.socket("a", &[(1, welcome("a")), (2, Heard::Closed(4401))]).wrong("never to have been");
     let cut = Story::of(1).login("a", 1, &[]).socket("a", &[(1, welcome("a")), (2, Heard::Cut)]);
-    cut.wrong("was lost");
+    cut.late("was lost");
 }
 
 #[test]
@@ -219,16 +225,31 @@ fn a_generation_that_falls_or_is_given_twice() {
 #[test]
 fn a_socket_that_stays_or_closes_as_something_else() {
     let stays = Story::of(1).login("a", 1, &[]).socket("a", &[(1, welcome("a"))]).wait(5);
-    stays.login("b", 2, &["a"]).wrong("was out never");
+    stays.login("b", 2, &["a"]).late("was out never");
     let late = [(1, welcome("a")), (2_100, out("takeover", "b")), (2_101, Heard::Closed(4409))];
     let late = Story::of(1).login("a", 1, &[]).socket("a", &late).wait(5).login("b", 2, &["a"]);
-    late.wrong("ms late");
+    late.late("ms late");
     let code = [(1, welcome("a")), (10, out("takeover", "b")), (11, Heard::Closed(4403))];
     let code = Story::of(1).login("a", 1, &[]).socket("a", &code).wait(2).login("b", 2, &["a"]);
     code.wrong("closed as something else");
     let more = [(1, welcome("a")), (10, out("takeover", "b")), (11, Heard::Restarting)];
     let more = Story::of(1).login("a", 1, &[]).socket("a", &more).wait(2).login("b", 2, &["a"]);
     more.wrong("after it was out");
+}
+
+/// Messages lost for a while are no excuse: the renewals that find an end go on all the while.
+#[test]
+fn a_fault_that_leaves_every_call_answered_excuses_no_socket() {
+    let heard = [(1, welcome("a")), (2_500, out("takeover", "b")), (2_501, Heard::Closed(4409))];
+    let story = || {
+        let story = Story::of(1).login("a", 1, &[]).socket("a", &heard).wait(5);
+        story.login("b", 2, &["a"]).wait(1_000).disturbed_from(0, false).audit()
+    };
+    let asked = |story: Story| story.ended("a", "takeover", Some("b")).live("b");
+    asked(story()).right();
+    let mut answered = story();
+    answered.terms.may_fail = false;
+    asked(answered).late("ms late");
 }
 
 #[test]
@@ -243,7 +264,7 @@ fn a_confirmed_takeover_whose_socket_was_not_told() {
     let heard = [(1, welcome("a")), (1_500, out("takeover", "b")), (1_501, Heard::Closed(4409))];
     let story = |heard: &[(Us, Heard)]| Story::of(1).login("a", 1, &[]).socket("a", heard).wait(5);
     let login = || What::Login { device: "b".into(), saw: saw.clone() };
-    story(&heard).then(login()).wrong("confirmed");
+    story(&heard).then(login()).late("confirmed");
     // One that goes away with its node at that moment has nobody to tell.
     let gone = [(1, welcome("a")), (7, Heard::Restarting), (8, Heard::Closed(1012))];
     let story = story(&gone).then(login()).disturbed_from(0, true).audit();
@@ -252,13 +273,13 @@ fn a_confirmed_takeover_whose_socket_was_not_told() {
 
 #[test]
 fn an_error_without_a_fault() {
-    Story::of(1).failed_login(Failure::Unavailable).wrong("Unavailable");
+    Story::of(1).failed_login(Failure::Unavailable).late("Unavailable");
     Story::of(1)
         .wait(10)
         .disturbed_from(0, false)
         .wait(10)
         .failed_login(Failure::Unavailable)
-        .wrong("Unavailable");
+        .late("Unavailable");
     let odd = Story::of(1).failed_login(Failure::Odd("500".into())).disturbed_from(0, false);
     odd.wrong("500");
     let within = Story::of(1).failed_login(Failure::Unavailable).disturbed_from(0, false);

@@ -13,7 +13,7 @@ use crate::domain::{Generation, OnFull, Reason, Record, SessionId};
 use crate::store::conformance::support::{
     Seated, fresh_id, full, held, ids, login, login_of, node, seated, user,
 };
-use crate::store::{Act, EventKind, Login, LoginOutcome, Store, Target, codec};
+use crate::store::{Act, EventKind, Login, LoginOutcome, Said, Store, Target, codec};
 
 async fn seat(store: &dyn Store, login: &Login) -> Seated {
     seated(store.login(login).await.unwrap())
@@ -36,7 +36,7 @@ async fn a_restart_changes_nothing_but_who_is_connected() {
     let newest = login_of(&user, 2);
     let answer = seat(&*store, &newest).await;
     store.attach(kept.id, held(node(1), 3, 1), 60_000).await.unwrap();
-    store.set_disabled(&gone, true, None, &Act::NONE).await.unwrap();
+    store.set_disabled(&gone, true, Said::Now, &Act::NONE).await.unwrap();
     clock.advance(SECOND_US);
     store.set_data(newest.id, Some("3")).await.unwrap();
     let before = store.sessions_of(&user, 60_000).await.unwrap();

@@ -9,8 +9,10 @@ use tokio::time::Instant;
 use super::super::EmbeddedError;
 use super::{Clock, Embedded, SystemClock, count, database, open_in};
 use crate::domain::Reason;
-use crate::store::conformance::support::{held, ids, login, node, seated, user};
-use crate::store::{Act, LoginOutcome, Notice, Store, StoreError, Target};
+use crate::store::conformance::Bench;
+use crate::store::conformance::presence::a_damaged_record_is_named_and_the_others_are_renewed;
+use crate::store::conformance::support::{held, ids, login, neighbours, node, seated, user};
+use crate::store::{Act, LoginOutcome, Notice, Said, Store, StoreError, Target};
 
 #[tokio::test]
 async fn a_second_node_on_the_same_directory_is_refused() {
@@ -63,7 +65,7 @@ async fn a_file_of_the_schema_before_is_taken_over() {
     let dir = tempfile::tempdir().unwrap();
     let store = open_in(dir.path(), SystemClock);
     let (user, other) = (user("user1"), login(&user("user2")));
-    store.set_disabled(&user, true, None, &Act::NONE).await.unwrap();
+    store.set_disabled(&user, true, Said::Now, &Act::NONE).await.unwrap();
     store.login(&other).await.unwrap();
     store.close().await;
     let before =
@@ -78,7 +80,7 @@ async fn a_file_of_the_schema_before_is_taken_over() {
         store.close().await;
     }
     let store = open_in(dir.path(), SystemClock);
-    store.set_disabled(&user, false, None, &Act::NONE).await.unwrap();
+    store.set_disabled(&user, false, Said::Now, &Act::NONE).await.unwrap();
     assert!(matches!(store.login(&login(&user)).await.unwrap(), LoginOutcome::Seated { .. }));
     store.close().await;
 }
@@ -93,6 +95,28 @@ async fn a_damaged_record_is_named_and_not_guessed_at() {
     database(dir.path()).execute_batch("UPDATE live SET record = substr(record, 1, 90)").unwrap();
     let refused = Embedded::open(dir.path(), SystemClock).err().expect("it is damaged").to_string();
     assert!(refused.contains(&request.id.to_string()), "{refused}");
+}
+
+/// Of an ended session: live ones are in memory, and a damaged one is refused at the start.
+#[tokio::test]
+async fn a_damaged_record_does_not_keep_the_others_from_being_renewed() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, notices) = Embedded::open(dir.path(), SystemClock).unwrap();
+    let (_, users) = neighbours(2);
+    let [damaged, sound] = [login(&users[0]), login(&users[1])];
+    for login in [&damaged, &sound] {
+        seated(store.login(login).await.unwrap());
+    }
+    store.end(&Target::Session(damaged.id), Reason::Kicked, None, &Act::NONE).await.unwrap();
+    database(dir.path()).execute_batch("UPDATE ended SET record = substr(record, 1, 90)").unwrap();
+    // Until the writer has let go of it.
+    let start = Instant::now();
+    while store.get(damaged.id, false).await.is_ok() {
+        assert!(start.elapsed() < Duration::from_secs(20), "it is still remembered");
+    }
+    let bench = Bench::new(store, notices, dir);
+    a_damaged_record_is_named_and_the_others_are_renewed(&bench, damaged.id, sound.id).await;
+    bench.close().await;
 }
 
 /// A clock that holds up whoever asks, and so the writer, while it is shut.
@@ -178,5 +202,24 @@ async fn after_a_failed_commit_the_disk_is_right() {
     assert_eq!(ids(&again.replaced), [old.id]);
     let ended = store.end(&Target::User(user), Reason::Kicked, None, &Act::NONE).await.unwrap();
     assert_eq!(ids(&ended), [lost.id]);
+    store.close().await;
+}
+
+/// Nothing is read again for it: no change has failed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_disk_that_refuses_writes_is_a_store_that_is_away_and_still_answers_checks() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, mut notices) = Embedded::open(dir.path(), SystemClock).unwrap();
+    let session = login(&user("user1"));
+    seated(store.login(&session).await.unwrap());
+    store.time_us().await.unwrap();
+    let thief = database(dir.path());
+    thief.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let refused = store.time_us().await.unwrap_err();
+    assert!(matches!(refused, StoreError::Unavailable(_)), "{refused:?}");
+    assert!(store.get(session.id, false).await.unwrap().unwrap().is_live());
+    thief.execute_batch("ROLLBACK").unwrap();
+    store.time_us().await.unwrap();
+    assert!(notices.try_recv().is_err(), "no gap");
     store.close().await;
 }

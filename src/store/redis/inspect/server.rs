@@ -3,11 +3,10 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use super::super::info::{fields, version_fault};
 use super::super::layout::Address;
 use super::findings::Findings;
 use crate::store::ServerStatus;
-
-const OLDEST_MAJOR: u32 = 7;
 
 /// What a primary says of itself.
 pub(super) struct ServerInfo(pub(super) String);
@@ -18,17 +17,6 @@ struct Replica<'a> {
     state: &'a str,
     /// How much of what its primary wrote it has, in bytes.
     offset: Option<u64>,
-}
-
-/// What is wrong with the version in the text of INFO, if anything is.
-pub(in super::super) fn version_fault(info: &str) -> Option<String> {
-    let version = *fields(info).get("redis_version")?;
-    let major: u32 = version.split('.').next()?.parse().ok()?;
-    (major < OLDEST_MAJOR).then(|| format!("is Redis {version}; 7.0 or newer is needed"))
-}
-
-fn fields(info: &str) -> HashMap<&str, &str> {
-    info.lines().filter_map(|line| line.split_once(':')).collect()
 }
 
 /// Such as `Redis 7.0.15 (standalone)` or `Redis 7.0.15, 3 primaries, 3 replicas`.

@@ -1,6 +1,7 @@
 //! What is said of an `INFO`, without a server.
 
 use super::*;
+use crate::store::redis::info::version_fault;
 
 fn at(port: u16) -> Address {
     Address { host: "h".to_owned(), port }

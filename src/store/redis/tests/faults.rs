@@ -1,8 +1,12 @@
 //! Lost replies, a Redis that is away, frozen, full, demoted or somebody else's.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::chaos_proxy::{ChaosProxy, Fault, Loss};
 use super::redis_server::RedisServer;
@@ -154,6 +158,33 @@ async fn a_redis_that_is_away_at_the_start_is_waited_for() {
     server.restart().await;
     recovers(&store).await;
     seated(store.login(&login(&user)).await.unwrap());
+}
+
+/// It was greeted some forty times a second by each node, because every greeting had the pauses start over.
+#[tokio::test]
+async fn a_server_that_greets_and_hangs_up_is_greeted_ever_less_often() {
+    let server = RedisServer::start().await;
+    let door = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("redis://{}", door.local_addr().unwrap());
+    let greeted = Arc::new(AtomicU32::new(0));
+    let (counter, port) = (Arc::clone(&greeted), server.port());
+    let hanging_up = tokio::spawn(async move {
+        while let Ok((mut client, _)) = door.accept().await {
+            counter.fetch_add(1, Ordering::Relaxed);
+            tokio::spawn(async move {
+                let mut redis = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+                // Long enough for a greeting, and no life.
+                let carrying = copy_bidirectional(&mut client, &mut redis);
+                let _ = timeout(Duration::from_millis(100), carrying).await;
+            });
+        }
+    });
+    let (_store, _notices) = connect(&url);
+    sleep(Duration::from_secs(4)).await;
+    hanging_up.abort();
+    let greeted = greeted.load(Ordering::Relaxed);
+    // One connection for commands and one for messages, seven times each on average; it was 50 in all, at a load of 20.
+    assert!(greeted <= 32, "{greeted} times in four seconds");
 }
 
 #[tokio::test]

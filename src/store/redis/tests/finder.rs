@@ -7,6 +7,7 @@ use redis::cmd;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use super::chaos_proxy::{ChaosProxy, Fault};
 use super::redis_cluster::{ClusterOptions, RedisCluster};
 use super::redis_sentinel::{MASTER, RedisSentinel};
 use super::redis_server::RedisServer;
@@ -95,6 +96,19 @@ async fn a_promotion_is_heard_of_without_a_doubt() {
     let mut current = found.layouts.current.clone();
     timeout(PATIENCE, current.wait_for(fits)).await.unwrap().unwrap();
     assert!(promoted.elapsed() < Duration::from_secs(5), "before it looks anyway: {:?}", promoted.elapsed());
+}
+
+/// Three round trips of 400 ms each are more than a look gives a Sentinel at first, and the next one began anew: on a
+/// slow line, or a machine that was too busy, the primary was never found.
+#[tokio::test]
+async fn a_sentinel_that_answers_slowly_is_given_more_time_with_each_look() {
+    let rig = RedisSentinel::start().await;
+    let proxy = ChaosProxy::before(rig.sentinel(0).address()).await;
+    proxy.set(Fault::Delay(Duration::from_millis(200)));
+    // The rig's other Sentinels, which are quick, are not known to it until this one has answered.
+    let found = find(&format!("redis+sentinel://{}/{MASTER}", proxy.address()));
+    let primary = at(rig.server(0).address());
+    found.once("the primary is found", |layout| layout.primaries() == [primary.clone()]).await;
 }
 
 #[tokio::test]

@@ -12,10 +12,15 @@ use crate::domain::{
     NodeId, Partition, Presence, Reason, Record, SeatLimits, SessionId, Timestamp, Tombstone,
 };
 use crate::metrics::Metrics;
+use crate::store::conformance::Bench;
 use crate::store::conformance::jobs::job;
-use crate::store::conformance::support::{forgotten, restoring};
+use crate::store::conformance::presence::a_damaged_record_is_named_and_the_others_are_renewed;
+use crate::store::conformance::support::{forgotten, neighbours, restoring};
 use crate::store::redis::script::{Call, Script};
-use crate::store::{Act, Disabling, Filter, Login, Period, Store as _, StoreError, Swept, Target, View as _};
+use crate::store::{
+    Act, Disabling, Filter, Image, Login, Period, Renewal, Said, Store as _, StoreError, Swept, Target,
+    View as _,
+};
 use crate::sweeper::Sweeper;
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
@@ -38,8 +43,8 @@ async fn every_key_expires_by_itself_but_a_disabled_users_mark() {
     store.attach(other.id, presence, 60_000).await.unwrap();
     store.set_data(other.id, Some("[]")).await.unwrap();
     store.throttle("bucket", 5, 60_000, 1).await.unwrap();
-    store.set_disabled(&user("user3"), true, None, &Act::NONE).await.unwrap();
-    store.set_disabled(&user("user4"), false, None, &Act::NONE).await.unwrap();
+    store.set_disabled(&user("user3"), true, Said::Now, &Act::NONE).await.unwrap();
+    store.set_disabled(&user("user4"), false, Said::Now, &Act::NONE).await.unwrap();
     let now = Timestamp::from_millis(store.time_us().await.unwrap() / 1000);
     let restored = forgotten(now, &user("user5"), 1);
     let ended = Tombstone { reason: Reason::Kicked, at: now, by: None };
@@ -126,7 +131,7 @@ async fn an_entry_without_a_record_is_unlisted_by_the_sweeper_and_holds_no_seat(
 }
 
 #[tokio::test]
-async fn a_damaged_record_is_an_error_and_nobody_elses() {
+async fn a_damaged_record_is_an_error_of_its_own_and_its_user_can_log_in() {
     let server = RedisServer::start().await;
     let (store, _notices) = connect(&server.url());
     let (damaged, sound) = (login(&user("user1")), login(&user("user2")));
@@ -148,8 +153,8 @@ async fn a_damaged_record_is_an_error_and_nobody_elses() {
             .unwrap();
         let read = store.get(damaged.id, false).await;
         assert!(matches!(read, Err(StoreError::Corrupt(_))), "{read:?}");
-        let decided = store.login(&login(&damaged.user)).await;
-        assert!(matches!(decided, Err(StoreError::Corrupt(_))), "{decided:?}");
+        // It holds no seat, as nobody can end it.
+        seated(store.login(&login(&damaged.user)).await.unwrap());
     }
     assert!(store.get(sound.id, false).await.unwrap().unwrap().is_live());
     let page = store.page(&Filter::default(), 10, None, 60_000).await.unwrap();
@@ -191,6 +196,37 @@ async fn a_damaged_record_that_is_due_is_unlisted_and_left_as_it_lies() {
     assert_eq!(left, b"damaged");
     // Its user can log in again.
     seated(store.login(&login(&damaged.user)).await.unwrap());
+}
+
+/// It failed the renewal of all that were renewed with it, each time: none of them was extended, and no lost message
+/// was made good.
+#[tokio::test]
+async fn a_damaged_record_does_not_keep_the_others_from_being_renewed() {
+    let server = RedisServer::start().await;
+    let (store, notices) = connect(&server.url());
+    let (_, users) = neighbours(2);
+    let [damaged, sound] = [login(&users[0]), login(&users[1])];
+    for login in [&damaged, &sound] {
+        seated(store.login(login).await.unwrap());
+    }
+    let bench = Bench::new(store.clone(), notices, ());
+    damage(&server, &store, damaged.id).await;
+    a_damaged_record_is_named_and_the_others_are_renewed(&bench, damaged.id, sound.id).await;
+    // One that scripts take for an ended one, and that says by whom in no language.
+    let mut record = Image::of(&forgotten(Timestamp::from_millis(1), &users[0], 1)).bytes().to_vec();
+    record[1] = Reason::Kicked.code();
+    record.truncate(74);
+    for field in [&b"device"[..], users[0].as_str().as_bytes(), b"{", b"", b"", b"name", b"agent"] {
+        record.extend(u16::try_from(field.len()).unwrap().to_be_bytes());
+        record.extend(field);
+    }
+    record.extend([0, 0]);
+    let mut set = redis::cmd("SET");
+    set.arg(store.keys.session(damaged.id)).arg(record).arg("KEEPTTL");
+    let () = set.query_async(&mut raw(&server).await).await.unwrap();
+    let renewal = [Renewal { id: damaged.id, seen_ago_ms: None, presence: None }];
+    let renewed = store.renew(NodeId::from_bytes([1; 8]), damaged.id.partition(), &renewal, 60_000).await;
+    assert_eq!(renewed.unwrap().damaged, [damaged.id]);
 }
 
 /// The first partition that can't be swept ended the round, and none after it was ever swept.

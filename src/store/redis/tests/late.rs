@@ -8,7 +8,7 @@ use super::faked_clock::FakedClock;
 use super::redis_server::RedisServer;
 use super::{Redis, connect, login, seated, user};
 use crate::domain::{Reason, SeatLimits, UserId};
-use crate::store::{Act, EventKind, Login, Store as _, StoreError, Target};
+use crate::store::{Act, EventKind, Login, Said, Store as _, StoreError, Target};
 
 /// Waits until the store answers again.
 async fn recovers(store: &Redis) {
@@ -73,7 +73,7 @@ async fn what_was_given_up_undoes_nothing_newer_when_a_frozen_redis_thaws() {
     let unknown = tokio::join!(
         store.end(&of_user, Reason::Kicked, None, &Act::NONE),
         store.end(&others, Reason::Logout, None, &Act::NONE),
-        store.set_disabled(&disabled, true, None, &Act::NONE),
+        store.set_disabled(&disabled, true, Said::Now, &Act::NONE),
         store.set_data(writes.id, Some("1")),
     );
     let errors = [unknown.0.err(), unknown.1.err(), unknown.2.err(), unknown.3.err()];

@@ -10,8 +10,9 @@ use super::cluster::{open, partitions, slot};
 use super::redis_cluster::RedisCluster;
 use super::redis_sentinel::RedisSentinel;
 use super::redis_server::RedisServer;
-use super::{Redis, connect, failover, login, seated, user};
-use crate::domain::PartitionSet;
+use super::{Chance, Redis, connect, failover, login, seated, user};
+use crate::config::{RedisConfig, RedisUrl};
+use crate::domain::{Partition, PartitionSet};
 use crate::store::redis::layout::slot_of;
 use crate::store::{Notice, Store as _, StoreError};
 
@@ -26,6 +27,13 @@ async fn reconnects(store: &Redis, disturb: impl Future<Output = String>) {
         let _ = store.time_us().await;
         sleep(Duration::from_millis(5)).await;
     }
+}
+
+/// A node that looks so often whether the server remembers.
+fn connect_looking(server: &RedisServer, every: Duration) -> (Arc<Redis>, mpsc::Receiver<Notice>) {
+    let config =
+        RedisConfig { look_every: every, ..RedisConfig::of(RedisUrl::parse(&server.url()).unwrap()) };
+    Redis::open_with(&config, Arc::new(Chance::system())).unwrap()
 }
 
 async fn hears_of_no_failover(notices: &mut mpsc::Receiver<Notice>) {
@@ -47,6 +55,48 @@ async fn an_emptied_database_is_noticed_by_every_node() {
     assert_eq!(failover(&mut notices).await, PartitionSet::ALL);
     assert_eq!(failover(&mut others).await, PartitionSet::ALL);
     hears_of_no_failover(&mut notices).await;
+}
+
+/// Until the next heartbeat tokens were called unknown that some node was about to restore.
+#[tokio::test]
+async fn who_asks_for_what_is_missing_notices_an_emptied_database_at_once() {
+    let server = RedisServer::start().await;
+    let every = Duration::from_secs(3600);
+    let (store, mut notices) = connect_looking(&server, every);
+    let (other, mut others) = connect_looking(&server, every);
+    let partition = Partition::of(&user("user1"));
+    for store in [&store, &other] {
+        store.time_us().await.unwrap();
+        assert!(store.remembers(partition).await.unwrap());
+    }
+    server.command("FLUSHALL").await;
+    assert!(!store.remembers(partition).await.unwrap());
+    assert_eq!(failover(&mut notices).await, PartitionSet::ALL);
+    assert!(!store.remembers(partition).await.unwrap(), "the node may not have acted on it yet");
+    // By now there is another mark.
+    assert!(!other.remembers(partition).await.unwrap());
+    assert_eq!(failover(&mut others).await, PartitionSet::ALL);
+    let start = Instant::now();
+    while !store.remembers(partition).await.unwrap() || !other.remembers(partition).await.unwrap() {
+        assert!(start.elapsed() < Duration::from_secs(20), "it is suspected for ever");
+        sleep(Duration::from_millis(10)).await;
+    }
+    hears_of_no_failover(&mut notices).await;
+}
+
+/// Of a node without sockets no renewal finds anything missing.
+#[tokio::test]
+async fn an_emptied_database_is_noticed_as_often_as_the_node_renews() {
+    let server = RedisServer::start().await;
+    let (store, mut notices) = connect_looking(&server, Duration::from_millis(200));
+    store.time_us().await.unwrap();
+    for _ in 0..3 {
+        let start = Instant::now();
+        server.command("FLUSHALL").await;
+        assert_eq!(failover(&mut notices).await, PartitionSet::ALL);
+        let noticed = start.elapsed();
+        assert!(noticed < Duration::from_secs(3), "after {noticed:?}");
+    }
 }
 
 #[tokio::test]
@@ -79,6 +129,19 @@ async fn a_primary_that_was_a_replica_in_between_is_noticed() {
     server.command("REPLICAOF NO ONE").await;
     reconnects(&store, server.command("CLIENT KILL TYPE normal")).await;
     assert_eq!(failover(&mut notices).await, PartitionSet::ALL);
+}
+
+/// A Cluster that fails over and back within one heartbeat: no command need have met the replica, and neither closes
+/// the connection.
+#[tokio::test]
+async fn a_primary_that_was_a_replica_for_a_moment_is_noticed_on_the_same_connection() {
+    let server = RedisServer::start().await;
+    let (store, mut notices) = connect_looking(&server, Duration::from_millis(500));
+    store.time_us().await.unwrap();
+    // In one packet: nobody meets the replica.
+    server.command("REPLICAOF 127.0.0.1 1\r\nREPLICAOF NO ONE").await;
+    assert_eq!(failover(&mut notices).await, PartitionSet::ALL);
+    hears_of_no_failover(&mut notices).await;
 }
 
 #[tokio::test]

@@ -28,6 +28,7 @@ mod finder;
 mod inspect;
 mod keyspace;
 mod late;
+mod library;
 mod lives;
 mod logs;
 mod moved_channels;
@@ -38,9 +39,11 @@ mod redis_cluster;
 mod redis_sentinel;
 #[path = "../../../../tests/support/redis_server.rs"]
 mod redis_server;
+mod refusals;
 mod replication;
 mod rights;
 mod tls;
+mod tls_sentinel;
 
 use redis_server::RedisServer;
 

@@ -17,7 +17,7 @@ use crate::domain::{Generation, NodeId, Presence, Reason, Timestamp};
 use crate::store::conformance::jobs::job;
 use crate::store::{
     Act, Audience, EventFilter, EventKind, Filter, Image, Level, Log as _, Message, NewEvent, Notice,
-    Notification, Period, Renewal, Restore, Store as _, Target, View as _,
+    Notification, Period, Renewal, Restore, Said, Store as _, StoreError, Target, View as _,
 };
 
 const USERS: &str = include_str!("../../../../deploy/redis/hotseat.acl");
@@ -89,8 +89,8 @@ async fn do_everything(store: &Redis, notices: &mut mpsc::Receiver<Notice>) {
     store.sweep(id.partition(), node).await.unwrap();
     store.throttle("bucket", 1, 60_000, 1).await.unwrap();
     store.end(&Target::User(ann.clone()), Reason::Kicked, None, &Act::NONE).await.unwrap();
-    store.set_disabled(&ann, true, None, &Act::NONE).await.unwrap();
-    store.set_disabled(&ann, false, None, &Act::NONE).await.unwrap();
+    store.set_disabled(&ann, true, Said::Now, &Act::NONE).await.unwrap();
+    store.set_disabled(&ann, false, Said::Now, &Act::NONE).await.unwrap();
     assert!(!store.events_of(&ann, 100).await.unwrap().is_empty());
     view_everything(store, node).await;
     store.follow().await.unwrap();
@@ -246,4 +246,85 @@ fn words(line: &str) -> Cmd {
     let mut command = cmd(words.next().unwrap_or_default());
     command.arg(words.collect::<Vec<_>>());
     command
+}
+
+/// The file's rules, but for one right.
+async fn take_away(server: &RedisServer, right: &str) {
+    let mut set_user = cmd("ACL");
+    set_user.arg("SETUSER").arg("hotseat").arg("reset").arg(rules(USERS, "hotseat").collect::<Vec<_>>());
+    let _: () = server.query(set_user.arg(right)).await.unwrap();
+}
+
+async fn until_usable(store: &Redis, wanted: bool) {
+    let start = Instant::now();
+    while store.time_us().await.is_ok() != wanted {
+        assert!(start.elapsed() < Duration::from_secs(20), "usable is not {wanted}");
+        sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// A script whose user may not publish ended the old session, failed, and seated nobody, at every login.
+#[tokio::test]
+async fn a_user_that_lacks_a_right_ends_nobody_and_what_it_lacks_is_named() {
+    let server = server_with_user().await;
+    let ann = user("ann");
+    let old = login(&ann);
+    let (whole, _notices) = open(&as_hotseat(&server.url()), 0);
+    until_usable(&whole, true).await;
+    seated(whole.login(&old).await.unwrap());
+    drop(whole);
+    for (right, named) in [
+        ("-publish", "PUBLISH hs:{0}:u:x"),
+        ("resetchannels", "PUBLISH hs:{0}:u:x"),
+        ("-xadd", "XADD hs:{0}:e"),
+        ("-pexpire", "PEXPIRE hs:{0}:e"),
+        ("-pexpireat", "PEXPIREAT hs:{0}:l"),
+        ("-zadd", "ZADD hs:{0}:l"),
+        ("-hgetall", "HGETALL hs:{0}:n"),
+        ("-getex", "GETEX hs:meta"),
+        ("-evalsha", "EVALSHA x"),
+        ("-eval", "EVAL"),
+        ("resetkeys", "GET hs:{0}:s:x"),
+        ("-subscribe", "SUBSCRIBE hs:{0}:u:x"),
+    ] {
+        take_away(&server, right).await;
+        let (store, _notices) = open(&as_hotseat(&server.url()), 0);
+        let refused = store.login(&login(&ann)).await;
+        assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{right}: {refused:?}");
+        let unusable = store.time_us().await;
+        assert!(matches!(unusable, Err(StoreError::Unavailable(_))), "{right}: {unusable:?}");
+        let faults = store.inspect().await.unwrap().faults;
+        assert!(faults.iter().any(|fault| fault.contains(named)), "{right}: {faults:?}");
+    }
+    take_away(&server, "+ping").await;
+    let (whole, _notices) = open(&as_hotseat(&server.url()), 0);
+    until_usable(&whole, true).await;
+    assert!(whole.get(old.id, false).await.unwrap().unwrap().is_live(), "nothing was half done");
+    assert_eq!(whole.inspect().await.unwrap().faults, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_right_that_is_revoked_is_missed_with_the_next_heartbeat() {
+    let server = server_with_user().await;
+    let config = RedisConfig {
+        look_every: Duration::from_millis(100),
+        ..RedisConfig::of(RedisUrl::parse(&as_hotseat(&server.url())).unwrap())
+    };
+    let (store, _notices) = Redis::open_with(&config, Arc::new(Chance::system())).unwrap();
+    until_usable(&store, true).await;
+    take_away(&server, "-xadd").await;
+    until_usable(&store, false).await;
+    take_away(&server, "+ping").await;
+    until_usable(&store, true).await;
+}
+
+#[tokio::test]
+async fn a_user_that_may_not_wait_for_replicas_is_missed_where_logins_do() {
+    let server = server_with_user().await;
+    take_away(&server, "-wait").await;
+    let (store, _notices) = open(&as_hotseat(&server.url()), 1);
+    let faults = store.inspect().await.unwrap().faults;
+    assert!(faults.iter().any(|fault| fault.contains("WAIT 1")), "{faults:?}");
+    let (indifferent, _notices) = open(&as_hotseat(&server.url()), 0);
+    until_usable(&indifferent, true).await;
 }
