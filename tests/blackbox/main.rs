@@ -25,6 +25,7 @@ mod race;
 mod refusals;
 mod seats;
 mod secrets;
+mod sessions_command;
 mod socket_refusals;
 mod store_loss;
 mod tabs;
