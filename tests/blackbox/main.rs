@@ -21,6 +21,7 @@ mod login;
 mod lost_messages;
 mod observed;
 mod origins;
+mod prometheus;
 mod race;
 mod refusals;
 mod seats;
