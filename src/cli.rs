@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use hotseat::config::Flags;
 
+pub(crate) mod sessions;
+
 /// The realtime enforcer of one account, N seats.
 #[derive(Debug, Parser)]
 #[command(name = "hotseat", version)]
@@ -33,6 +35,7 @@ pub(crate) enum Command {
         #[arg(value_name = "KEY")]
         key: Option<String>,
     },
+    Sessions(sessions::Sessions),
 }
 
 /// Broken by hand: clap wraps only with a dependency more.

@@ -43,6 +43,10 @@ fn seconds() -> Histogram {
     Histogram::new(SECONDS)
 }
 
+/// What can become of a login.
+const LOGINS: [&str; 7] = ["seated", "full", "disabled", "unavailable", "wrong", "braked", "overloaded"];
+/// How a node can leave a job.
+const JOBS: [&str; 3] = ["done", "stopped", "left"];
 /// What can become of a session that is told again.
 const RESTORED: [&str; 4] = ["live", "ended", "yielded", "too_old"];
 
@@ -128,7 +132,27 @@ impl Metrics {
         metrics.register();
         metrics.register_healing();
         metrics.register_administration();
+        metrics.begin_at_zero();
         metrics
+    }
+
+    /// A count that is there from the start shows its first rise to whoever asks for its rate.
+    fn begin_at_zero(&self) {
+        for result in LOGINS {
+            self.logins.get_or_create(&ResultLabel { result }).inc_by(0);
+        }
+        for reason in Reason::ALL {
+            self.ended.get_or_create(&ReasonLabel { reason: reason.as_str() }).inc_by(0);
+        }
+        for result in ["ok", "failed"] {
+            self.renewals.get_or_create(&ResultLabel { result }).inc_by(0);
+        }
+        for result in RESTORED {
+            self.restored.get_or_create(&ResultLabel { result }).inc_by(0);
+        }
+        for result in JOBS {
+            self.jobs.get_or_create(&ResultLabel { result }).inc_by(0);
+        }
     }
 
     fn register(&mut self) {

@@ -143,7 +143,7 @@ fn hash_key_makes_a_key_or_hashes_the_given_one() {
 fn help_and_version_are_there_and_a_wrong_command_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let help = out(&hotseat(dir.path(), &["--help"], &[], ""));
-    for command in ["serve", "check", "hash-password", "hash-key"] {
+    for command in ["serve", "check", "hash-password", "hash-key", "sessions"] {
         assert!(help.contains(command), "{help}");
     }
     let version = out(&hotseat(dir.path(), &["--version"], &[], ""));

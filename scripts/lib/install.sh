@@ -16,6 +16,8 @@ debian_tools=(
   "redis-sentinel redis-sentinel"
   "chromium chromium"
   "nginx nginx"
+  "prometheus prometheus"
+  "promtool prometheus"
   "curl curl"
   "openssl openssl"
   "node nodejs"
@@ -33,7 +35,7 @@ missing_packages() {
   local tool
   for tool in "${debian_tools[@]}"; do
     PATH="$PATH:/usr/sbin:/sbin" command -v "${tool% *}" >/dev/null || echo "${tool#* }"
-  done
+  done | sort -u
   python3 -c 'import ensurepip' 2>/dev/null || echo python3-venv
 }
 

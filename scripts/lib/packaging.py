@@ -61,6 +61,41 @@ def there_are_two_nodes_on_one_durable_redis_behind_a_balancer() -> Iterator[str
         yield f"the balancer knows {balanced}"
 
 
+def prometheus_and_grafana_look_at_the_nodes() -> Iterator[str]:
+    nodes = [f"{name}:8000" for name, service in SERVICES.items() if "build" in service]
+    prometheus = yaml.safe_load(Path("deploy/prometheus/prometheus.yml").read_text())
+    scraped = [target for job in prometheus["scrape_configs"] for of in job["static_configs"] for target in of["targets"]]
+    if scraped != nodes:
+        yield f"Prometheus asks {scraped}"
+    for file in prometheus["rule_files"]:
+        if not any(mount.startswith(f"./deploy/prometheus/{file}:") for mount in SERVICES["prometheus"]["volumes"]):
+            yield f"{file} is not there for Prometheus"
+    sources = yaml.safe_load(Path("deploy/grafana/provisioning/datasources/hotseat.yml").read_text())["datasources"]
+    if [source["url"] for source in sources] != ["http://prometheus:9090"]:
+        yield "Grafana does not ask that Prometheus"
+    provider = yaml.safe_load(Path("deploy/grafana/provisioning/dashboards/hotseat.yml").read_text())["providers"][0]
+    if not any(f":{provider['options']['path']}/hotseat.json:" in mount for mount in SERVICES["grafana"]["volumes"]):
+        yield "the dashboard is not where Grafana looks for it"
+    for name in ("prometheus", "grafana"):
+        if not all(port.startswith("127.0.0.1:") for port in SERVICES[name]["ports"]):
+            yield f"{name} is open to everybody"
+
+
+def alerts_say_what_to_do() -> Iterator[str]:
+    headings = re.findall(r"(?m)^#+ (.*)$", Path("docs/operations.md").read_text())
+    anchors = {re.sub(r"[^\w -]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
+    for group in yaml.safe_load(Path("deploy/prometheus/rules.yml").read_text())["groups"]:
+        for rule in group["rules"]:
+            name, notes = rule["alert"], rule["annotations"]
+            if rule["labels"]["severity"] not in ("critical", "warning"):
+                yield f"{name} has an unknown severity"
+            if not notes["summary"] or not notes["description"]:
+                yield f"{name} does not say what is wrong"
+            document, anchor = notes["runbook"].split("#")
+            if document != "docs/operations.md" or anchor not in anchors:
+                yield f"{name} leads to {notes['runbook']}, which is not there"
+
+
 def variables_are_keys_of_the_configuration() -> Iterator[str]:
     known = set(re.findall(r"(?m)^#{0,2}(\w+) =", Path("hotseat.example.toml").read_text()))
     variables = {name for service in SERVICES.values() for name in service.get("environment", {})}
@@ -123,6 +158,8 @@ def the_image_runs_as_nobody_and_says_how_it_is() -> Iterator[str]:
 CHECKS = [
     services_are_whole,
     there_are_two_nodes_on_one_durable_redis_behind_a_balancer,
+    prometheus_and_grafana_look_at_the_nodes,
+    alerts_say_what_to_do,
     variables_are_keys_of_the_configuration,
     lists_are_json,
     the_image_is_built_as_the_readme_says,

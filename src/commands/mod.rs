@@ -3,12 +3,14 @@
 mod check;
 mod hash;
 mod serve;
+mod sessions;
 
 use anyhow::anyhow;
 pub(crate) use check::check;
 pub(crate) use hash::{hash_key, hash_password};
 use hotseat::config::{self, Loaded, Sources};
 pub(crate) use serve::serve;
+pub(crate) use sessions::sessions;
 
 use crate::cli::Settings;
 

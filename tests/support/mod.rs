@@ -7,6 +7,7 @@ pub mod client;
 pub mod faked_clock;
 pub mod node;
 pub mod patience;
+pub mod prometheus;
 pub mod redis_cluster;
 pub mod redis_proxy;
 pub mod redis_sentinel;

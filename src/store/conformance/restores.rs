@@ -290,12 +290,18 @@ pub(crate) async fn who_logged_in_after_a_disabling_stays_when_that_is_said_agai
     let mut later = forgotten(bench, &user, 77).await;
     later.session.created_at = disabled.at.plus_millis(20);
     is_live_again(bench, &later, 1).await;
-    let again =
-        bench.store.set_disabled(&user, true, Said::Again(disabled.at.plus_millis(10)), &Act::NONE).await.unwrap();
+    let again = bench
+        .store
+        .set_disabled(&user, true, Said::Again(disabled.at.plus_millis(10)), &Act::NONE)
+        .await
+        .unwrap();
     assert!(again.ended.is_empty());
     assert!(bench.get(later.session.id).await.is_live());
-    let after =
-        bench.store.set_disabled(&user, true, Said::Again(disabled.at.plus_millis(20)), &Act::NONE).await.unwrap();
+    let after = bench
+        .store
+        .set_disabled(&user, true, Said::Again(disabled.at.plus_millis(20)), &Act::NONE)
+        .await
+        .unwrap();
     assert_eq!(ids(&after.ended), [later.session.id]);
 }
 

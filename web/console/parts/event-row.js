@@ -15,6 +15,9 @@ import { actorOf, HAPPENINGS, nameOf, TONES } from "../words.js";
 import { badge } from "./heading.js";
 import { row } from "./table.js";
 
+/** Nobody reads it; the title has it whole. */
+const JOB_ID = /, job [0-9a-f-]{36}/;
+
 /**
  * @param {{user?: boolean}} [options] `user`: whether to say whom it concerns
  * @returns {Column[]}
@@ -61,7 +64,7 @@ export function whatOf({ type, reason, ended }) {
 function detailsOf({ note, by, session, type, reason }) {
   const who = by && type === "ended" ? [reason === "logout" ? "from " : "by ", nameOf(by.device), by.ip && h("code", null, ` ${by.ip}`)] : [];
   return [
-    note && h("q", null, note),
+    note && h("q", { title: note }, type === "job" ? note.replace(JOB_ID, "") : note),
     who.length > 0 && h("span", null, who),
     session && h("code", { class: "quiet", title: `Session ${session}` }, `…${session.slice(-8)}`),
   ];

@@ -1,0 +1,54 @@
+//! Standard output: tables for people, one JSON object a line for programs.
+
+use std::io::{IsTerminal as _, Write as _};
+
+use serde_json::value::RawValue;
+
+use super::failure::Failure;
+use super::table::Table;
+use super::wire::Row;
+
+/// Where the product goes. One kind of rows each.
+pub(super) struct Output {
+    is_json: bool,
+    is_terminal: bool,
+    /// Whether rows come one by one.
+    is_endless: bool,
+    /// Once its heading has been printed.
+    table: Option<Table>,
+}
+
+impl Output {
+    pub fn new(is_json: bool, is_endless: bool) -> Self {
+        Self { is_json, is_terminal: std::io::stdout().is_terminal(), is_endless, table: None }
+    }
+
+    /// Prints rows as they came, or below those that were printed before.
+    pub fn rows<T: Row>(&mut self, rows: &[Box<RawValue>]) -> Result<(), Failure> {
+        if self.is_json {
+            return rows.iter().try_for_each(|row| print(row.get()));
+        }
+        let strange = |error| Failure::Refused(format!("the node tells what is not understood: {error}"));
+        let cells = rows.iter().map(|row| serde_json::from_str::<T>(row.get()).map(T::cells));
+        let cells: Vec<_> = cells.collect::<Result<_, _>>().map_err(strange)?;
+        if cells.is_empty() {
+            return Ok(());
+        }
+        let is_first = self.table.is_none();
+        let room = if self.is_terminal { terminal_size::terminal_size() } else { None };
+        let room = room.map(|(width, _)| usize::from(width.0));
+        let table = self.table.get_or_insert_with(|| Table::new(T::COLUMNS, room, self.is_endless));
+        table.fit(&cells);
+        if is_first {
+            let heading = table.heading();
+            // Bold where somebody looks (https://no-color.org).
+            let is_plain = !self.is_terminal || std::env::var_os("NO_COLOR").is_some_and(|no| !no.is_empty());
+            print(&if is_plain { heading } else { format!("\u{1b}[1m{heading}\u{1b}[0m") })?;
+        }
+        cells.iter().try_for_each(|row| print(&table.row(row)))
+    }
+}
+
+fn print(line: &str) -> Result<(), Failure> {
+    Ok(writeln!(std::io::stdout(), "{line}")?)
+}
