@@ -18,7 +18,7 @@ const ASK: &str = include_str!("../lua/rights.lua");
 
 /// Each command as it is called, for the sake of its keys and channels: a right may be limited to some of them.
 /// `{p}` is a partition's prefix.
-const COMMANDS: [&str; 31] = [
+const COMMANDS: [&str; 39] = [
     "TIME",
     "EVALSHA x 0",
     "GET {p}s:x",
@@ -26,14 +26,21 @@ const COMMANDS: [&str; 31] = [
     "DEL {p}d:x",
     "PTTL {p}s:x",
     "EXISTS {p}s:x",
+    "HGET {p}j x",
     "HGETALL {p}n",
     "HSET {p}n x v",
     "HDEL {p}n x",
+    "LINDEX {p}r:x -1",
+    "LRANGE {p}r:x 0 1",
+    "LTRIM {p}r:x 0 1",
+    "RPUSH {p}r:x v",
     "PEXPIRE {p}e 1",
     "PEXPIREAT {p}l 1",
     "PEXPIRETIME {p}l",
     "ZADD {p}l 0 x",
+    "ZINCRBY {p}c:x 1 x",
     "ZREM {p}l x",
+    "ZSCORE {p}c:x x",
     "ZCARD {p}a",
     "ZCOUNT {p}x 0 1",
     "ZRANGE {p}a 0 1",
@@ -43,6 +50,7 @@ const COMMANDS: [&str; 31] = [
     "XRANGE {p}e - +",
     "XREVRANGE {p}e + -",
     "XTRIM {p}e MINID 0",
+    "PUBSUB {numsub} {p}f",
     "SET {p}w v PX 1",
     "SET {p}b:x v",
     "GETEX {mark} PX 1",
@@ -62,7 +70,8 @@ impl Rights {
     pub(super) fn new(keys: &Keys, channels: Channels, waits_for_replicas: bool) -> Self {
         let [partition, mark, bucket] = keys.specimens();
         let real = |line: &&str| {
-            line.replace("{p}", &partition).replace("{mark}", &mark).replace("{bucket}", &bucket)
+            let line = line.replace("{p}", &partition).replace("{mark}", &mark);
+            line.replace("{bucket}", &bucket).replace("{numsub}", channels.count_subscribers())
         };
         let mut needed: Vec<String> = COMMANDS.iter().map(real).collect();
         needed.push(format!("{} {partition}u:x m", channels.publish()));
