@@ -26,7 +26,9 @@ test("the audit says who did what, and finds it again", async () => {
     await kicked.waitFor();
     await page.locator(".count").filter({ hasText: /^1 event$/ }).waitFor();
     await page.getByLabel("Kind").selectOption("");
+    await rowOf(page, "admin").first().waitFor();
     await page.getByRole("searchbox").fill("user1");
+    await rowOf(page, "anna").first().waitFor({ state: "detached" });
     await page.locator(".count").filter({ hasText: /^1 event$/ }).waitFor();
     await page.getByLabel("Time").selectOption("1");
     await rowOf(page, "Chrome").waitFor();
