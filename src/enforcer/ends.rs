@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::Enforcer;
 use super::here::Before;
 use super::journal::Mark;
 use super::notices::{Acknowledgement, OnDelivered, on_delivered};
+use super::{Enforcer, heal};
 use crate::domain::{By, Partition, Reason, Record, SessionId, Tombstone, UserId};
 use crate::hub::{Command, Eviction};
 use crate::protocol::CloseCode;
@@ -14,13 +14,16 @@ use crate::store::{Act, Disabling, Said, StoreError, Target};
 
 /// How old an end may be that is remembered because somebody asked: guarantee 5's 60 s.
 const TOLD_ENDS_KEPT_MS: u64 = 60_000;
+/// How often an end is asked for where the session comes back meanwhile, told again by another node.
+const MOST_TRIES: u32 = 3;
 
 impl Enforcer {
     /// Ends live sessions and puts their sockets out, on every node; answers those that it ended. `act` lands in their
     /// events.
     ///
     /// # Errors
-    /// The store's.
+    /// The store's; and that there was nothing to end which the store may have known and forgotten: who is told "done"
+    /// must not find the session live when a node has told the store of it again.
     pub async fn end(
         &self,
         target: Target,
@@ -28,8 +31,43 @@ impl Enforcer {
         by: Option<By>,
         act: &Act,
     ) -> Result<Vec<Record>, StoreError> {
+        for _ in 0..MOST_TRIES {
+            let ended = self.end_once(&target, reason, by.as_ref(), act).await?;
+            if !ended.is_empty() || self.is_over(&target).await? {
+                return Ok(ended);
+            }
+        }
+        Err(heal::in_doubt())
+    }
+
+    /// Whether nothing was ended because there was nothing to end. `false`: it is there again by now.
+    async fn is_over(&self, target: &Target) -> Result<bool, StoreError> {
+        let id = match target {
+            Target::User(user) => {
+                return self.may_call_nothing(Partition::of(user)).await.map(|()| true);
+            }
+            Target::Session(id) | Target::Others(_, id) => *id,
+        };
+        match self.metrics.store_call("get", self.store.get(id, false)).await? {
+            // Who asks for the others to end is live, and was the only one.
+            Some(record) if record.is_live() => Ok(matches!(target, Target::Others(..))),
+            Some(record) => {
+                self.note_told(&record);
+                Ok(true)
+            }
+            None => self.may_call_unknown(id, true).await.map(|()| true),
+        }
+    }
+
+    async fn end_once(
+        &self,
+        target: &Target,
+        reason: Reason,
+        by: Option<&By>,
+        act: &Act,
+    ) -> Result<Vec<Record>, StoreError> {
         let failovers = self.failovers_so_far();
-        let ended = self.metrics.store_call("end", self.store.end(&target, reason, by.as_ref(), act)).await?;
+        let ended = self.metrics.store_call("end", self.store.end(target, reason, by, act)).await?;
         self.settle(&ended);
         if let Some(record) = ended.first() {
             self.on_answered(record.session.id.partition(), failovers);

@@ -148,6 +148,23 @@ async fn whoever_was_told_of_an_end_does_not_find_the_session_live_again() {
     assert_eq!(reason(&ended), Some(Reason::Kicked));
 }
 
+/// The session's check had passed; then the store was emptied; then there was nothing to end, and "done" was said.
+#[tokio::test]
+async fn nobody_is_told_that_a_session_is_out_which_the_store_has_only_forgotten() {
+    let store = Forgetful::new();
+    let rig = node(1, &store, Renewals::Off);
+    let (token, record, _) = rig.login("phone", false).await;
+    let (_client, _running) = rig.connect(&token).await;
+    store.empty().await;
+    let logout = || rig.enforcer.end(Target::Session(record.session.id), Reason::Logout, None, &Act::NONE);
+    let refused = logout().await;
+    assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
+    // Told again, it can be ended.
+    rig.until("live", &record, Record::is_live).await;
+    assert_eq!(logout().await.unwrap().len(), 1);
+    assert!(logout().await.unwrap().is_empty(), "what has ended is over");
+}
+
 /// The answer of a primary that is gone arrives when its successor has been told already.
 #[tokio::test]
 async fn what_was_answered_before_a_failover_and_heard_after_the_heal_is_told_too() {

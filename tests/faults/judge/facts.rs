@@ -7,6 +7,9 @@ use super::super::history::{
 };
 use super::{Kind, Terms, Violation};
 
+/// Until when a login may be carried out after it was asked for: its bound in the store, and the way there and back.
+const CARRIED_OUT_WITHIN: Us = 3_200_000;
+
 /// An answered login.
 #[derive(Debug, Clone)]
 pub struct Seat {
@@ -149,7 +152,10 @@ impl<'a> Facts<'a> {
                 let reason = if same { "replaced" } else { "takeover" };
                 let by_ghost = told.by.as_ref().is_some_and(|by| !self.seats.contains_key(by));
                 // What a node has given up with a 503 must not be carried out later.
-                let in_time = !unsure.given_up || last_live.is_none_or(|live| live <= unsure.ended);
+                // A node that loses its connection says 503 at once; a server that wakes may still carry the call out for
+                // as long as it was given (docs/adr/0008), and who listens to it hears of that.
+                let until = unsure.ended.max(unsure.began + CARRIED_OUT_WITHIN);
+                let in_time = !unsure.given_up || last_live.is_none_or(|live| live <= until);
                 told.reason == reason && by_ghost && in_time
             }
             Maybe::End(how) => {
