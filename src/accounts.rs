@@ -30,8 +30,11 @@ pub enum Verdict {
         user: UserId,
         roles: Vec<Role>,
     },
-    /// No such account, or not its password; which of the two is nobody's business.
-    Wrong,
+    /// No such account, or not its password; which of the two is no caller's business.
+    Wrong {
+        /// The account, if there is one: for the log.
+        account: Option<UserId>,
+    },
     /// Too many logins are being checked; try again in a moment.
     Busy,
 }
@@ -68,15 +71,16 @@ impl Accounts {
 
     /// Compares `password` with that of the account `username`, off the executor's threads.
     pub async fn verify(&self, username: &str, password: &str) -> Verdict {
+        let account = self.by_name.get(username);
+        let wrong = || Verdict::Wrong { account: account.map(|account| account.username.clone()) };
         if password.len() > password::MAX_BYTES {
-            return Verdict::Wrong;
+            return wrong();
         }
         let Ok(_place) = self.inside.try_acquire() else { return Verdict::Busy };
         let permit = match timeout(LONGEST_WAIT, Arc::clone(&self.running).acquire_owned()).await {
             Ok(Ok(permit)) => permit,
             Ok(Err(_)) | Err(_) => return Verdict::Busy,
         };
-        let account = self.by_name.get(username);
         let hash = account.map_or_else(|| self.decoy.clone(), |account| account.password_hash.clone());
         let password = password.to_owned();
         let right = off_thread(permit, move || password::matches(&password, &hash)).await;
@@ -85,7 +89,7 @@ impl Accounts {
             (Some(true), Some(account)) => {
                 Verdict::Right { user: account.username.clone(), roles: account.roles.clone() }
             }
-            (Some(_), _) => Verdict::Wrong,
+            (Some(_), _) => wrong(),
         }
     }
 }
@@ -128,20 +132,25 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_wrong_password_and_an_unknown_username_are_one_answer() {
+    async fn a_wrong_password_and_an_unknown_username_differ_for_the_log_alone() {
         let accounts = Accounts::new(ann());
-        for (username, password) in
-            [("ann", "correct horsE"), ("ann", ""), ("bob", "correct horse"), ("Ann", "correct horse")]
-        {
-            assert_eq!(accounts.verify(username, password).await, Verdict::Wrong, "{username}");
+        let long = "x".repeat(password::MAX_BYTES + 1);
+        for (username, password, known) in [
+            ("ann", "correct horsE", true),
+            ("ann", "", true),
+            ("ann", &long, true),
+            ("bob", "correct horse", false),
+            ("Ann", "correct horse", false),
+        ] {
+            let account = known.then(|| UserId::parse("username", username).unwrap());
+            assert_eq!(accounts.verify(username, password).await, Verdict::Wrong { account }, "{username}");
         }
-        assert_eq!(accounts.verify("ann", &"x".repeat(password::MAX_BYTES + 1)).await, Verdict::Wrong);
     }
 
     #[tokio::test]
     async fn nobody_gets_in_by_the_decoy() {
         let accounts = Accounts::new(Vec::new());
-        assert_eq!(accounts.verify("", "").await, Verdict::Wrong);
+        assert_eq!(accounts.verify("", "").await, Verdict::Wrong { account: None });
     }
 
     #[tokio::test]

@@ -86,6 +86,8 @@ pub struct Metrics {
     /// Who watches the log live, through this node.
     pub watchers: Gauge,
     pub watcher_skipped: Counter,
+    /// Failed logins that the log was too slow for.
+    pub failures_dropped: Counter,
     pub jobs_running: Gauge,
     jobs: Family<ResultLabel, Counter>,
 }
@@ -126,6 +128,7 @@ impl Metrics {
             store_silence_seconds: Gauge::default(),
             watchers: Gauge::default(),
             watcher_skipped: Counter::default(),
+            failures_dropped: Counter::default(),
             jobs_running: Gauge::default(),
             jobs: Family::default(),
         };
@@ -255,6 +258,11 @@ impl Metrics {
             "watcher_skipped",
             "Events that were summed up for a watcher and not sent one by one",
             self.watcher_skipped.clone(),
+        );
+        registry.register(
+            "failed_logins_dropped",
+            "Failed logins that are not in the log because the store was too slow for them",
+            self.failures_dropped.clone(),
         );
         registry.register("jobs_running", "Jobs that this node is at", self.jobs_running.clone());
         registry.register("jobs", "Jobs that this node was at, by how it left them", self.jobs.clone());

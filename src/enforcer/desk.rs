@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use super::Enforcer;
-use crate::domain::{Partition, Session, Timestamp, UserId};
+use crate::domain::{Partition, Reason, Record, Session, Timestamp, UserId};
 use crate::hub::Command;
 use crate::store::{
     Act, Audience, Contested, EventKind, Filter, NewEvent, Notification, Page, Period, Place, StoreError,
-    StoreStatus,
+    StoreStatus, Target,
 };
 
 impl Enforcer {
@@ -57,6 +57,27 @@ impl Enforcer {
         self.metrics.store_call("status", self.view.status()).await
     }
 
+    /// Ends live sessions on an administrator's word, and notes it in the log also where there was nothing to end.
+    /// `None`: there is no such session.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn kick(&self, target: Target, act: &Act) -> Result<Option<Vec<Record>>, StoreError> {
+        let ended = self.end(target.clone(), Reason::Kicked, None, act).await?;
+        if ended.is_empty() {
+            let user = match target {
+                Target::User(user) | Target::Others(user, _) => user,
+                Target::Session(id) => match self.session(id).await? {
+                    Some(record) => record.session.user,
+                    None => return Ok(None),
+                },
+            };
+            let event = NewEvent::new(EventKind::Ended, Some(user), act.clone());
+            self.record(NewEvent { reason: Some(Reason::Kicked), ..event }).await;
+        }
+        Ok(Some(ended))
+    }
+
     /// Tells the devices that are connected, on every node, and notes that in the log.
     ///
     /// # Errors
@@ -70,7 +91,7 @@ impl Enforcer {
             Audience::Everybody => format!("to everybody: {}", notification.text),
         };
         let act = Act { actor, note: Some(note) };
-        self.record(NewEvent { kind: EventKind::Notice, user, act, ip: None, device: None }).await;
+        self.record(NewEvent::new(EventKind::Notice, user, act)).await;
         Ok(())
     }
 

@@ -172,7 +172,7 @@ impl Enforcer {
             note = format!("{note}: {why}");
         }
         let act = Act { actor: act.actor.clone(), note: Some(note) };
-        self.record(NewEvent { kind: EventKind::Job, user: None, act, ip: None, device: None }).await;
+        self.record(NewEvent::new(EventKind::Job, None, act)).await;
     }
 }
 

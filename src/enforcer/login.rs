@@ -142,7 +142,7 @@ impl Enforcer {
         let id = SessionId::new(Partition::of(&new.user), self.clock.now(), self.chance.bytes());
         let token = Token::new(id, self.chance.bytes());
         let agent = UserAgent::parse(&new.user_agent);
-        let device = self.device(&new, &agent);
+        let device = self.device(new.device_id.clone(), new.device_name.clone(), new.device_class, &agent);
         let absolute = self.seats.absolute_ttl;
         let login = Login {
             id,
@@ -167,16 +167,23 @@ impl Enforcer {
         (token, login)
     }
 
-    fn device(&self, new: &NewSession, agent: &UserAgent) -> Device {
+    /// A device by what it says of itself and what its user agent suggests.
+    pub(super) fn device(
+        &self,
+        id: Option<DeviceId>,
+        name: Option<String>,
+        class: Option<DeviceClass>,
+        agent: &UserAgent,
+    ) -> Device {
         let random = || DeviceId::stored(URL_SAFE_NO_PAD.encode(self.chance.bytes::<16>()));
-        let name = new.device_name.clone().filter(|name| !name.is_empty());
+        let name = name.filter(|name| !name.is_empty());
         Device {
-            id: new.device_id.clone().unwrap_or_else(random),
+            id: id.unwrap_or_else(random),
             name: name.unwrap_or_else(|| match agent.short.as_str() {
                 "" => "Unknown device".to_owned(),
                 short => short.to_owned(),
             }),
-            class: new.device_class.unwrap_or(agent.class),
+            class: class.unwrap_or(agent.class),
         }
     }
 }

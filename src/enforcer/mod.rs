@@ -15,6 +15,7 @@ mod clock;
 mod confirmations;
 mod desk;
 mod ends;
+mod failures;
 mod fence;
 mod heal;
 mod here;
@@ -53,6 +54,7 @@ use crate::store::{Log, Store, StoreError, View};
 
 pub use attach::Attached;
 pub use check::Checked;
+pub use failures::FailedLogin;
 pub use jobs::NewJob;
 pub use login::{LoginAnswer, NewSession, Takeover};
 pub use reports::{KnownNode, Sample};
@@ -62,6 +64,7 @@ use by_partition::ByPartition;
 use cache::CheckCache;
 use clock::StoreClock;
 use confirmations::Confirmations;
+use failures::Failures;
 use here::Here;
 use journal::Journal;
 use readiness::Readiness;
@@ -110,6 +113,7 @@ pub struct Enforcer {
     active: ActiveView,
     watchers: Watchers,
     chronicle: Chronicle,
+    failures: Failures,
     /// A job was begun here.
     jobs_wanted: Notify,
     /// Sessions used since the last renewal.
@@ -171,6 +175,7 @@ impl Enforcer {
             active: ActiveView::default(),
             watchers: Watchers::default(),
             chronicle: Chronicle::default(),
+            failures: Failures::default(),
             jobs_wanted: Notify::new(),
             touched: ByPartition::default(),
             urgent: Urgent::default(),

@@ -227,7 +227,7 @@ mod tests {
         assert_eq!(percentile(&[], 50), None);
     }
 
-    /// It has to stay below what the store takes, and nodes of two versions read each other's.
+    /// The store keeps them in memory and bounds nothing, and nodes of two versions read each other's.
     #[test]
     fn a_report_is_small_and_bears_members_that_are_unknown_or_missing() {
         let report = NodeReport {
@@ -236,7 +236,7 @@ mod tests {
             ..NodeReport::default()
         };
         let text = serde_json::to_string(&report).unwrap();
-        assert!(text.len() < Report::MAX_BYTES / 2, "{}", text.len());
+        assert!(text.len() < 2048, "{}", text.len());
         assert_eq!(serde_json::from_str::<NodeReport>(&text).unwrap(), report);
         let other: NodeReport = serde_json::from_str(r#"{"connections": 3, "colour": "red"}"#).unwrap();
         assert_eq!(other.figures.connections, 3);

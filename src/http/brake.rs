@@ -13,7 +13,8 @@ use super::App;
 use super::client_address::bucket_of;
 use super::problem::Problem;
 use crate::accounts::Verdict;
-use crate::domain::{Partition, Role, UserId};
+use crate::domain::{DeviceId, Partition, Role, UserId};
+use crate::enforcer::FailedLogin;
 
 /// How many lines there are; accounts that share one only wait for each other.
 const LINES: usize = 64;
@@ -25,6 +26,28 @@ pub(crate) struct Brake {
     lines: [Mutex<()>; LINES],
 }
 
+/// A username with a password, and who gives them.
+#[derive(Clone, Copy)]
+pub(crate) struct Guess<'a> {
+    pub(crate) username: &'a UserId,
+    pub(crate) password: &'a str,
+    pub(crate) address: Option<IpAddr>,
+    /// Of the device's cookie.
+    pub(crate) device_id: Option<&'a DeviceId>,
+    pub(crate) user_agent: &'a str,
+}
+
+impl Guess<'_> {
+    fn failed(self, user: UserId) -> FailedLogin {
+        FailedLogin {
+            user,
+            ip: self.address,
+            device_id: self.device_id.cloned(),
+            user_agent: self.user_agent.to_owned(),
+        }
+    }
+}
+
 impl Default for Brake {
     fn default() -> Self {
         Self { lines: std::array::from_fn(|_| Mutex::new(())) }
@@ -32,19 +55,14 @@ impl Default for Brake {
 }
 
 impl Brake {
-    /// Checks a password.
+    /// Checks a password; a wrong one for an account that exists is noted in the log. What was given as an unknown
+    /// username is not: it may be a password.
     ///
     /// # Errors
     /// `InvalidCredentials`, `RateLimited`, `Overloaded`, or that the store can't be asked: a guess that can't be
     /// counted is not answered.
-    pub(crate) async fn attempt(
-        &self,
-        app: &App,
-        username: &UserId,
-        password: &str,
-        address: Option<IpAddr>,
-    ) -> Result<(UserId, Vec<Role>), Problem> {
-        let outcome = self.try_attempt(app, username, password, address).await;
+    pub(crate) async fn attempt(&self, app: &App, guess: Guess<'_>) -> Result<(UserId, Vec<Role>), Problem> {
+        let outcome = self.try_attempt(app, guess).await;
         match &outcome {
             Err(Problem::InvalidCredentials) => app.metrics.login("wrong"),
             Err(Problem::RateLimited { .. }) => app.metrics.login("braked"),
@@ -54,13 +72,8 @@ impl Brake {
         outcome
     }
 
-    async fn try_attempt(
-        &self,
-        app: &App,
-        username: &UserId,
-        password: &str,
-        address: Option<IpAddr>,
-    ) -> Result<(UserId, Vec<Role>), Problem> {
+    async fn try_attempt(&self, app: &App, guess: Guess<'_>) -> Result<(UserId, Vec<Role>), Problem> {
+        let Guess { username, password, address, .. } = guess;
         count(app, username, address, 0).await?;
         let line = &self.lines[usize::from(Partition::of(username).index()) % LINES];
         let _turn = tokio::time::timeout(LINE_TIMEOUT, line.lock()).await.map_err(|_| Problem::Overloaded)?;
@@ -68,7 +81,10 @@ impl Brake {
         match app.accounts.verify(username.as_str(), password).await {
             Verdict::Right { user, roles } => Ok((user, roles)),
             Verdict::Busy => Err(Problem::Overloaded),
-            Verdict::Wrong => {
+            Verdict::Wrong { account } => {
+                if let Some(user) = account {
+                    app.enforcer.note_failure(guess.failed(user));
+                }
                 count(app, username, address, 1).await?;
                 Err(Problem::InvalidCredentials)
             }

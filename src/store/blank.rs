@@ -20,6 +20,8 @@ pub(crate) struct Blank {
     pub followed: Mutex<Vec<bool>>,
     pub notified: Mutex<Vec<Notification>>,
     pub recorded: Mutex<Vec<NewEvent>>,
+    /// What is to be recorded never is.
+    pub is_stuck: std::sync::atomic::AtomicBool,
     /// The log can't be read.
     pub is_away: std::sync::atomic::AtomicBool,
 }
@@ -103,6 +105,9 @@ impl Log for Blank {
     }
 
     async fn record(&self, event: &NewEvent) -> Result<(), StoreError> {
+        if self.is_stuck.load(std::sync::atomic::Ordering::Relaxed) {
+            std::future::pending::<()>().await;
+        }
         push(&self.recorded, event.clone());
         Ok(())
     }

@@ -65,9 +65,18 @@ pub struct NewEvent {
     pub kind: EventKind,
     /// `None`: it concerns nobody in particular, and lies in partition 0.
     pub user: Option<UserId>,
+    /// Of an end that was asked for and found nothing to end.
+    pub reason: Option<Reason>,
     pub act: Act,
     pub ip: Option<IpAddr>,
     pub device: Option<Device>,
+}
+
+impl NewEvent {
+    /// One that says only this.
+    pub const fn new(kind: EventKind, user: Option<UserId>, act: Act) -> Self {
+        Self { kind, user, reason: None, act, ip: None, device: None }
+    }
 }
 
 /// What the log of a partition says happened.
@@ -121,6 +130,7 @@ impl Event {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum EventKind {
     Login,
+    /// Without a session: an administrator asked for it, and there was nothing to end.
     Ended,
     Disabled,
     Enabled,

@@ -8,7 +8,7 @@ pub struct Report {
     pub node: NodeId,
     /// When, by the store's clock.
     pub at: Timestamp,
-    /// JSON of the enforcer's making, at most [`Report::MAX_BYTES`].
+    /// JSON of the enforcer's making, a kilobyte or so.
     pub body: String,
     /// Samples of its figures, oldest first: JSON each, with when it was taken.
     pub recent: Vec<(Timestamp, String)>,
@@ -17,7 +17,6 @@ pub struct Report {
 }
 
 impl Report {
-    pub const MAX_BYTES: usize = 4096;
     /// A sample every 10 s, for an hour.
     pub const RECENT: usize = 360;
     /// One every 5 min, for a day.
@@ -98,7 +97,9 @@ pub struct ServerStatus {
     pub disk_bytes: Option<u64>,
     pub clients: Option<u64>,
     pub commands_per_s: Option<u64>,
-    /// Of reads of keys, found ones, 0 to 1.
+    /// Reads of keys since it started.
+    pub reads: Option<u64>,
+    /// Of these, found ones, 0 to 1.
     pub hit_rate: Option<f64>,
     pub keys: Option<u64>,
     pub replicas: Option<u64>,

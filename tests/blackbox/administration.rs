@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::support::client::Client;
 use crate::support::rig::sign_in;
-use crate::support::{Engine, Node, Rig, Socket, eventually, within};
+use crate::support::{Engine, Node, Rig, Socket, eventually};
 
 /// The live stream of a node, as text.
 struct Stream {
@@ -117,26 +117,4 @@ async fn a_notice_reaches_the_devices_of_its_audience_on_every_node() {
     send(json!("everybody"), "for all").await;
     assert_eq!(anna.expect("notice").await["text"], "for all");
     assert_eq!(berta.expect("notice").await["text"], "for all");
-}
-
-/// The node that is at a job dies; another one ends what is left.
-#[tokio::test]
-async fn a_job_survives_the_node_that_carries_it_out() {
-    let rig = Rig::redis().await;
-    let mut one = rig.node().await;
-    for user in 0..600 {
-        sign_in(&one, &format!("user-{user}")).await;
-    }
-    let begun = json!({"kind": "end-sessions", "everybody": true});
-    let job = Client::service(&one).post("/api/admin/jobs", &begun).await.expect(202);
-    one.kill().await;
-    let two = rig.node().await;
-    let path = format!("/api/admin/jobs/{}", job["id"].as_str().expect("an id"));
-    within(Duration::from_secs(60), "the job is done by the other node", async || {
-        let job = Client::service(&two).get(&path).await.expect(200);
-        (job["state"] == "done").then_some(())
-    })
-    .await;
-    let left = Client::service(&two).get("/api/admin/sessions").await.expect(200);
-    assert_eq!((&left["sessions"], &left["next_cursor"]), (&json!([]), &Value::Null));
 }

@@ -18,6 +18,7 @@ mod failover;
 mod forgetting;
 mod gateway;
 mod ghosts;
+mod jobs;
 mod login;
 mod lost_messages;
 mod nodelay;

@@ -22,7 +22,7 @@ pub(crate) struct EventView {
     kind: &'static str,
     #[schema(value_type = Option<String>)]
     user: Option<UserId>,
-    /// What logged in, ended or was restored.
+    /// What logged in, ended or was restored; null for an end that was asked for where nothing was live.
     #[schema(value_type = Option<uuid::Uuid>)]
     session: Option<SessionId>,
     /// On whose word: `user:<id>` of an administrator, `key:<name>` of an API key; null for the user's own doing.

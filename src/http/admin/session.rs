@@ -6,7 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::note::NoteBody;
-use crate::domain::{Reason, Tombstone};
+use crate::domain::Tombstone;
 use crate::http::App;
 use crate::http::caller::{AdminCaller, AuditCaller};
 use crate::http::json::OptionalJson;
@@ -61,9 +61,6 @@ pub(crate) async fn kick_session(
     OptionalJson(body): OptionalJson<NoteBody>,
 ) -> Result<Json<EndedList>, Problem> {
     let act = caller.act(body.checked()?);
-    let ended = app.enforcer.end(Target::Session(id), Reason::Kicked, None, &act).await?;
-    if ended.is_empty() && app.enforcer.session(id).await?.is_none() {
-        return Err(Problem::NotFound);
-    }
+    let ended = app.enforcer.kick(Target::Session(id), &act).await?.ok_or(Problem::NotFound)?;
     Ok(Json(EndedList { ended: views(ended) }))
 }

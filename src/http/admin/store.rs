@@ -21,6 +21,8 @@ const LAG_BYTES: f64 = 1_048_576.0;
 const CLIENTS: f64 = 5_000.0;
 /// Reads that find their key, in percent, where there were any: a store that has forgotten finds less.
 const HIT_PERCENT: f64 = 50.0;
+/// So many reads have to be there before that says anything: a new store is asked for what it does not have yet.
+const MIN_READS: u64 = 1_000;
 
 #[derive(Serialize, ToSchema)]
 pub(crate) struct StoreView {
@@ -151,7 +153,10 @@ fn thresholds(servers: &[ServerStatus]) -> Vec<Threshold> {
             found.push(threshold(name, limit, worst.1 >= limit, worst));
         }
     }
-    let hits = values(&|server| server.hit_rate.map(|rate| rate * 100.0));
+    let hits = values(&|server| {
+        let has_enough = server.reads.is_some_and(|reads| reads >= MIN_READS);
+        server.hit_rate.filter(|_| has_enough).map(|rate| rate * 100.0)
+    });
     if let Some(worst) = hits.into_iter().min_by(worst_first) {
         found.push(threshold("hit_percent", HIT_PERCENT, worst.1 < HIT_PERCENT, worst));
     }
@@ -169,6 +174,7 @@ mod tests {
             memory_bytes: Some(memory_bytes),
             memory_max_bytes: Some(memory_max_bytes),
             hit_rate,
+            reads: Some(1_000),
             ..ServerStatus::default()
         };
         let servers =
@@ -176,6 +182,8 @@ mod tests {
         let found = thresholds(&servers);
         let states: Vec<_> = found.iter().map(|t| (t.name, t.server.as_str(), t.value, t.state)).collect();
         assert_eq!(states, [("memory_percent", "b", 80.0, "warn"), ("hit_percent", "b", 20.0, "warn")]);
+        let young = ServerStatus { reads: Some(999), ..server("d", 10, 0, Some(0.0)) };
+        assert!(thresholds(&[young]).is_empty(), "a few reads say nothing");
         assert!(thresholds(&[ServerStatus::default()]).is_empty(), "what is not known is not judged");
     }
 }

@@ -4,7 +4,6 @@ use axum::Json;
 use axum::extract::State;
 
 use super::note::NoteBody;
-use crate::domain::Reason;
 use crate::http::App;
 use crate::http::caller::AdminCaller;
 use crate::http::json::OptionalJson;
@@ -30,6 +29,6 @@ pub(crate) async fn kick_user(
     OptionalJson(body): OptionalJson<NoteBody>,
 ) -> Result<Json<EndedList>, Problem> {
     let act = caller.act(body.checked()?);
-    let ended = app.enforcer.end(Target::User(user), Reason::Kicked, None, &act).await?;
-    Ok(Json(EndedList { ended: views(ended) }))
+    let ended = app.enforcer.kick(Target::User(user), &act).await?;
+    Ok(Json(EndedList { ended: views(ended.unwrap_or_default()) }))
 }

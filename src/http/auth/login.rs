@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use crate::domain::{DeviceClass, DeviceId, FieldError, SessionId, UserAgent, UserId};
 use crate::enforcer::NewSession;
 use crate::http::App;
+use crate::http::brake::Guess;
 use crate::http::client_address::ClientAddress;
 use crate::http::cookies::DeviceSecret;
 use crate::http::json::{JsonBody, object};
@@ -69,16 +70,25 @@ pub(crate) async fn login(
 ) -> Result<(Headers, Json<Seated>), Problem> {
     let (confirm, return_token) = (body.confirm, body.return_token);
     let request = validate(&app, body)?;
-    let (user, roles) = app.brake().attempt(&app, &request.username, &request.password, ip).await?;
+    let (cookies, user_agent) = (app.cookies(), user_agent(&headers));
+    let secret = cookies.device(&headers);
+    let device_id = secret.as_ref().map(|secret| DeviceId::of_cookie(secret.reveal()));
+    let guess = Guess {
+        username: &request.username,
+        password: &request.password,
+        address: ip,
+        device_id: device_id.as_ref(),
+        user_agent: &user_agent,
+    };
+    let (user, roles) = app.brake().attempt(&app, guess).await?;
 
-    let cookies = app.cookies();
-    let secret = cookies.device(&headers).unwrap_or_else(|| DeviceSecret::random(&app.chance));
+    let secret = secret.unwrap_or_else(|| DeviceSecret::random(&app.chance));
     let new = NewSession {
         user,
         device_id: Some(DeviceId::of_cookie(secret.reveal())),
         device_name: request.device_name,
         device_class: request.device_class,
-        user_agent: user_agent(&headers),
+        user_agent,
         ip,
         roles,
         data: None,

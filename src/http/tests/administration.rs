@@ -82,7 +82,8 @@ async fn who_kicked_and_why_stands_in_the_log() {
     let kicked =
         node.call(Method::DELETE, &path, &[credential], Some(json!({"note": "stolen laptop"}))).await;
     assert_eq!(list(&kicked, "ended").len(), 1);
-    let again = node.call(Method::DELETE, &path, &[credential], None).await;
+    let note = Some(json!({"note": "to be sure"}));
+    let again = node.call(Method::DELETE, &path, &[credential], note).await;
     assert_eq!(list(&again, "ended").len(), 0, "what is over stays as it ended");
     let over = node.get(&path, &[credential]).await;
     assert_eq!(over.body["ended"]["reason"], "kicked");
@@ -95,10 +96,16 @@ async fn who_kicked_and_why_stands_in_the_log() {
     let own = node.call(Method::DELETE, "/api/users/ada/sessions", &[("authorization", &key)], None).await;
     assert_eq!(list(&own, "ended").len(), 1);
 
+    let none = node.call(Method::DELETE, all, &[credential], Some(json!({"note": "nobody in"}))).await;
+    assert_eq!(list(&none, "ended").len(), 0);
+
+    // What ended nobody is in the log as well, without a session.
     let kicks = walk(&node, "/api/admin/events?user=ada&type=kicked&limit=1", "events").await;
-    assert_eq!(texts(&kicks, "actor"), ["key:admin", "user:admin", "user:admin"]);
-    assert_eq!(texts(&kicks, "note"), ["", "", "stolen laptop"]);
-    assert_eq!(kicks[2]["session"], session["id"]);
+    assert_eq!(texts(&kicks, "actor"), ["user:admin", "key:admin", "user:admin", "user:admin", "user:admin"]);
+    assert_eq!(texts(&kicks, "note"), ["nobody in", "", "", "to be sure", "stolen laptop"]);
+    let sessions: Vec<bool> = kicks.iter().map(|kick| kick["session"].is_string()).collect();
+    assert_eq!(sessions, [false, true, true, false, true]);
+    assert_eq!(kicks[4]["session"], session["id"]);
     let too_long = json!({"note": "x".repeat(257)});
     let refused = node.call(Method::DELETE, &path, &[credential], Some(too_long)).await;
     assert_eq!((refused.word(), &refused.body["field"]), ("invalid-request", &json!("note")));

@@ -90,6 +90,65 @@ async fn a_wrong_password_and_an_unknown_user_are_told_alike() {
     assert_eq!((wrong.status, &wrong.body), (StatusCode::UNAUTHORIZED, &unknown.body));
 }
 
+/// The failed logins in the log, once there are so many.
+async fn failures(node: &Node, count: usize) -> Vec<Value> {
+    for _ in 0..400 {
+        let log = node.get("/api/admin/events?type=failed", &[("authorization", &key())]).await;
+        let events = log.body["events"].as_array().unwrap();
+        if events.len() >= count {
+            return events.clone();
+        }
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
+    panic!("{count} failed logins do not come into the log");
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_in_the_log_and_what_is_no_username_is_not() {
+    let node = Node::start().await;
+    let agent = ("user-agent", "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0");
+    let device = node.post("/api/auth/login", &[agent], credentials(PASSWORD)).await;
+    let (secret, _) = device.cookie("hotseat_device").unwrap();
+    node.post("/api/auth/login", &[agent], json!({"username": "correct horse", "password": "ann"})).await;
+    let mut named = credentials("wrong");
+    named["device"] = json!({"name": "The boss’s laptop"});
+    node.post("/api/auth/login", &[agent, ("cookie", &format!("hotseat_device={secret}"))], named).await;
+    let [event] = &failures(&node, 1).await[..] else { panic!("one too many") };
+    let text = |member: &str| event[member].as_str();
+    assert_eq!((text("user"), text("ip")), (Some("ann"), Some("192.0.2.7")));
+    assert_eq!((&event["actor"], &event["session"]), (&Value::Null, &Value::Null));
+    assert_eq!(event["device"]["id"], device.body["session"]["device"]["id"]);
+    assert_eq!(
+        (event["device"]["name"].as_str(), event["device"]["class"].as_str()),
+        (Some("Firefox 128 on Linux"), Some("desktop"))
+    );
+
+    // Those that are braked are none: their passwords were not looked at.
+    for _ in 0..4 {
+        node.post("/api/auth/login", &[], credentials("wrong")).await;
+    }
+    assert_eq!(failures(&node, 3).await.len(), 3);
+}
+
+#[tokio::test]
+async fn a_log_that_is_stuck_keeps_no_login_waiting_and_what_it_misses_is_counted() {
+    let (node, log, _notices) = Node::on_blank().await;
+    log.is_stuck.store(true, std::sync::atomic::Ordering::Relaxed);
+    let wrong = node.post("/api/auth/login", &[], credentials("wrong")).await;
+    assert_eq!(wrong.word(), "invalid-credentials");
+    let failed = crate::enforcer::FailedLogin {
+        user: UserId::parse("user", "ann").unwrap(),
+        ip: None,
+        device_id: None,
+        user_agent: String::new(),
+    };
+    for _ in 0..40 {
+        node.enforcer.note_failure(failed.clone());
+    }
+    assert_eq!(node.metrics.failures_dropped.get(), 41 - 32);
+    node.token("ann").await;
+}
+
 #[tokio::test]
 async fn too_many_wrong_passwords_are_braked_and_a_right_one_does_not_count() {
     let node = Node::start().await;

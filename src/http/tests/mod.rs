@@ -42,6 +42,7 @@ struct Node {
     router: Router,
     store: Arc<dyn Store>,
     enforcer: Arc<Enforcer>,
+    metrics: Arc<Metrics>,
     stop: CancellationToken,
     _directory: tempfile::TempDir,
 }
@@ -113,9 +114,9 @@ impl Node {
         tokio::spawn(Arc::clone(&enforcer).run_notices(notices, stop.clone()));
         tokio::spawn(Arc::clone(&enforcer).run_jobs(stop.clone()));
         let accounts = Arc::new(Accounts::new(config.accounts.clone()));
-        let own = Arc::clone(&enforcer);
+        let (own, counts) = (Arc::clone(&enforcer), Arc::clone(&metrics));
         let app = App::new(Services { config: Arc::new(config), enforcer, accounts, metrics, chance });
-        Self { router: router(app), store, enforcer: own, stop, _directory: directory }
+        Self { router: router(app), store, enforcer: own, metrics: counts, stop, _directory: directory }
     }
 
     async fn send(&self, request: Request<Body>) -> Answer {

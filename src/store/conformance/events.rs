@@ -128,6 +128,7 @@ fn recorded(user: Option<&UserId>) -> NewEvent {
     NewEvent {
         kind: if user.is_some() { EventKind::Failed } else { EventKind::Job },
         user: user.cloned(),
+        reason: user.is_none().then_some(Reason::Kicked),
         act: Act { actor: Some("user:root".to_owned()), note: None },
         ip: from.as_ref().and_then(|login| login.ip),
         device: from.map(|login| login.device),
@@ -142,8 +143,8 @@ pub(crate) async fn what_no_step_has_written_is_recorded(bench: &mut Bench) {
         let filter = EventFilter { kinds: vec![wanted.kind], ..EventFilter::default() };
         let page = bench.log.events(&filter, 10, None).await.unwrap();
         let [event] = page.events.as_slice() else { panic!("{page:?}") };
-        let NewEvent { kind, user, act, ip, device } = wanted;
-        assert_eq!((event.kind, &event.user, &event.act), (kind, &user, &act));
+        let NewEvent { kind, user, reason, act, ip, device } = wanted;
+        assert_eq!((event.kind, &event.user, event.reason, &event.act), (kind, &user, reason, &act));
         assert_eq!((event.ip, &event.device, event.session), (ip, &device, None));
         assert_eq!(event.id.partition, user.as_ref().map_or(Partition::FIRST, Partition::of));
         assert!(event.at >= before && event.id.ms >= before.as_millis());

@@ -14,8 +14,7 @@ pub(crate) async fn who_follows_hears_of_every_event_as_the_log_has_it(bench: &m
             super::support::seated(bench.second().login(&login(&user)).await.unwrap());
         }
         bench.store.end(&Target::User(user.clone()), Reason::Kicked, None, &act).await.unwrap();
-        let failed =
-            NewEvent { kind: EventKind::Failed, user: Some(user), act: Act::NONE, ip: None, device: None };
+        let failed = NewEvent::new(EventKind::Failed, Some(user), Act::NONE);
         bench.second_log().record(&failed).await.unwrap();
     }
     let mut heard = Vec::new();
@@ -28,7 +27,7 @@ pub(crate) async fn who_follows_hears_of_every_event_as_the_log_has_it(bench: &m
 }
 
 pub(crate) async fn who_no_longer_follows_hears_of_none(bench: &mut Bench) {
-    let job = NewEvent { kind: EventKind::Job, user: None, act: Act::NONE, ip: None, device: None };
+    let job = NewEvent::new(EventKind::Job, None, Act::NONE);
     bench.log.follow().await.unwrap();
     bench.log.record(&job).await.unwrap();
     let first = bench.event().await;

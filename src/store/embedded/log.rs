@@ -24,9 +24,9 @@ impl Log for Embedded {
     }
 
     async fn record(&self, event: &NewEvent) -> Result<(), StoreError> {
-        let NewEvent { kind, user, act, ip, device } = event.clone();
+        let NewEvent { kind, user, reason, act, ip, device } = event.clone();
         self.submit(move |step| {
-            step.log(Event { act, ip, device, ..Event::new(step.now(), kind, user) });
+            step.log(Event { reason, act, ip, device, ..Event::new(step.now(), kind, user) });
             Ok(())
         })
         .await

@@ -15,7 +15,7 @@ use super::reply::Reply;
 use super::script::{Call, EVENT};
 use super::{Redis, entry};
 use crate::config::EventsConfig;
-use crate::domain::{Partition, UserId};
+use crate::domain::{Partition, Reason, UserId};
 use crate::store::{
     Audience, Event, EventFilter, EventId, EventPage, Log, Message, NewEvent, Notification, StoreError, codec,
 };
@@ -52,7 +52,7 @@ impl Log for Redis {
 
     /// Once: sent again it would be written twice.
     async fn record(&self, event: &NewEvent) -> Result<(), StoreError> {
-        let NewEvent { kind, user, act, ip, device } = event;
+        let NewEvent { kind, user, reason, act, ip, device } = event;
         let partition = user.as_ref().map_or(Partition::FIRST, Partition::of);
         let call = Call::new(&EVENT, self.keys.of_partition(partition))
             .arg(kind.as_str())
@@ -61,6 +61,7 @@ impl Log for Redis {
             .arg(act.note.as_deref().unwrap_or_default())
             .arg(codec::ip_bytes(*ip))
             .arg(codec::device_bytes(device.as_ref()))
+            .arg(reason.map_or(0, Reason::code))
             .arg(&self.log_bounds[..]);
         self.commands.run(&call).await.map(drop)
     }

@@ -5,19 +5,21 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
 import { callWithKey, createSession, createSessions, openConsole, readOn, ROOMY, rowOf } from "../support/console.js";
-import { withPeopleAndTwoNodes } from "../support/people.js";
+import { submitLogin, withPeopleAndTwoNodes } from "../support/people.js";
 
 test("the audit says who did what, and finds it again", async () => {
   await withPeopleAndTwoNodes(async ({ node, person }) => {
     await createSession(node.nodes[0].url, "anna", { device: { name: "Phone" } });
     await createSession(node.nodes[1].url, "anna", { device: { name: "Laptop" } });
     await callWithKey(node.nodes[1].url, "DELETE", "/api/admin/users/anna/sessions", { note: "Asked by phone" });
-    await (await person({ at: node.nodes[1] })).signIn("user1");
+    const tab = await (await person()).openTab();
+    await submitLogin(tab, "user1", "wrong");
     const page = await openConsole(await person(), "/audit");
     await rowOf(page, "Laptop").getByText("Takeover").waitFor();
     const kicked = rowOf(page, "Ended by administrator");
     await kicked.getByText("API key").waitFor();
     await kicked.locator("q", { hasText: "Asked by phone" }).waitFor();
+    await rowOf(page, "Wrong password").getByText("user1").waitFor();
 
     await page.getByLabel("Kind").selectOption("takeover");
     await rowOf(page, "Laptop").waitFor();
@@ -31,7 +33,7 @@ test("the audit says who did what, and finds it again", async () => {
     await rowOf(page, "anna").first().waitFor({ state: "detached" });
     await page.locator(".count").filter({ hasText: /^1 event$/ }).waitFor();
     await page.getByLabel("Time").selectOption("1");
-    await rowOf(page, "Chrome").waitFor();
+    await rowOf(page, "Wrong password").waitFor();
     await page.getByRole("searchbox").fill("nobody");
     await page.getByText("Nothing matches").waitFor();
   });

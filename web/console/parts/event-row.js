@@ -66,6 +66,7 @@ function detailsOf({ note, by, session, type, reason }) {
   return [
     note && h("q", { title: note }, type === "job" ? note.replace(JOB_ID, "") : note),
     who.length > 0 && h("span", null, who),
+    type === "ended" && !session && h("span", { class: "quiet" }, "nobody was signed in"),
     session && h("code", { class: "quiet", title: `Session ${session}` }, `…${session.slice(-8)}`),
   ];
 }

@@ -57,6 +57,7 @@ impl ServerInfo {
     pub(super) fn status(&self, server: &Address, round_trip: Duration) -> ServerStatus {
         let info = fields(&self.0);
         let number = |name: &str| info.get(name).and_then(|value| value.parse::<u64>().ok());
+        let reads = number("keyspace_hits").zip(number("keyspace_misses"));
         let written = number("master_repl_offset");
         let behind = replicas(&info).filter_map(|replica| Some(written?.saturating_sub(replica.offset?)));
         let keys = info.iter().filter(|(name, value)| name.starts_with("db") && value.starts_with("keys="));
@@ -71,7 +72,8 @@ impl ServerInfo {
             disk_bytes: None,
             clients: number("connected_clients"),
             commands_per_s: number("instantaneous_ops_per_sec"),
-            hit_rate: number("keyspace_hits").zip(number("keyspace_misses")).and_then(hit_rate),
+            reads: reads.map(|(hits, misses)| hits.saturating_add(misses)),
+            hit_rate: reads.and_then(hit_rate),
             keys: Some(keys.sum()),
             replicas: Some(replicas(&info).count() as u64),
             replication_lag_bytes: behind.max(),

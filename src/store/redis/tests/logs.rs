@@ -11,7 +11,7 @@ use crate::domain::{NodeId, Partition};
 use crate::store::{Act, EventKind, Log as _, NewEvent, Notice, Store as _};
 
 fn job() -> NewEvent {
-    NewEvent { kind: EventKind::Job, user: None, act: Act::NONE, ip: None, device: None }
+    NewEvent::new(EventKind::Job, None, Act::NONE)
 }
 
 #[tokio::test]

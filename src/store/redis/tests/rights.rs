@@ -94,7 +94,7 @@ async fn do_everything(store: &Redis, notices: &mut mpsc::Receiver<Notice>) {
     assert!(!store.events_of(&ann, 100).await.unwrap().is_empty());
     view_everything(store, node).await;
     store.follow().await.unwrap();
-    let event = NewEvent { kind: EventKind::Job, user: None, act: Act::NONE, ip: None, device: None };
+    let event = NewEvent::new(EventKind::Job, None, Act::NONE);
     store.record(&event).await.unwrap();
     while !matches!(super::next(notices).await, Notice::Event(event) if event.kind == EventKind::Job) {}
     assert!(!store.events(&EventFilter::default(), 100, None).await.unwrap().events.is_empty());

@@ -1,0 +1,85 @@
+//! Long acts of administrators: they outlive their node, and stop when they are told to.
+
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use futures_util::stream;
+use serde_json::{Value, json};
+
+use crate::observed::metrics;
+use crate::support::chaos_proxy::{ChaosProxy, Fault};
+use crate::support::client::Client;
+use crate::support::rig::sign_in;
+use crate::support::{Node, NodeOptions, Rig, eventually, within};
+
+/// Sessions that a job finds: several steps.
+const SESSIONS: usize = 600;
+/// What a round trip of the node at the job takes longer, twice: a step is a dozen of them, one behind the other.
+const SLOW: Duration = Duration::from_millis(10);
+
+/// A node far from its store, and a job of it that has begun to end everybody's sessions and is not near its end.
+async fn node_at_a_job(rig: &Rig) -> (ChaosProxy, Node, String) {
+    let proxy = ChaosProxy::start(rig.redis_address().port()).await;
+    let node = Node::start(NodeOptions::new(proxy.url())).await;
+    let names: Vec<String> = (0..SESSIONS).map(|user| format!("user-{user}")).collect();
+    stream::iter(&names).map(|user| sign_in(&node, user)).buffer_unordered(16).for_each(async |_| ()).await;
+    proxy.set(Fault::Delay(SLOW));
+    let begun = json!({"kind": "end-sessions", "everybody": true});
+    let job = Client::service(&node).post("/api/admin/jobs", &begun).await.expect(202);
+    let path = format!("/api/admin/jobs/{}", job["id"].as_str().expect("an id"));
+    eventually("the job is under way", async || {
+        let job = Client::service(&node).get(&path).await.expect(200);
+        assert_eq!(job["state"], "running", "it is over before it was seen under way");
+        (job["seen"].as_u64()? > 0).then_some(())
+    })
+    .await;
+    (proxy, node, path)
+}
+
+async fn sessions(node: &Node) -> usize {
+    let page = Client::service(node).get("/api/admin/sessions?limit=1000").await.expect(200);
+    assert_eq!(page["next_cursor"], Value::Null);
+    page["sessions"].as_array().expect("a list").len()
+}
+
+/// So many jobs were left by the node, with that result.
+async fn left(node: &Node, result: &str) -> f64 {
+    let name = format!("hotseat_jobs_total{{result=\"{result}\"}}");
+    metrics(node).await.get(&name).copied().unwrap_or_default()
+}
+
+/// The node that is at a job is killed in the midst of it; another one ends what is left.
+#[tokio::test]
+async fn a_job_survives_the_node_that_carries_it_out() {
+    let rig = Rig::redis().await;
+    let (_proxy, mut one, path) = node_at_a_job(&rig).await;
+    one.kill().await;
+    let two = rig.node().await;
+    // Its lease lasts for 10 s.
+    let job = within(Duration::from_secs(60), "the job is done by the other node", async || {
+        let job = Client::service(&two).get(&path).await.expect(200);
+        (job["state"] == "done").then_some(job)
+    })
+    .await;
+    eventually("it was the other node that came to the end", async || {
+        (left(&two, "done").await == 1.0).then_some(())
+    })
+    .await;
+    assert_eq!(job["progress"], 1.0);
+    assert_eq!(sessions(&two).await, 0);
+}
+
+#[tokio::test]
+async fn a_cancelled_job_stops_and_what_it_has_not_come_to_stays() {
+    let rig = Rig::redis().await;
+    let (proxy, node, path) = node_at_a_job(&rig).await;
+    let cancelled = Client::service(&node).delete(&path).await.expect(200);
+    assert_eq!(cancelled["state"], "cancelled");
+    eventually("the node has stopped", async || (left(&node, "stopped").await == 1.0).then_some(())).await;
+    proxy.set(Fault::None);
+    let live = sessions(&node).await;
+    assert!(live > 0 && live < SESSIONS, "{live}");
+    let job = Client::service(&node).get(&path).await.expect(200);
+    assert_eq!((&job["state"], &job["node"]), (&json!("cancelled"), &Value::Null), "{job}");
+    assert!(job["progress"].as_f64().is_some_and(|progress| progress > 0.0 && progress < 1.0), "{job}");
+}
