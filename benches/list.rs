@@ -24,6 +24,8 @@ use redis_server::RedisServer;
 const COUNT: usize = 1_000_000;
 const LONG_MS: u64 = 30 * 24 * 3_600_000;
 const MOST_MICROS: f64 = 20_000.0;
+/// How often the search for one is repeated.
+const SEARCHES: usize = 50;
 
 #[tokio::main]
 async fn main() {
@@ -46,7 +48,7 @@ async fn embedded(count: usize) {
     load::fill(&store, 0..count, LONG_MS).await;
     println!("embedded, {count} sessions");
     for (name, filter, limit) in walks(count) {
-        let walk = walk(&*store, &filter, limit).await;
+        let walk = walks_of(&*store, &filter, limit).await;
         println!("{}", walk.told(&name));
     }
     store.close().await;
@@ -60,7 +62,7 @@ async fn redis(count: usize) {
     slow_log::begin(&server).await;
     for (name, filter, limit) in walks(count) {
         let used = slow_log::cpu_micros(&server).await;
-        let walk = walk(&*store, &filter, limit).await;
+        let walk = walks_of(&*store, &filter, limit).await;
         let each = (slow_log::cpu_micros(&server).await - used) / walk.pages.len() as f64;
         println!("{}, {:.1} ms of Redis's processor a page", walk.told(&name), each / 1e3);
         assert!(each <= MOST_MICROS, "a page took {each} µs of Redis");
@@ -97,8 +99,16 @@ impl Walk {
     }
 }
 
-async fn walk(store: &dyn View, filter: &Filter, limit: usize) -> Walk {
-    let mut walk = Walk { pages: Vec::new(), found: 0 };
+/// One walk, or several where one is a page: a page costs less than the processor's time can be read to.
+async fn walks_of(store: &dyn View, filter: &Filter, limit: usize) -> Walk {
+    let mut all = Walk { pages: Vec::new(), found: 0 };
+    while all.pages.len() < if filter.prefix.is_some() { SEARCHES } else { 1 } {
+        walk(store, filter, limit, &mut all).await;
+    }
+    all
+}
+
+async fn walk(store: &dyn View, filter: &Filter, limit: usize, walk: &mut Walk) {
     let mut after: Option<Place> = None;
     loop {
         let start = Instant::now();
@@ -106,7 +116,7 @@ async fn walk(store: &dyn View, filter: &Filter, limit: usize) -> Walk {
         walk.pages.push(start.elapsed());
         walk.found += page.sessions.len();
         if page.next.is_none() {
-            return walk;
+            return;
         }
         after = page.next;
     }

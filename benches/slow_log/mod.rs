@@ -1,5 +1,7 @@
 //! What Redis says of the commands that held it up, for the benches that must not.
 
+use std::time::Duration;
+
 use super::redis_server::RedisServer;
 
 const MOST_MICROS: u64 = 5_000;
@@ -24,7 +26,10 @@ pub fn report(what: &str, mut micros: Vec<u64>) {
 /// How long each command in Redis's slow log took, in microseconds; our own looking at it left out.
 pub async fn read(server: &RedisServer) -> Vec<u64> {
     let client = redis::Client::open(server.url()).expect("a URL");
-    let mut connection = client.get_multiplexed_async_connection().await.expect("a connection");
+    // A long log takes long to tell.
+    let patient = redis::AsyncConnectionConfig::new().set_response_timeout(Some(Duration::from_secs(60)));
+    let mut connection =
+        client.get_multiplexed_async_connection_with_config(&patient).await.expect("a connection");
     let mut get = redis::cmd("SLOWLOG");
     let entries: Vec<redis::Value> =
         get.arg("GET").arg(-1).query_async(&mut connection).await.expect("the slow log");

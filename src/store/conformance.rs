@@ -213,6 +213,7 @@ macro_rules! with_cases {
                 a_listed_session_has_its_data_and_connections
                 what_has_ended_or_lapsed_is_not_listed
                 filters_by_user_and_by_the_beginning_of_its_id
+                a_search_finds_each_once_in_its_order_whatever_the_page
                 filters_by_class_role_and_node
                 a_node_that_stopped_renewing_is_no_sessions_node
                 ;

@@ -51,6 +51,11 @@ impl Keys {
         ["l", "x", "a", "n", "g", "e"].into_iter().map(|name| self.tagged(partition, name, b"")).collect()
     }
 
+    /// The live sessions, by user and id; the first of [`Self::of_partition`].
+    pub(crate) fn live(&self, partition: Partition) -> Vec<u8> {
+        self.tagged(partition, "l", b"")
+    }
+
     pub(crate) fn session(&self, id: SessionId) -> Vec<u8> {
         self.tagged(id.partition(), "s:", id.as_bytes())
     }

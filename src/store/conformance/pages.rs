@@ -149,6 +149,23 @@ pub(crate) async fn filters_by_user_and_by_the_beginning_of_its_id(bench: &mut B
     assert!(walk(bench, &both, 10).await.is_empty());
 }
 
+pub(crate) async fn a_search_finds_each_once_in_its_order_whatever_the_page(bench: &mut Bench) {
+    let logins = crowd(bench).await;
+    for prefix in ["user", "user1", "user59", "nobody"] {
+        let wanted = logins.iter().filter(|login| login.user.as_str().starts_with(prefix));
+        let mut expected: Vec<SessionId> = wanted.map(|login| login.id).collect();
+        expected.sort_unstable();
+        let filter = Filter { prefix: Some(prefix.to_owned()), ..Filter::default() };
+        for limit in [1, 7, 1_000] {
+            let found = walk(bench, &filter, limit).await;
+            assert!(found.is_sorted_by_key(key), "{prefix} in pages of {limit}");
+            let mut found = ids(&found);
+            found.sort_unstable();
+            assert_eq!(found, expected, "{prefix} in pages of {limit}");
+        }
+    }
+}
+
 fn users_of(records: &[Record]) -> Vec<String> {
     records.iter().map(|record| record.session.user.to_string()).collect()
 }

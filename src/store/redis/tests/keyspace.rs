@@ -289,3 +289,33 @@ async fn the_guard_of_all_tests_refuses_a_read_after_a_write() {
         "{answer:?}"
     );
 }
+
+/// How often Redis has run a command.
+async fn calls(server: &RedisServer, command: &str) -> u64 {
+    let mut ask = redis::cmd("INFO");
+    let told: String = ask.arg("commandstats").query_async(&mut raw(server).await).await.unwrap();
+    let start = format!("cmdstat_{command}:calls=");
+    let line = told.lines().find_map(|line| line.strip_prefix(start.as_str()));
+    line.map_or(0, |rest| rest.split(',').next().unwrap().parse().unwrap())
+}
+
+#[tokio::test]
+async fn a_search_runs_scripts_only_where_there_is_something() {
+    let server = RedisServer::start().await;
+    let (store, _notices) = connect(&server.url());
+    for name in ["ann", "anna", "bob"] {
+        store.login(&login(&user(name))).await.unwrap();
+    }
+    let page = async |prefix: &str| {
+        let filter = Filter { prefix: Some(prefix.to_owned()), ..Filter::default() };
+        store.page(&filter, 100, None, 60_000).await.unwrap()
+    };
+    // Teaches Redis the script.
+    assert_eq!(page("an").await.sessions.len(), 2);
+    let scripts = calls(&server, "evalsha").await;
+    let found = page("bob").await;
+    assert_eq!((found.sessions.len(), found.next), (1, None), "one page has all partitions");
+    assert_eq!(calls(&server, "evalsha").await - scripts, 1);
+    assert!(page("nobody").await.next.is_none());
+    assert_eq!(calls(&server, "evalsha").await - scripts, 1, "and none where there is nothing");
+}
