@@ -114,14 +114,6 @@ impl Enforcer {
             }
             return Err(in_doubt());
         }
-        self.may_call_nothing(partition).await
-    }
-
-    /// Whether what the store does not know in a partition is nothing that it has forgotten.
-    ///
-    /// # Errors
-    /// That it may be; and the store's.
-    pub(super) async fn may_call_nothing(&self, partition: Partition) -> Result<(), StoreError> {
         let remembers = self.metrics.store_call("remembers", self.store.remembers(partition)).await?;
         // It may have been told meanwhile.
         if remembers && !self.is_doubtful(partition) { Ok(()) } else { Err(in_doubt()) }

@@ -50,7 +50,7 @@ pub struct Job {
     /// Sessions looked at, and ended, until now.
     pub seen: u64,
     pub ended: u64,
-    /// Live sessions when it was begun: what `seen` is to be held against.
+    /// Live sessions of everybody when it was begun; of a role nobody knows beforehand how many there are.
     pub total: u64,
     /// When it was done or cancelled, by the store's clock.
     pub finished_at: Option<Timestamp>,

@@ -88,11 +88,14 @@ async fn a_kick_puts_a_device_out_once_and_leaves_its_note(engine: Engine) {
     assert_eq!(run(&node, &["kick", nobody]).await.status.code(), Some(3), "there never was one");
     assert_eq!(run(&node, &["kick", "anna"]).await.status.code(), Some(2), "that is no id");
 
-    let event = eventually("the log has it", async || {
+    let events = eventually("the log has both, the one that found it over as well", async || {
         let output = run(&node, &["events", "--type", "kicked", "--user", "anna", "--json"]).await;
-        (output.status.code() == Some(0)).then(|| objects(&told(&output, 0)).remove(0))
+        let events = if output.status.code() == Some(0) { objects(&told(&output, 0)) } else { Vec::new() };
+        (events.len() == 2).then_some(events)
     })
     .await;
+    assert_eq!(events[0]["session"], json!(null), "it ended nobody");
+    let event = &events[1];
     assert_eq!((&event["note"], &event["reason"]), (&json!("lost laptop"), &json!("kicked")), "{event}");
     assert!(event["actor"].as_str().is_some_and(|actor| actor.starts_with("key:")), "{event}");
     let table = told(&run(&node, &["events", "--since", "1h"]).await, 0);

@@ -22,6 +22,8 @@ const QUORUM: usize = 2;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// For the question that servers are asked again and again: one that hangs must not hold up the others.
 const GLANCE: Duration = Duration::from_millis(500);
+/// A failover that was asked for and has not come by then does not come any more.
+const ASK_AGAIN_AFTER: Duration = Duration::from_secs(6);
 
 pub struct SentinelOptions {
     pub replicas: usize,
@@ -171,9 +173,20 @@ impl RedisSentinel {
         let sentinel =
             self.sentinels.iter().find(|sentinel| sentinel.is_running()).expect("a running Sentinel");
         let failover = cmd("SENTINEL").arg("FAILOVER").arg(MASTER).to_owned();
-        let asked = async || sentinel.query::<()>(&failover).await.ok();
-        eventually("a Sentinel fails over", asked).await;
-        self.wait_for_another(old).await
+        // Asked again: one that is under way is refused, and one that its Sentinel gave up is not begun anew.
+        let promoted = async || {
+            let _ = sentinel.query::<()>(&failover).await;
+            let another = async || self.primary_now().await.filter(|primary| *primary != old);
+            let deadline = Instant::now() + ASK_AGAIN_AFTER;
+            while Instant::now() < deadline {
+                if let Some(primary) = another().await {
+                    return Some(primary);
+                }
+                sleep(Duration::from_millis(10)).await;
+            }
+            None
+        };
+        eventually("another server is promoted", promoted).await
     }
 
     /// Waits until all running servers but the primary replicate from it and all Sentinels know them.

@@ -26,7 +26,7 @@ impl Output {
     /// Prints rows as they came, or below those that were printed before.
     pub fn rows<T: Row>(&mut self, rows: &[Box<RawValue>]) -> Result<(), Failure> {
         if self.is_json {
-            return rows.iter().try_for_each(|row| print(row.get()));
+            return rows.iter().try_for_each(|row| print(&on_one_line(row.get())));
         }
         let strange = |error| Failure::Refused(format!("the node tells what is not understood: {error}"));
         let cells = rows.iter().map(|row| serde_json::from_str::<T>(row.get()).map(T::cells));
@@ -51,4 +51,32 @@ impl Output {
 
 fn print(line: &str) -> Result<(), Failure> {
     Ok(writeln!(std::io::stdout(), "{line}")?)
+}
+
+/// A JSON text on one line and without what a terminal would obey, its meaning unchanged: line breaks stand between
+/// tokens alone (a session's `data` are passed on as they were written), the other controls in strings alone.
+fn on_one_line(json: &str) -> String {
+    let mut line = String::with_capacity(json.len());
+    for c in json.chars() {
+        match c {
+            '\n' | '\r' | '\t' => line.push(' '),
+            '\u{7f}'..='\u{9f}' => line.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c => line.push(c),
+        }
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn data_forge_no_line_and_steer_no_terminal() {
+        let told = "{\"data\":[\n{\"id\":\"forged\"}\r\n],\"name\":\"a\u{9b}2Jb\u{7f}\"}";
+        let line = on_one_line(told);
+        assert!(!line.contains(['\n', '\r', '\u{9b}', '\u{7f}']), "{line}");
+        let meant = |text| serde_json::from_str::<serde_json::Value>(text).unwrap();
+        assert_eq!(meant(&line), meant(told));
+    }
 }

@@ -52,7 +52,7 @@ pub(crate) struct EndedView {
 /// What can happen, for the document.
 #[derive(ToSchema)]
 #[schema(rename_all = "lowercase")]
-#[expect(dead_code, reason = "describes the words of `word`")]
+#[expect(dead_code, reason = "describes the values of `type`")]
 pub(crate) enum EventType {
     Login,
     Ended,

@@ -34,7 +34,7 @@ pub(crate) struct NodeView {
     connections: u64,
     /// With a connection on it.
     sessions: u64,
-    /// When the store last answered a renewal.
+    /// When the store last took a renewal, or the probe that each interval makes.
     #[schema(value_type = Option<String>, format = DateTime)]
     last_renewal_at: Option<Timestamp>,
     /// Whether the store's messages arrive.

@@ -66,12 +66,11 @@ impl Log for Redis {
         self.commands.run(&call).await.map(drop)
     }
 
-    /// One that fails, or is given up, leaves nothing followed.
+    /// One that fails, or is given up, may leave some feeds followed: others may follow them, and only who counts the
+    /// watchers knows when the last has gone.
     async fn follow(&self) -> Result<(), StoreError> {
-        let undo = Undo(Some(self));
         let feeds: Vec<Vec<u8>> = Partition::all().map(|partition| self.keys.feed(partition)).collect();
         try_join_all(feeds.iter().map(|feed| self.subscriptions.subscribe(feed))).await?;
-        undo.keep();
         Ok(())
     }
 
@@ -91,23 +90,6 @@ impl Log for Redis {
             Audience::Role(_) | Audience::Everybody => self.keys.everybody(),
         };
         self.publish(&channel, &Message::Notice(notification.clone())).await
-    }
-}
-
-/// Unfollows when it is dropped before it was kept.
-struct Undo<'a>(Option<&'a Redis>);
-
-impl Undo<'_> {
-    fn keep(mut self) {
-        self.0 = None;
-    }
-}
-
-impl Drop for Undo<'_> {
-    fn drop(&mut self) {
-        if let Some(store) = self.0 {
-            store.unfollow();
-        }
     }
 }
 

@@ -71,7 +71,7 @@ function draw(place, jobs, reload) {
  * @param {() => Promise<void>} reload
  */
 function card(job, reload) {
-  const { id, state, seen, ended, total, actor, note } = job;
+  const { id, state, seen, ended, actor, note } = job;
   const title = targetOf(job);
   const [word, tone] = STATES[state];
   const cancel = state === "running" && me.mayAct && h("button", { type: "button", on: { click: () => cancelJob(job, title, reload) } }, icon("close"), "Cancel job");
@@ -80,7 +80,7 @@ function card(job, reload) {
     { class: "panel job", id: `job-${id}`, "aria-label": title },
     h("div", { class: "job-head" }, h("h2", null, title, badge(word, tone)), cancel),
     h("progress", { max: 1, value: state === "done" ? 1 : job.progress, "aria-label": `Progress of: ${title}` }),
-    h("p", { class: "job-figures" }, h("span", null, h("b", null, countOf(Math.round(ended))), " ended"), h("span", { class: "quiet" }, `${countOf(Math.round(seen))} of about ${countOf(total)} looked at`)),
+    h("p", { class: "job-figures" }, h("span", null, h("b", null, countOf(Math.round(ended))), " ended"), h("span", { class: "quiet" }, `${countOf(Math.round(seen))} looked at`)),
     h("p", { class: "quiet" }, actor ? `${actorOf(actor)}, ` : "", timeOf(job.created_at), note && [" · ", h("q", null, note)], job.finished_at && [" · finished ", timeOf(job.finished_at)], state === "running" && job.node && [" · on node ", h("code", null, job.node.slice(0, 8))]),
   );
 }
