@@ -28,7 +28,7 @@ pub(crate) struct WantedEvents {
 impl WantedEvents {
     pub(crate) fn filter(self) -> Result<EventFilter, FieldError> {
         let user = given(self.user).map(|text| UserId::parse("user", &text)).transpose()?;
-        let since = given(self.since).map(|text| moment(&text)).transpose()?;
+        let since = self.since.map(|text| moment(&text)).transpose()?;
         Ok(EventFilter { user, since, ..types("type", self.r#type.as_deref())? })
     }
 }
@@ -73,7 +73,7 @@ mod tests {
     #[test]
     fn a_moment_is_rfc_3339() {
         assert_eq!(moment("1970-01-01T00:00:01Z").unwrap(), Timestamp::from_millis(1000));
-        for wrong in ["yesterday", "1969-12-31T23:59:59Z", "12"] {
+        for wrong in ["", "yesterday", "1969-12-31T23:59:59Z", "12"] {
             assert_eq!(moment(wrong).unwrap_err().field, "since", "{wrong}");
         }
     }
