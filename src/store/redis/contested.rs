@@ -23,7 +23,7 @@ impl Redis {
         period: Period,
         top: usize,
     ) -> Result<Vec<Contested>, StoreError> {
-        let name = period.name(self.store_time().await?);
+        let name = period.name(self.time_at(Partition::FIRST).await?);
         let mut tops = BTreeMap::new();
         let all: Vec<Partition> = Partition::all().collect();
         let first = top.min(FIRST_ASKED);
@@ -54,8 +54,9 @@ impl Redis {
         user: &UserId,
         period: Period,
     ) -> Result<Option<(u64, u64)>, StoreError> {
-        let name = period.name(self.store_time().await?);
-        let key = self.keys.contested(Partition::of(user), &name);
+        let partition = Partition::of(user);
+        let name = period.name(self.time_at(partition).await?);
+        let key = self.keys.contested(partition, &name);
         let mut ask = redis::cmd("ZSCORE");
         ask.arg(&key).arg(user.as_str());
         let takeovers = match self.commands.send_to(slot_of(&key), ask).await.map_err(read_failed)? {
@@ -68,8 +69,11 @@ impl Redis {
         Ok(Some((takeovers, above + 1)))
     }
 
-    async fn store_time(&self) -> Result<Timestamp, StoreError> {
-        self.read_clock().await.map(|now_us| Timestamp::from_millis(now_us / 1_000))
+    /// Of one primary, by a read: `read_clock` asks them all, and whether they take writes.
+    async fn time_at(&self, partition: Partition) -> Result<Timestamp, StoreError> {
+        let slot = slot_of(&self.keys.nodes(partition));
+        let time = self.commands.send_to(slot, redis::cmd("TIME")).await.map_err(read_failed)?;
+        Reply::of(time)?.int().map(|seconds| Timestamp::from_millis(seconds.saturating_mul(1_000)))
     }
 
     /// What each partition answers: how many were taken over more often than that, and the first `asked`.
