@@ -127,7 +127,9 @@ impl Event {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// What can happen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, utoipa::ToSchema)]
+#[schema(as = EventType, rename_all = "lowercase")]
 pub enum EventKind {
     Login,
     /// Without a session: an administrator asked for it, and there was nothing to end.

@@ -125,5 +125,11 @@ mod tests {
         assert_eq!(Period::Day.number(monday), Period::Day.number(sunday) + 1);
         assert_eq!(Period::Week.number(monday), Period::Week.number(sunday) + 1);
         assert_eq!(Period::Week.since(Timestamp::default()), Timestamp::default());
+        // A Saturday.
+        let now: Timestamp = serde_json::from_value("2026-11-21T14:23:00Z".into()).unwrap();
+        assert_eq!(Period::Day.since(now).to_string(), "2026-11-21T00:00:00.000Z");
+        assert_eq!(Period::Week.since(now).to_string(), "2026-11-16T00:00:00.000Z");
+        let monday = Period::Week.since(now);
+        assert_eq!(Period::Week.since(monday), monday);
     }
 }

@@ -23,7 +23,6 @@ const LOGINS: usize = 100;
 const PAIRS: usize = 5;
 /// Users whose evidence is read at once.
 const CONCURRENT: usize = 8;
-const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -113,7 +112,7 @@ pub(crate) async fn list_contested(
     };
     let top = number("top", wanted.top.as_deref(), 1..=1000, 50)?;
     let contested = app.enforcer.contested(period, top).await?;
-    let since = began(period, app.enforcer.now());
+    let since = period.since(app.enforcer.now());
     let counts: Vec<u64> = contested.iter().map(|row| row.takeovers).collect();
     let users = stream::iter(contested)
         .map(async |row| {
@@ -163,32 +162,10 @@ fn weigh(logins: &[Event]) -> Evidence {
     evidence
 }
 
-/// When the period began that runs at `now`: midnight UTC, weeks on Monday.
-fn began(period: Period, now: Timestamp) -> Timestamp {
-    let day = now.as_millis() / DAY_MS;
-    let day = match period {
-        Period::Day => day,
-        // 1970-01-01 was a Thursday, so the Monday of its week is 3 days before the epoch.
-        Period::Week => ((day + 3) / 7 * 7).saturating_sub(3),
-    };
-    Timestamp::from_millis(day * DAY_MS)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::http::testing;
-
-    #[test]
-    fn periods_begin_at_midnight_and_on_monday() {
-        // A Saturday.
-        let now: Timestamp = serde_json::from_value("2026-11-21T14:23:00Z".into()).unwrap();
-        assert_eq!(began(Period::Day, now).to_string(), "2026-11-21T00:00:00.000Z");
-        assert_eq!(began(Period::Week, now).to_string(), "2026-11-16T00:00:00.000Z");
-        let monday = began(Period::Week, now);
-        assert_eq!(began(Period::Week, monday), monday);
-        assert_eq!(began(Period::Week, Timestamp::default()), Timestamp::default());
-    }
 
     #[test]
     fn takeovers_are_told_from_whom_to_whom() {

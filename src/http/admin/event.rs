@@ -18,7 +18,7 @@ pub(crate) struct EventView {
     #[schema(value_type = String, format = DateTime)]
     time: Timestamp,
     #[serde(rename = "type")]
-    #[schema(value_type = EventType)]
+    #[schema(value_type = EventKind)]
     kind: &'static str,
     #[schema(value_type = Option<String>)]
     user: Option<UserId>,
@@ -47,23 +47,6 @@ pub(crate) struct EndedView {
     #[schema(value_type = uuid::Uuid)]
     session: SessionId,
     reason: Reason,
-}
-
-/// What can happen, for the document.
-#[derive(ToSchema)]
-#[schema(rename_all = "lowercase")]
-#[expect(dead_code, reason = "describes the values of `type`")]
-pub(crate) enum EventType {
-    Login,
-    Ended,
-    Disabled,
-    Enabled,
-    Restored,
-    Full,
-    Refused,
-    Failed,
-    Notice,
-    Job,
 }
 
 impl From<&Event> for EventView {
