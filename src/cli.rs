@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use hotseat::config::Flags;
 
+pub(crate) mod bench;
 pub(crate) mod sessions;
 
 /// The realtime enforcer of one account, N seats.
@@ -36,6 +37,7 @@ pub(crate) enum Command {
         key: Option<String>,
     },
     Sessions(sessions::Sessions),
+    Bench(bench::Bench),
 }
 
 /// Broken by hand: clap wraps only with a dependency more.

@@ -14,6 +14,7 @@ pub mod logging;
 mod metrics;
 pub mod node;
 pub mod password;
+pub mod process;
 mod protocol;
 pub mod store;
 mod sweeper;

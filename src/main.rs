@@ -15,6 +15,7 @@ fn main() -> ExitCode {
         Command::Check(settings) => commands::check(&settings),
         Command::HashPassword => commands::hash_password(),
         Command::HashKey { key } => commands::hash_key(key),
+        Command::Bench(bench) => commands::bench(&bench),
         Command::Sessions(sessions) => commands::sessions(&sessions),
     };
     match done {

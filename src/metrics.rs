@@ -3,6 +3,7 @@
 use std::sync::atomic::AtomicU64;
 
 use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -11,6 +12,8 @@ use prometheus_client::registry::{Registry, Unit};
 
 use crate::domain::Reason;
 use crate::store::StoreError;
+
+mod process;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ResultLabel {
@@ -54,6 +57,7 @@ const RESTORED: [&str; 4] = ["live", "ended", "yielded", "too_old"];
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
+    process: Registry,
     pub connections: Gauge,
     /// Live sessions in the whole store, as last counted for the active-session view or by the sweeper.
     sessions: Gauge<i64, std::sync::atomic::AtomicI64>,
@@ -102,6 +106,7 @@ impl Metrics {
     pub fn new() -> Self {
         let mut metrics = Self {
             registry: Registry::with_prefix("hotseat"),
+            process: process::registry(),
             connections: Gauge::default(),
             sessions: Gauge::default(),
             logins: Family::default(),
@@ -330,11 +335,13 @@ impl Metrics {
         outcome
     }
 
-    /// The text exposition (OpenMetrics 1.0).
+    /// The text exposition (OpenMetrics 1.0). Blocks for a moment: the system is asked about the process.
     pub fn encode(&self) -> String {
         let mut text = String::new();
         // Writing to a String cannot fail.
-        let _ = prometheus_client::encoding::text::encode(&mut text, &self.registry);
+        let _ = encode_registry(&mut text, &self.registry)
+            .and_then(|()| encode_registry(&mut text, &self.process))
+            .and_then(|()| encode_eof(&mut text));
         text
     }
 }
@@ -367,5 +374,23 @@ mod tests {
         ] {
             assert!(text.contains(line), "{line} is missing in {text}");
         }
+    }
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_process_is_told_of_under_the_usual_names() {
+        let text = Metrics::new().encode();
+        for name in [
+            "process_resident_memory_bytes",
+            "process_cpu_seconds_total",
+            "process_start_time_seconds",
+            "process_open_fds",
+            "process_max_fds",
+        ] {
+            let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+            let value: f64 = value.unwrap_or_else(|| panic!("{name} is missing in {text}")).parse().unwrap();
+            assert!(value >= 0.0, "{name} {value}");
+        }
+        // The EOF stands once, at the end.
+        assert!(text.ends_with("# EOF\n") && text.matches("# EOF").count() == 1, "{text}");
     }
 }

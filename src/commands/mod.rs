@@ -1,11 +1,14 @@
 //! What each command does. A command prints its product to standard output and everything else to standard error.
 
+mod bench;
 mod check;
+mod client;
 mod hash;
 mod serve;
 mod sessions;
 
 use anyhow::anyhow;
+pub(crate) use bench::bench;
 pub(crate) use check::check;
 pub(crate) use hash::{hash_key, hash_password};
 use hotseat::config::{self, Loaded, Sources};

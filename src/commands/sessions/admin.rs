@@ -11,8 +11,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
-use super::failure::Failure;
-use super::transport;
+use crate::commands::client::{Failure, Place, access};
 
 /// A page of 1,000 sessions with 4 KiB of data each is below half of it.
 const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
@@ -21,7 +20,7 @@ const READ_WITHIN: Duration = Duration::from_secs(30);
 
 /// Somebody with a key, and the node that is asked.
 pub(super) struct Admin {
-    base: Uri,
+    place: Place,
     authorization: HeaderValue,
 }
 
@@ -34,11 +33,8 @@ struct Problem {
 }
 
 impl Admin {
-    pub fn new(base: Uri, key: &str) -> Result<Self, Failure> {
-        let mut authorization = HeaderValue::from_str(&format!("Bearer {key}"))
-            .map_err(|_| Failure::Wrong("the API key has characters that no key has".to_owned()))?;
-        authorization.set_sensitive(true);
-        Ok(Self { base, authorization })
+    pub fn new(place: Place, key: &str) -> Result<Self, Failure> {
+        Ok(Self { place, authorization: access::bearer(key)? })
     }
 
     /// What `GET` of a path below `/api/admin/` answers.
@@ -75,7 +71,7 @@ impl Admin {
         let mut request = Request::builder()
             .method(method)
             .uri(self.uri(path, query)?)
-            .header(header::HOST, self.base.authority().map_or("", |authority| authority.as_str()))
+            .header(header::HOST, self.place.authority())
             .header(header::AUTHORIZATION, self.authorization.clone())
             .header(header::USER_AGENT, concat!("hotseat/", env!("CARGO_PKG_VERSION")));
         for (name, value) in headers {
@@ -85,7 +81,7 @@ impl Admin {
             request = request.header(header::CONTENT_TYPE, "application/json");
         }
         let body = Full::new(Bytes::from(body.unwrap_or_default()));
-        let answer = transport::send(&self.base, request.body(body).map_err(unusable)?).await?;
+        let answer = self.place.send(request.body(body).map_err(unusable)?).await?;
         if answer.status() == StatusCode::OK {
             return Ok(answer);
         }
@@ -95,28 +91,29 @@ impl Admin {
             .get(header::CONTENT_TYPE)
             .is_some_and(|kind| kind.as_bytes().starts_with(b"application/problem+json"));
         let body = self.read(answer).await.unwrap_or_default();
-        Err(refusal(status, is_problem.then_some(&body), &self.base))
+        Err(refusal(status, is_problem.then_some(&body), &self.place.base))
     }
 
+    /// What goes over the wire is the path; the host is in a header.
     fn uri(&self, path: &str, query: &[(&str, String)]) -> Result<Uri, Failure> {
         let query = serde_urlencoded::to_string(query).unwrap_or_default();
-        let base = self.base.to_string();
         let mark = if query.is_empty() { "" } else { "?" };
-        let uri = format!("{}/api/admin/{path}{mark}{query}", base.trim_end_matches('/'));
-        uri.parse().map_err(|_| Failure::Wrong(format!("{uri} is no address")))
+        let uri = self.place.path(&format!("/api/admin/{path}{mark}{query}"));
+        uri.parse().map_err(|_| Failure::Wrong(format!("{uri} is no path")))
     }
 
     async fn read(&self, answer: Response<Incoming>) -> Result<Bytes, Failure> {
         let lost =
-            |why: String| Failure::Unavailable(format!("the answer of {} broke off: {why}", self.base));
+            |why: String| Failure::Unavailable(format!("the answer of {} broke off: {why}", self.place.base));
         let body = Limited::new(answer.into_body(), MAX_BODY_BYTES).collect();
         let body = timeout(READ_WITHIN, body).await.map_err(|_| lost("it takes too long".to_owned()))?;
         Ok(body.map_err(|error| lost(error.to_string()))?.to_bytes())
     }
 
     async fn json<T: DeserializeOwned>(&self, answer: Response<Incoming>) -> Result<T, Failure> {
-        serde_json::from_slice(&self.read(answer).await?)
-            .map_err(|error| Failure::Refused(format!("{} answers what no node does: {error}", self.base)))
+        serde_json::from_slice(&self.read(answer).await?).map_err(|error| {
+            Failure::Refused(format!("{} answers what no node does: {error}", self.place.base))
+        })
     }
 }
 
@@ -148,7 +145,7 @@ mod tests {
     use super::*;
 
     fn admin(base: &str) -> Admin {
-        Admin::new(base.parse().unwrap(), "key").unwrap()
+        Admin::new(Place::new(base.parse().unwrap()).unwrap(), "key").unwrap()
     }
 
     #[test]
@@ -157,9 +154,9 @@ mod tests {
         let uri = admin("http://a:1/inside").uri(&path, &[("q", "x&y=z".to_owned())]).unwrap();
         assert_eq!(
             uri.to_string(),
-            "http://a:1/inside/api/admin/users/a%2F%2E%2E%2Fb%3Fc%23d%20%C3%A9/sessions?q=x%26y%3Dz"
+            "/inside/api/admin/users/a%2F%2E%2E%2Fb%3Fc%23d%20%C3%A9/sessions?q=x%26y%3Dz"
         );
-        assert_eq!(admin("http://a:1").uri("x", &[]).unwrap().to_string(), "http://a:1/api/admin/x");
+        assert_eq!(admin("http://a:1").uri("x", &[]).unwrap().to_string(), "/api/admin/x");
     }
 
     #[test]
@@ -185,7 +182,6 @@ mod tests {
 
     #[test]
     fn a_key_that_would_break_out_of_its_header_is_refused() {
-        let base: Uri = "http://a".parse().unwrap();
-        assert!(matches!(Admin::new(base, "a\r\nb"), Err(Failure::Wrong(_))));
+        assert!(matches!(access::bearer("a\r\nb"), Err(Failure::Wrong(_))));
     }
 }

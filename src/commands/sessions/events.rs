@@ -3,11 +3,11 @@
 use std::time::SystemTime;
 
 use super::admin::Admin;
-use super::failure::Failure;
 use super::output::Output;
 use super::pages::Pages;
 use super::wire::Event;
 use crate::cli::sessions::Events;
+use crate::commands::client::Failure;
 
 pub(super) async fn events(admin: &Admin, wanted: &Events, out: &mut Output) -> Result<(), Failure> {
     let mut pages = Pages::new(admin, "events", filter(wanted)?, &wanted.amount);

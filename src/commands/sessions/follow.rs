@@ -15,12 +15,12 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::admin::Admin;
 use super::events::filter;
-use super::failure::Failure;
 use super::output::Output;
 use super::pages::Pages;
 use super::sse::{Frame, Parser};
 use super::wire::Event;
 use crate::cli::sessions::Events;
+use crate::commands::client::Failure;
 
 /// A node says something every 15 s; whoever says nothing for three times that is gone.
 const QUIET: Duration = Duration::from_secs(45);

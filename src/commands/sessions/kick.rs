@@ -7,11 +7,11 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::admin::{Admin, segment};
-use super::failure::Failure;
 use super::output::Output;
 use super::pages::Pages;
 use super::wire::Session;
 use crate::cli::sessions::{Amount, Why};
+use crate::commands::client::Failure;
 
 #[derive(Deserialize)]
 struct Ended {

@@ -1,11 +1,11 @@
 //! `hotseat sessions list`.
 
 use super::admin::Admin;
-use super::failure::Failure;
 use super::output::Output;
 use super::pages::Pages;
 use super::wire::Session;
 use crate::cli::sessions::{Class, List};
+use crate::commands::client::Failure;
 
 pub(super) async fn list(admin: &Admin, wanted: &List, out: &mut Output) -> Result<(), Failure> {
     let mut filter = Vec::new();

@@ -5,24 +5,20 @@
 
 use std::process::ExitCode;
 
-use crate::cli::sessions::{Act, Sessions};
+use crate::cli::sessions::{Act, Reach, Sessions};
+use crate::commands::client::{Failure, Place, access};
 
-mod access;
 mod admin;
 mod events;
-mod failure;
 mod follow;
 mod kick;
 mod list;
 mod output;
 mod pages;
 mod sse;
-mod table;
-mod transport;
 mod wire;
 
 use self::admin::Admin;
-use self::failure::Failure;
 use self::output::Output;
 
 /// Runs one of the commands.
@@ -42,7 +38,7 @@ pub(crate) fn sessions(sessions: &Sessions) -> anyhow::Result<ExitCode> {
 }
 
 async fn run(sessions: &Sessions) -> Result<(), Failure> {
-    let admin = Admin::new(access::base(&sessions.reach)?, &access::key(&sessions.reach)?)?;
+    let admin = admin(&sessions.reach)?;
     let is_endless = matches!(&sessions.act, Act::Events(wanted) if wanted.follow);
     let mut out = Output::new(sessions.reach.json, is_endless);
     match &sessions.act {
@@ -52,4 +48,12 @@ async fn run(sessions: &Sessions) -> Result<(), Failure> {
         Act::Events(wanted) if wanted.follow => follow::follow(&admin, wanted, &mut out).await,
         Act::Events(wanted) => events::events(&admin, wanted, &mut out).await,
     }
+}
+
+fn admin(reach: &Reach) -> Result<Admin, Failure> {
+    let base = match &reach.url {
+        Some(url) => access::parse(url)?,
+        None => access::configured(reach.config.as_deref())?,
+    };
+    Admin::new(Place::new(base)?, &access::key(reach.key.as_deref(), reach.key_file.as_deref())?)
 }

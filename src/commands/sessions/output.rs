@@ -4,9 +4,9 @@ use std::io::{IsTerminal as _, Write as _};
 
 use serde_json::value::RawValue;
 
-use super::failure::Failure;
-use super::table::Table;
 use super::wire::Row;
+use crate::commands::client::Failure;
+use crate::commands::client::table::Table;
 
 /// Where the product goes. One kind of rows each.
 pub(super) struct Output {

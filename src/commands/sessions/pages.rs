@@ -4,8 +4,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::admin::Admin;
-use super::failure::Failure;
 use crate::cli::sessions::Amount;
+use crate::commands::client::Failure;
 
 /// The most that a page may hold.
 const PAGE: u32 = 1000;

@@ -5,7 +5,7 @@
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::table::Column;
+use crate::commands::client::table::Column;
 
 /// Something that is a row.
 pub(super) trait Row: DeserializeOwned {

@@ -6,23 +6,16 @@ use std::path::Path;
 
 use hotseat::config::{self, Flags, Sources};
 use hyper::Uri;
+use hyper::header::HeaderValue;
 
-use super::failure::Failure;
-use crate::cli::sessions::Reach;
+use super::Failure;
 
 const KEY_VARIABLE: &str = "HOTSEAT_KEY";
 /// Longer than any key; more of a file is not read.
 const MAX_KEY_BYTES: u64 = 1024;
 
 /// What the paths of the API are put behind: scheme, host and port, and perhaps a path of a proxy.
-pub(super) fn base(reach: &Reach) -> Result<Uri, Failure> {
-    match &reach.url {
-        Some(url) => parse(url),
-        None => configured(reach.config.as_deref()),
-    }
-}
-
-fn parse(text: &str) -> Result<Uri, Failure> {
+pub(crate) fn parse(text: &str) -> Result<Uri, Failure> {
     let wrong = |what: &str| Failure::Wrong(format!("--url {what}, such as http://127.0.0.1:8000"));
     let url: Uri = text.trim_end_matches('/').parse().map_err(|_| wrong("must be a URL"))?;
     if !matches!(url.scheme_str(), Some("http" | "https")) {
@@ -36,7 +29,7 @@ fn parse(text: &str) -> Result<Uri, Failure> {
 
 /// Where a node of this configuration listens. Not its `public_url`: that is for browsers, and whatever stands in
 /// between may keep the administrator's calls away.
-fn configured(file: Option<&Path>) -> Result<Uri, Failure> {
+pub(crate) fn configured(file: Option<&Path>) -> Result<Uri, Failure> {
     let loaded = Sources::of_process(file, Flags::default()).and_then(|sources| config::load(&sources));
     let loaded = loaded.map_err(|error| {
         Failure::Wrong(format!(
@@ -58,9 +51,9 @@ fn reachable(listen: SocketAddr) -> SocketAddr {
 }
 
 /// The API key: what the command line says beats the environment.
-pub(super) fn key(reach: &Reach) -> Result<String, Failure> {
-    let key = match (&reach.key, &reach.key_file) {
-        (Some(key), _) => key.clone(),
+pub(crate) fn key(given: Option<&str>, file: Option<&Path>) -> Result<String, Failure> {
+    let key = match (given, file) {
+        (Some(key), _) => key.to_owned(),
         (None, Some(file)) => read(file)?,
         (None, None) => std::env::var(KEY_VARIABLE).unwrap_or_default(),
     };
@@ -69,6 +62,14 @@ pub(super) fn key(reach: &Reach) -> Result<String, Failure> {
         return Err(Failure::Wrong(format!("there is no API key: set {KEY_VARIABLE}, or name a --key-file")));
     }
     Ok(key.to_owned())
+}
+
+/// What a request says to be made with this key, or as the session of this token.
+pub(crate) fn bearer(secret: &str) -> Result<HeaderValue, Failure> {
+    let mut authorization = HeaderValue::from_str(&format!("Bearer {secret}"))
+        .map_err(|_| Failure::Wrong("the API key has characters that no key has".to_owned()))?;
+    authorization.set_sensitive(true);
+    Ok(authorization)
 }
 
 /// The first line of a file, or of standard input.

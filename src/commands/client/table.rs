@@ -8,14 +8,14 @@ use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 const GAP: &str = "  ";
 
 /// A column; the first ones matter most.
-pub(super) struct Column {
+pub(crate) struct Column {
     pub title: &'static str,
     /// What it is not cut below: sooner the last column goes.
     pub min: usize,
 }
 
 /// Widths that hold what was seen. They only grow, so that later rows stay below earlier ones.
-pub(super) struct Table {
+pub(crate) struct Table {
     columns: &'static [Column],
     natural: Vec<usize>,
     /// Of the columns that are shown.

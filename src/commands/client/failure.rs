@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 /// Each has what there is to say, for people.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Failure {
+pub(crate) enum Failure {
     /// The node refused, or something broke here.
     Refused(String),
     /// It was asked for wrongly, so that asking again is of no use.
