@@ -11,7 +11,7 @@ It logs users of its own in, whose ids begin with bench- and a word that each ru
 when it is done, also when it is interrupted. What stays is what ended sessions leave: tombstones for 7 days, and events.
 Take a store for it that is not in use: what it measures is then its own, and nobody else waits for it.
 
-The key is that of an API key with the scope sessions (list also needs audit), from the environment (HOTSEAT_KEY) or a
+The key is that of an API key with the scope sessions (list and sweep also need audit), from the environment (HOTSEAT_KEY) or a
 file (--key-file).
 
 Exit status: 0 done and not one error; 1 refused, or errors, which the report counts by kind; 2 asked for wrongly; 4 a
@@ -50,7 +50,8 @@ pub(crate) enum Load {
     Storm(Storm),
     /// Sessions that expire: how long after that they are gone from the store.
     ///
-    /// Goes by what the nodes count as swept, so name all nodes of the store, and one that nothing else expires in.
+    /// By the store's own clock: from the moment at which a session expires to the one at which the log says that it went.
+    /// The sweeper's own work is told as the nodes that are named count it.
     #[command(after_help = ABOUT_TRACES)]
     Sweep(Sweep),
     /// A walk over all live sessions by the administrator's list, page by page.

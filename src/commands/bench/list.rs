@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::api::Api;
 use super::fault::Fault;
 use super::progress::Progress;
-use super::report::Report;
+use super::report::{Report, thousandths};
 use super::run::{Role, Run};
 use super::times::Times;
 use super::{descriptors, sessions};
@@ -57,7 +57,7 @@ pub(super) async fn list(run: &Arc<Run>, wishes: &List) -> Result<Report, Failur
         .figure("pages", walk.pages)
         .figure("doubles", walk.doubles)
         .figure("missing", missing)
-        .figure("duration_s", took.as_secs_f64())
+        .figure("duration_s", thousandths(took.as_secs_f64()))
         .times("page", walk.times.summary(took)))
 }
 

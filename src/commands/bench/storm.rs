@@ -15,7 +15,7 @@ use super::descriptors;
 use super::device::{Device, Heard};
 use super::fault::{Fault, Faults};
 use super::progress::Progress;
-use super::report::Report;
+use super::report::{Report, thousandths};
 use super::run::Run;
 use super::times::Times;
 use crate::cli::bench::Storm;
@@ -151,7 +151,7 @@ impl Weather {
 fn after(back: &[Duration], count: usize, percent: usize) -> Value {
     let needed = (count * percent).div_ceil(100);
     let time = needed.checked_sub(1).and_then(|last| back.get(last));
-    time.map_or(Value::Null, |time| Value::from(time.as_secs_f64()))
+    time.map_or(Value::Null, |time| thousandths(time.as_secs_f64()))
 }
 
 struct Client {
@@ -234,11 +234,11 @@ mod tests {
     #[test]
     fn a_share_is_back_when_its_last_one_is() {
         let back: Vec<_> = (1..=10).map(Duration::from_secs).collect();
-        assert_eq!(after(&back, 10, 50), Value::from(5.0));
-        assert_eq!(after(&back, 10, 99), Value::from(10.0));
+        assert_eq!(after(&back, 10, 50), Value::from(5));
+        assert_eq!(after(&back, 10, 99), Value::from(10));
         // One of eleven never came.
         assert_eq!(after(&back, 11, 100), Value::Null);
-        assert_eq!(after(&back, 11, 50), Value::from(6.0));
+        assert_eq!(after(&back, 11, 50), Value::from(6));
         assert_eq!(after(&[], 0, 100), Value::Null);
     }
 }
