@@ -11,7 +11,7 @@ It logs users of its own in, whose ids begin with bench- and a word that each ru
 when it is done, also when it is interrupted. What stays is what ended sessions leave: tombstones for 7 days, and events.
 Take a store for it that is not in use: what it measures is then its own, and nobody else waits for it.
 
-The key is that of an API key with the scope sessions (list also needs audit), from the environment (HOTSEAT_KEY) or a
+The key is that of an API key with the scope sessions (list and sweep also need audit), from the environment (HOTSEAT_KEY) or a
 file (--key-file).
 
 Exit status: 0 done and not one error; 1 refused, or errors, which the report counts by kind; 2 asked for wrongly; 4 a
@@ -42,6 +42,21 @@ pub(crate) enum Load {
     /// Checks of live sessions, as a gateway makes them.
     #[command(after_help = ABOUT_TRACES)]
     Verify(Verify),
+    /// All clients of a node that is killed come back on the others.
+    ///
+    /// They come back as the SDK does: full jitter, up to 1 s at first and twice that after each failure. Told is how long
+    /// after the first loss half of them, 99 of a hundred and all were welcome again.
+    #[command(after_help = ABOUT_TRACES)]
+    Storm(Storm),
+    /// Sessions that expire: how long after that they are gone from the store.
+    ///
+    /// By the store's own clock: from the moment at which a session expires to the one at which the log says that it went.
+    /// The sweeper's own work is told as the nodes that are named count it.
+    #[command(after_help = ABOUT_TRACES)]
+    Sweep(Sweep),
+    /// A walk over all live sessions by the administrator's list, page by page.
+    #[command(after_help = ABOUT_TRACES)]
+    List(List),
 }
 
 /// Against whom, as whom, and how it is told.
@@ -145,4 +160,49 @@ pub(crate) struct Verify {
     /// What is asked instead of /api/verify: for comparisons (scripts/bench)
     #[arg(long, value_name = "PATH", default_value = "/api/verify", hide_short_help = true)]
     pub path: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Storm {
+    #[command(flatten)]
+    pub aim: Aim,
+    /// How many connections, all on the first node
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
+    pub connections: u32,
+    /// How many are opened at once before the storm
+    #[arg(long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub workers: u32,
+    /// The first node's process, on this machine: killed (SIGKILL) once all are welcome. Without it, end it yourself
+    #[arg(long, value_name = "PID", value_parser = clap::value_parser!(i32).range(2..))]
+    pub kill: Option<i32>,
+    /// For how long a client tries to come back
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = humantime::parse_duration)]
+    pub within: Duration,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Sweep {
+    #[command(flatten)]
+    pub aim: Aim,
+    /// How many sessions are left to expire
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub sessions: u32,
+    /// How long each of them lasts, in whole seconds
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = humantime::parse_duration)]
+    pub ttl: Duration,
+    /// For how long the sweeper is waited for: longer than the nodes' sweep_interval
+    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = humantime::parse_duration)]
+    pub within: Duration,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    #[command(flatten)]
+    pub aim: Aim,
+    /// How many sessions a page may hold
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub limit: u32,
+    /// Sessions of its own that it logs in before and looks for: each has to be on the list once
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
+    pub sessions: u32,
 }

@@ -26,8 +26,10 @@ pub(super) struct Api {
 /// A session of the run's own.
 pub(super) struct Session {
     pub token: String,
-    /// Peers may have none.
+    /// What Hotseat is compared with may have none, nor a moment at which it expires.
     pub id: Option<String>,
+    pub created_at: Option<String>,
+    pub expires_at: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -38,10 +40,26 @@ struct Seated<'a> {
     session: Option<Named<'a>>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct Named<'a> {
     #[serde(borrow)]
-    id: Cow<'a, str>,
+    id: Option<Cow<'a, str>>,
+    created_at: Option<Cow<'a, str>>,
+    expires_at: Option<Cow<'a, str>>,
+}
+
+impl Session {
+    fn read(answer: &[u8]) -> Option<Self> {
+        let Seated { token, session } = serde_json::from_slice(answer).ok()?;
+        let own = |text: Option<Cow<'_, str>>| text.map(Cow::into_owned);
+        let Named { id, created_at, expires_at } = session.unwrap_or_default();
+        Some(Self {
+            token: token.into_owned(),
+            id: own(id),
+            created_at: own(created_at),
+            expires_at: own(expires_at),
+        })
+    }
 }
 
 impl Api {
@@ -63,9 +81,7 @@ impl Api {
         let answer = self.line.call(Request::from_parts(self.login.clone(), body)).await?;
         let body = answer.of(201)?;
         self.run.note_login();
-        let seated: Seated<'_> = serde_json::from_slice(&body).map_err(|_| Fault::Strange)?;
-        let id = seated.session.map(|session| session.id.into_owned());
-        Ok(Session { token: seated.token.into_owned(), id })
+        Session::read(&body).ok_or(Fault::Strange)
     }
 
     /// `GET` with the key.

@@ -59,7 +59,7 @@ impl Task {
         let mut failures = 0;
         let Ok(mut api) = Api::new(&self.run, line) else { return };
         while let Some(user) = self.users.get(self.next.fetch_add(1, Ordering::Relaxed)) {
-            while let Err(_) = self.end(&mut api, user).await {
+            while self.end(&mut api, user).await.is_err() {
                 failures += 1;
                 let Ok(other) = Api::new(&self.run, line + failures) else { return };
                 if failures >= MAX_FAILURES {

@@ -20,40 +20,28 @@ use crate::commands::client::Failure;
 /// Ports that a client has towards one port of one address: 28,232 by Linux's default, less what others use.
 const FROM_ONE_ADDRESS: usize = 20_000;
 
+#[derive(Default)]
 pub(super) struct Crowd {
-    run: Arc<Run>,
     devices: TaskTracker,
     leave: CancellationToken,
     live: Arc<AtomicUsize>,
 }
 
 impl Crowd {
-    /// Logs `count` users in and connects each, over all nodes in turns. All or none, unless the run is to stop.
+    /// `count` of them, over all nodes in turns; fewer only where the run is to stop.
     pub async fn gather(run: &Arc<Run>, count: usize, openers: usize) -> Result<Self, Failure> {
-        let crowd = Self {
-            run: Arc::clone(run),
-            devices: TaskTracker::new(),
-            leave: CancellationToken::new(),
-            live: Arc::default(),
-        };
-        let progress = Arc::new(Progress::of("connecting", count));
-        let next = Arc::new(AtomicUsize::new(0));
-        let mut opening = JoinSet::new();
-        for opener in 0..openers.min(count) {
-            let opener = Opener {
-                run: Arc::clone(run),
-                api: Api::new(run, opener).map_err(|fault| fault.at_start(run))?,
-                devices: crowd.devices.clone(),
-                leave: crowd.leave.clone(),
-                live: Arc::clone(&crowd.live),
-            };
-            opening.spawn(opener.open(Arc::clone(&next), count, Arc::clone(&progress)));
-        }
-        while let Some(opened) = opening.join_next().await {
-            let opened = opened.map_err(|error| Failure::Refused(format!("an opener broke: {error}")))?;
-            opened.map_err(|fault| fault.at_start(run))?;
-        }
-        Ok(crowd)
+        let crowd = Arc::new(Self::default());
+        let gate = Gate { run: Arc::clone(run), count, nodes: run.nodes() };
+        let (entering, entered_run) = (Arc::clone(&crowd), Arc::clone(run));
+        gate.open(openers, move |_, _, device| entering.admit(&entered_run, device)).await?;
+        // Nobody enters any more, so that nobody else has it.
+        Arc::into_inner(crowd)
+            .ok_or_else(|| Failure::Refused("connections are still being opened".to_owned()))
+    }
+
+    fn admit(&self, run: &Arc<Run>, device: Device) {
+        self.live.fetch_add(1, Ordering::Relaxed);
+        self.devices.spawn(stay(device, Arc::clone(run), self.leave.clone(), Arc::clone(&self.live)));
     }
 
     /// How many are connected now.
@@ -61,61 +49,12 @@ impl Crowd {
         self.live.load(Ordering::Relaxed)
     }
 
-    /// Sends all of them away, and waits until they are gone.
+    /// Sends all of them away, and waits until they are gone, each a bounded time.
     pub async fn disperse(self) {
         let _progress = Progress::of("closing", self.live());
         self.leave.cancel();
         self.devices.close();
         self.devices.wait().await;
-        drop(self.run);
-    }
-}
-
-/// Where the device with this number comes from, if that has to be said: towards a node on the loopback there are more
-/// devices than an address has ports.
-pub(super) fn source(run: &Run, node: usize, number: usize) -> Option<IpAddr> {
-    match run.node(node).address() {
-        Some(IpAddr::V4(to)) if to.is_loopback() => {
-            let host = 1 + number / run.nodes() / FROM_ONE_ADDRESS;
-            u8::try_from(host).ok().filter(|host| *host > 1).map(|host| Ipv4Addr::new(127, 0, 0, host).into())
-        }
-        _ => None,
-    }
-}
-
-struct Opener {
-    run: Arc<Run>,
-    api: Api,
-    devices: TaskTracker,
-    leave: CancellationToken,
-    live: Arc<AtomicUsize>,
-}
-
-impl Opener {
-    /// One after the other, until there are enough, or an error comes: nobody would know what was measured then.
-    async fn open(
-        mut self,
-        next: Arc<AtomicUsize>,
-        count: usize,
-        progress: Arc<Progress>,
-    ) -> Result<(), Fault> {
-        loop {
-            let number = next.fetch_add(1, Ordering::Relaxed);
-            if number >= count || self.run.stop.is_cancelled() {
-                return Ok(());
-            }
-            let session = self.api.login(&self.run.user(Role::Idler, number), None).await?;
-            let from = source(&self.run, number, number);
-            let device = Device::connect(&self.run, number, &session.token, from).await?;
-            self.live.fetch_add(1, Ordering::Relaxed);
-            progress.one_more();
-            self.devices.spawn(stay(
-                device,
-                Arc::clone(&self.run),
-                self.leave.clone(),
-                Arc::clone(&self.live),
-            ));
-        }
     }
 }
 
@@ -127,5 +66,84 @@ async fn stay(mut device: Device, run: Arc<Run>, leave: CancellationToken, live:
         None => device.end().await,
         Some(Heard::Out(..)) => run.faults().add(Fault::PutOut),
         Some(_) => run.faults().add(Fault::Cut),
+    }
+}
+
+/// Lets `count` users in: each is logged in and connected, to the first `nodes` in turns.
+#[derive(Clone)]
+pub(super) struct Gate {
+    pub run: Arc<Run>,
+    pub count: usize,
+    pub nodes: usize,
+}
+
+impl Gate {
+    /// So many `openers` at once. `enter` gets each user's number, token and device. The first error ends it: nobody
+    /// would know what was measured then.
+    pub async fn open(
+        self,
+        openers: usize,
+        enter: impl Fn(usize, String, Device) + Send + Sync + 'static,
+    ) -> Result<(), Failure> {
+        let run = Arc::clone(&self.run);
+        let progress = Arc::new(Progress::of("connecting", self.count));
+        let (enter, next) = (Arc::new(enter), Arc::new(AtomicUsize::new(0)));
+        let mut opening = JoinSet::new();
+        for opener in 0..openers.min(self.count) {
+            let (gate, enter, next) = (self.clone(), Arc::clone(&enter), Arc::clone(&next));
+            let progress = Arc::clone(&progress);
+            opening.spawn(async move {
+                let mut api = Api::new(&gate.run, opener % gate.nodes)?;
+                loop {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    if number >= gate.count || gate.run.stop.is_cancelled() {
+                        return Ok(());
+                    }
+                    let (token, device) = gate.let_in(&mut api, number).await?;
+                    enter(number, token, device);
+                    progress.one_more();
+                }
+            });
+        }
+        while let Some(opened) = opening.join_next().await {
+            let opened = opened.map_err(|error| Failure::Refused(format!("an opener broke: {error}")))?;
+            opened.map_err(|fault: Fault| fault.at_start(&run))?;
+        }
+        Ok(())
+    }
+
+    async fn let_in(&self, api: &mut Api, number: usize) -> Result<(String, Device), Fault> {
+        let session = api.login(&self.run.user(Role::Idler, number), None).await?;
+        let node = number % self.nodes;
+        let from = source(self.run.node(node).address(), number / self.nodes);
+        let device = Device::connect(&self.run, node, &session.token, from).await?;
+        Ok((session.token, device))
+    }
+}
+
+/// Where the device with this number on its node comes from, if that has to be said: towards a node on the loopback
+/// there are more devices than an address has ports.
+pub(super) fn source(node: Option<IpAddr>, number: usize) -> Option<IpAddr> {
+    match node {
+        Some(IpAddr::V4(to)) if to.is_loopback() && number >= FROM_ONE_ADDRESS => {
+            let host = u8::try_from(1 + number / FROM_ONE_ADDRESS).ok()?;
+            Some(Ipv4Addr::new(127, 0, 0, host).into())
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn devices_on_the_loopback_come_from_as_many_addresses_as_it_takes() {
+        let loopback = Some([127, 0, 0, 1].into());
+        assert_eq!(source(loopback, 19_999), None);
+        assert_eq!(source(loopback, 20_000), Some([127, 0, 0, 2].into()));
+        assert_eq!(source(loopback, 65_535), Some([127, 0, 0, 4].into()));
+        assert_eq!(source(Some([192, 0, 2, 1].into()), 50_000), None);
+        assert_eq!(source(None, 50_000), None);
     }
 }

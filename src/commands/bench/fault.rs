@@ -31,11 +31,14 @@ pub(super) enum Fault {
     PutOut,
     /// A token of a live session is said to be ended or unknown.
     LoginLost,
-    /// A live session that is not on the list, or twice.
+    /// A live session that is not on the list.
     Missing,
+    /// One that is on it twice.
     Double,
-    /// Not swept in time.
+    /// Expired, and not swept in time.
     NotSwept,
+    /// Not welcome again in time after a storm.
+    NotBack,
 }
 
 impl fmt::Display for Fault {
@@ -55,6 +58,7 @@ impl fmt::Display for Fault {
             Self::Missing => "missing",
             Self::Double => "double",
             Self::NotSwept => "not_swept",
+            Self::NotBack => "not_back",
         })
     }
 }
@@ -89,6 +93,10 @@ impl Faults {
         if count > 0 {
             *self.0.entry(fault).or_default() += count;
         }
+    }
+
+    pub fn of(&self, fault: Fault) -> u64 {
+        self.0.get(&fault).copied().unwrap_or_default()
     }
 
     pub fn count(&self) -> u64 {

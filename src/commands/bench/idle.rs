@@ -11,7 +11,7 @@ use super::descriptors;
 use super::fault::Fault;
 use super::process::{Usage, usage};
 use super::progress::Progress;
-use super::report::Report;
+use super::report::{Report, thousandths};
 use super::run::Run;
 use crate::cli::bench::Idle;
 use crate::commands::client::Failure;
@@ -36,19 +36,20 @@ pub(super) async fn idle(run: &Arc<Run>, wishes: &Idle) -> Result<Report, Failur
     let live = crowd.live();
     crowd.disperse().await;
     let Idling { settled, cpu_percent, window } = measured.map_err(at_start)?;
-    let resident = |usage: Option<Usage>| usage.map_or(Value::Null, |usage| whole(usage.resident_bytes));
+    let resident =
+        |usage: Option<Usage>| usage.map_or(Value::Null, |usage| thousandths(usage.resident_bytes));
     let each = before.zip(settled).filter(|_| live > 0).map_or(Value::Null, |(before, settled)| {
-        whole((settled.resident_bytes - before.resident_bytes) / live as f64)
+        thousandths(((settled.resident_bytes - before.resident_bytes) / live as f64).round())
     });
     Ok(Report::new("idle", run.faults().clone())
         .figure("nodes", run.nodes())
         .figure("connections", live)
-        .figure("connecting_s", connecting.as_secs_f64())
+        .figure("connecting_s", thousandths(connecting.as_secs_f64()))
         .figure("resident_memory_before_bytes", resident(before))
         .figure("resident_memory_bytes", resident(settled))
         .figure("resident_memory_per_connection_bytes", each)
-        .figure("duration_s", window.as_secs_f64())
-        .figure("idle_cpu_percent", cpu_percent.map_or(Value::Null, |percent| Value::from(tenths(percent)))))
+        .figure("duration_s", thousandths(window.as_secs_f64()))
+        .figure("idle_cpu_percent", cpu_percent.map_or(Value::Null, |percent| thousandths(percent))))
 }
 
 struct Idling {
@@ -94,12 +95,4 @@ async fn settle(run: &Arc<Run>, pids: &[u32]) -> Result<Option<Usage>, Fault> {
         }
     }
     Ok(last)
-}
-
-fn whole(bytes: f64) -> Value {
-    Value::from(bytes.round() as i64)
-}
-
-fn tenths(value: f64) -> f64 {
-    (value * 100.0).round() / 100.0
 }

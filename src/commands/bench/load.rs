@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::fault::Fault;
 use super::progress::Progress;
-use super::report::Report;
+use super::report::{Report, thousandths};
 use super::run::Run;
 use super::times::{Times, per_s};
 use crate::cli::bench::Pace;
@@ -52,8 +52,8 @@ impl<const N: usize> Measured<N> {
     pub fn tell(&self, report: Report, pace: &Pace) -> Report {
         let report = report
             .figure("workers", pace.workers)
-            .figure("warm_up_s", pace.warm_up.as_secs_f64())
-            .figure("duration_s", self.window.as_secs_f64())
+            .figure("warm_up_s", thousandths(pace.warm_up.as_secs_f64()))
+            .figure("duration_s", thousandths(self.window.as_secs_f64()))
             .figure("count", self.turns)
             .figure("rate_per_s", per_s(self.turns, self.window));
         let named = self.names.iter().zip(&self.times);

@@ -19,6 +19,7 @@ mod engine_io;
 mod fault;
 mod idle;
 mod line;
+mod list;
 mod load;
 mod login;
 mod process;
@@ -27,6 +28,8 @@ mod report;
 mod run;
 mod scrape;
 mod sessions;
+mod storm;
+mod sweep;
 mod takeover;
 mod times;
 mod verify;
@@ -66,6 +69,9 @@ fn of(load: &Load) -> (&Aim, Peer) {
         Load::Idle(wishes) => (&wishes.aim, wishes.speech.peer),
         Load::Login(wishes) => (&wishes.aim, Peer::Hotseat),
         Load::Verify(wishes) => (&wishes.aim, Peer::Hotseat),
+        Load::Storm(wishes) => (&wishes.aim, Peer::Hotseat),
+        Load::Sweep(wishes) => (&wishes.aim, Peer::Hotseat),
+        Load::List(wishes) => (&wishes.aim, Peer::Hotseat),
     }
 }
 
@@ -78,6 +84,9 @@ async fn measure(load: &Load) -> Result<Report, Failure> {
         Load::Idle(wishes) => idle::idle(&run, wishes).await,
         Load::Login(wishes) => login::login(&run, wishes).await,
         Load::Verify(wishes) => verify::verify(&run, wishes).await,
+        Load::Storm(wishes) => storm::storm(&run, wishes).await,
+        Load::Sweep(wishes) => sweep::sweep(&run, wishes).await,
+        Load::List(wishes) => list::list(&run, wishes).await,
     };
     clean::end_all(&run).await;
     listening.abort();

@@ -37,6 +37,11 @@ impl Progress {
         self.0.inc(1);
     }
 
+    /// So many of them.
+    pub fn is_at(&self, count: usize) {
+        self.0.set_position(count as u64);
+    }
+
     pub fn at(&self, time: Duration) {
         self.0.set_position(millis(time));
     }

@@ -81,6 +81,13 @@ impl Report {
     }
 }
 
+/// A number as it is told: nothing measured here is better than that.
+pub(super) fn thousandths(value: f64) -> Value {
+    let value = (value * 1000.0).round() / 1000.0;
+    // Where it is whole, and a float holds it exactly, without a point.
+    if value.fract() == 0.0 && value.abs() < 1e15 { Value::from(value as i64) } else { Value::from(value) }
+}
+
 const TIMES: &[Column] = &[
     Column { title: "MILLISECONDS", min: 12 },
     Column { title: "COUNT", min: 7 },
