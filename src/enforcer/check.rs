@@ -40,12 +40,23 @@ impl Enforcer {
     /// The store's; that a token is unknown which the store may have known and forgotten; and that the node is fenced:
     /// what it can still read may be a part of the store that the rest of it has left behind.
     pub async fn check(&self, token: &Token, with_data: bool) -> Result<Checked, StoreError> {
+        let checked = self.look(token, with_data).await?;
+        if let Checked::Live(record) = &checked {
+            self.note_use(&record.session).await;
+        }
+        Ok(checked)
+    }
+
+    /// The same for a call that nobody made: the session is thereby not used, and ends as idle if nothing else is done.
+    ///
+    /// # Errors
+    /// As [`Self::check`].
+    pub async fn look(&self, token: &Token, with_data: bool) -> Result<Checked, StoreError> {
         self.may_vouch()?;
         let id = token.session();
         let cache = self.cache.as_ref().filter(|_| !with_data);
         let remembered = cache.and_then(|cache| cache.get(id, self.clock.now()));
         if let Some(record) = remembered.filter(|record| record.session.token_hash == token.hash()) {
-            self.note_use(&record.session).await;
             return Ok(Checked::Live(record));
         }
         let ticket = cache.map(|cache| (cache, cache.begin(), Instant::now()));
@@ -56,11 +67,8 @@ impl Enforcer {
         if matches!(checked, Checked::Unknown) {
             self.may_call_unknown(id, is_missing).await?;
         }
-        if let Checked::Live(record) = &checked {
-            self.note_use(&record.session).await;
-            if let Some((cache, ticket, read_at)) = ticket {
-                cache.put(&ticket, read_at, record);
-            }
+        if let (Checked::Live(record), Some((cache, ticket, read_at))) = (&checked, ticket) {
+            cache.put(&ticket, read_at, record);
         }
         Ok(checked)
     }

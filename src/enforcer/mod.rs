@@ -7,6 +7,7 @@
 //! only while its user's channel is held.
 
 mod attach;
+mod attendance;
 mod by;
 mod by_partition;
 mod cache;
@@ -53,6 +54,7 @@ use crate::metrics::Metrics;
 use crate::store::{Log, Store, StoreError, View};
 
 pub use attach::Attached;
+pub use attendance::Movements;
 pub use check::Checked;
 pub use failures::FailedLogin;
 pub use jobs::NewJob;

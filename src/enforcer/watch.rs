@@ -13,8 +13,9 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
 use super::Enforcer;
+use super::attendance::{Attendance, Movements};
 use crate::domain::{SessionId, Timestamp};
-use crate::store::{Event, EventFilter, EventId, EventKind, StoreError};
+use crate::store::{Event, EventFilter, EventId, EventKind, SessionPresence, StoreError};
 
 /// Watchers on one node.
 const MAX_WATCHERS: usize = 100;
@@ -41,6 +42,8 @@ pub enum Told {
     },
     /// So many were left out since the last summary.
     Skipped(BTreeMap<EventKind, u64>),
+    /// So these sessions are connected now.
+    Moved(Movements),
 }
 
 /// Why nobody more can watch here.
@@ -67,6 +70,8 @@ pub(super) struct Watchers(Mutex<Vec<Arc<Inbox>>>);
 /// What waits for one watcher.
 struct Inbox {
     filter: EventFilter,
+    /// Whether it is told how sessions are connected: of all, whatever the filter.
+    wants_presence: bool,
     own: Option<SessionId>,
     mail: Mutex<Mail>,
     wake: Notify,
@@ -77,6 +82,7 @@ struct Mail {
     gap: Option<bool>,
     queue: VecDeque<Arc<Event>>,
     skipped: BTreeMap<EventKind, u64>,
+    attendance: Attendance,
     /// The second that is running, and what it has brought.
     second: Instant,
     taken: u32,
@@ -90,16 +96,17 @@ pub struct Watcher {
 }
 
 impl Inbox {
-    fn new(filter: EventFilter, own: Option<SessionId>) -> Self {
+    fn new(filter: EventFilter, wants_presence: bool, own: Option<SessionId>) -> Self {
         let mail = Mail {
             open: true,
             gap: None,
             queue: VecDeque::new(),
             skipped: BTreeMap::new(),
+            attendance: Attendance::default(),
             second: Instant::now(),
             taken: 0,
         };
-        Self { filter, own, mail: Mutex::new(mail), wake: Notify::new() }
+        Self { filter, wants_presence, own, mail: Mutex::new(mail), wake: Notify::new() }
     }
 
     /// Takes an event; answers whether it was left out.
@@ -146,6 +153,13 @@ impl Watchers {
         self.lock().iter().filter(|inbox| inbox.push(&event, now)).count()
     }
 
+    /// Hands how sessions are connected to every watcher that wants it.
+    pub fn presence(&self, presence: &[SessionPresence]) {
+        for inbox in self.lock().iter().filter(|inbox| inbox.wants_presence) {
+            inbox.change(|mail| mail.attendance.push(presence));
+        }
+    }
+
     pub fn gap(&self, connected: bool) {
         for inbox in self.lock().iter() {
             inbox.change(|mail| mail.gap = Some(connected));
@@ -169,7 +183,7 @@ impl Watcher {
     /// ended. Nothing is lost where this is cancelled.
     pub async fn next(&mut self) -> Option<Told> {
         loop {
-            let summary_at = {
+            let due_at = {
                 let mut mail = self.inbox.lock();
                 if !mail.open {
                     return None;
@@ -180,14 +194,18 @@ impl Watcher {
                 if let Some(event) = mail.queue.pop_front() {
                     return Some(Told::Event(event));
                 }
-                let due = self.summed_up + SUMMARY_EVERY;
-                if !mail.skipped.is_empty() && due <= Instant::now() {
-                    self.summed_up = Instant::now();
+                let (now, due) = (Instant::now(), self.summed_up + SUMMARY_EVERY);
+                if !mail.skipped.is_empty() && due <= now {
+                    self.summed_up = now;
                     return Some(Told::Skipped(mem::take(&mut mail.skipped)));
                 }
-                (!mail.skipped.is_empty()).then_some(due)
+                if let Some(movements) = mail.attendance.take(now) {
+                    return Some(Told::Moved(movements));
+                }
+                let summary = (!mail.skipped.is_empty()).then_some(due);
+                summary.into_iter().chain(mail.attendance.due(now)).min()
             };
-            match summary_at {
+            match due_at {
                 None => self.inbox.wake.notified().await,
                 Some(at) => tokio::select! {
                     () = self.inbox.wake.notified() => {}
@@ -249,16 +267,17 @@ impl Drop for Watcher {
 
 impl Enforcer {
     /// From when this returns, every event that `filter` admits is told to the watcher, or counted as left out.
-    /// `own`: the session that watches, if it is one.
+    /// `wants_presence`: it is also told how sessions are connected. `own`: the session that watches, if it is one.
     ///
     /// # Errors
     /// [`WatchError`].
     pub async fn watch(
         self: &Arc<Self>,
         filter: EventFilter,
+        wants_presence: bool,
         own: Option<SessionId>,
     ) -> Result<Watcher, WatchError> {
-        let inbox = Arc::new(Inbox::new(filter, own));
+        let inbox = Arc::new(Inbox::new(filter, wants_presence, own));
         let watcher = {
             let mut inboxes = self.watchers.lock();
             if inboxes.len() >= MAX_WATCHERS || self.is_draining() {

@@ -20,6 +20,9 @@ const ADMIN_ROLE: &str = "admin";
 /// The role that lets a session see what administrators see.
 const AUDITOR_ROLE: &str = "auditor";
 
+/// With whatever value: nobody asked for this read, a page does by itself.
+const BACKGROUND: HeaderName = HeaderName::from_static("hotseat-background");
+
 /// A live session, marked as seen. Its data is read only if `WITH_DATA`.
 pub(crate) struct SessionCaller<const WITH_DATA: bool = false> {
     pub record: Record,
@@ -43,8 +46,9 @@ pub(crate) struct AdminCaller {
 }
 
 /// Who may see what administrators see: besides them a live session with the role `auditor`, or an API key with the
-/// scope `audit`.
-pub(crate) struct AuditCaller {
+/// scope `audit`. Their session is used by it unless they say with [`BACKGROUND`] that nobody asked: a page that reads
+/// again by itself must not keep an abandoned session from ending as idle. `IS_USE` is false where it never is.
+pub(crate) struct AuditCaller<const IS_USE: bool = true> {
     /// The caller's own session; an API key has none.
     pub session: Option<SessionId>,
 }
@@ -161,7 +165,7 @@ impl FromRequestParts<App> for AdminCaller {
     }
 }
 
-impl FromRequestParts<App> for AuditCaller {
+impl<const IS_USE: bool> FromRequestParts<App> for AuditCaller<IS_USE> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
@@ -172,7 +176,12 @@ impl FromRequestParts<App> for AuditCaller {
             }
             Credential::Token(token, source) => {
                 demand_origin(app, parts, source)?;
-                let session = live(app, &token, false).await?.session;
+                let checked = if IS_USE && !parts.headers.contains_key(&BACKGROUND) {
+                    app.enforcer.check(&token, false).await?
+                } else {
+                    app.enforcer.look(&token, false).await?
+                };
+                let session = demand_live(checked)?.session;
                 if !has_role(&session.roles, &[ADMIN_ROLE, AUDITOR_ROLE]) {
                     return Err(Problem::Forbidden("this call needs the role admin or auditor"));
                 }
@@ -184,7 +193,11 @@ impl FromRequestParts<App> for AuditCaller {
 
 /// The live session of `token`, read from the store and marked as seen.
 pub(crate) async fn live(app: &App, token: &Token, with_data: bool) -> Result<Record, Problem> {
-    match app.enforcer.check(token, with_data).await? {
+    demand_live(app.enforcer.check(token, with_data).await?)
+}
+
+fn demand_live(checked: Checked) -> Result<Record, Problem> {
+    match checked {
         Checked::Live(record) => Ok(record),
         Checked::Ended(end) => Err(Problem::SessionEnded(end)),
         Checked::Unknown => Err(Problem::InvalidToken),

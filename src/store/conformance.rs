@@ -190,6 +190,8 @@ macro_rules! with_cases {
             feed:
                 who_follows_hears_of_every_event_as_the_log_has_it
                 who_no_longer_follows_hears_of_none
+                who_follows_hears_how_sessions_are_connected
+                nobody_hears_how_sessions_are_connected_who_does_not_follow
                 ;
             notices:
                 a_users_notice_reaches_who_holds_the_user

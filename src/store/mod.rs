@@ -225,12 +225,26 @@ pub struct Census {
     pub newest: Vec<Record>,
 }
 
+/// How a live session is connected, and when it was last seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SessionPresence {
+    pub id: SessionId,
+    /// On the nodes that are renewing.
+    pub connections: u32,
+    /// That of the latest connection.
+    pub node: Option<NodeId>,
+    pub seen_at: Timestamp,
+}
+
 /// What the store tells the node unasked.
 #[derive(Debug, Clone)]
 pub enum Notice {
     Message(Message),
     /// Something happened, in whatever partition: only while the log is followed.
     Event(Box<Event>),
+    /// How these sessions are connected now: only while the log is followed. Advice for who looks at a list; one that
+    /// is lost is no gap.
+    Presence(Vec<SessionPresence>),
     /// Messages may have been lost from now on (`connected: false`) or until now (`connected: true`): every
     /// session that the node holds has to be checked once the channel is whole again.
     Gap {

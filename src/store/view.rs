@@ -76,8 +76,8 @@ pub trait Log: Send + Sync + 'static {
     /// Writes what no step has written.
     async fn record(&self, event: &NewEvent) -> Result<(), StoreError>;
 
-    /// From when it returns, every event arrives as [`super::Notice::Event`], until [`Log::unfollow`]; a gap is told
-    /// as ever. Idempotent.
+    /// From when it returns, every event arrives as [`super::Notice::Event`], until [`Log::unfollow`], and as
+    /// [`super::Notice::Presence`] what connections and uses change of sessions; a gap is told as ever. Idempotent.
     async fn follow(&self) -> Result<(), StoreError>;
 
     /// Events need no longer arrive. Takes its place in the order of calls at once.

@@ -9,13 +9,12 @@
 import { HotseatError } from "../sdk/hotseat.js";
 import { act, userPath } from "./api.js";
 import { h } from "./dom.js";
+import { endEach } from "./end-each.js";
 import { hotseat, me } from "./me.js";
 import { ask } from "./parts/dialog.js";
 import { toast } from "./parts/toast.js";
-import { nameOf, plural, sentenceFor } from "./words.js";
-
-/** How many are ended at once. */
-const AT_ONCE = 4;
+import { sentenceFor } from "./sentences.js";
+import { nameOf, plural } from "./words.js";
 
 /** Signs this browser out. The SDK tells when it is done. */
 export async function signOut() {
@@ -37,33 +36,9 @@ export function endSessions(sessions) {
     text: `${one ? `${nameOf(first.device)} is signed out` : "These devices are signed out"} at once, and told that an administrator did it.${own}`,
     verb: one ? "End session" : `End ${plural(sessions.length, "session")}`,
     act: async (note) => {
-      const ended = await endEach(sessions.map(({ id }) => id), note);
-      toast(ended === sessions.length ? `${plural(ended, "session")} ended.` : `${plural(ended, "session")} ended; ${sessions.length - ended} had ended before.`);
+      toast(await endEach(sessions.map(({ id }) => id), note));
     },
   });
-}
-
-/**
- * @param {string[]} ids
- * @param {string | undefined} note
- * @returns {Promise<number>} how many it ended; one that had ended before is no failure
- */
-async function endEach(ids, note) {
-  const queue = [...ids];
-  let ended = 0;
-  const work = async () => {
-    for (let id = queue.shift(); id; id = queue.shift()) {
-      try {
-        const answer = await act("DELETE", `sessions/${id}`, { note });
-        // Not in one with the await: `+=` would read the sum before it, and forget what the others added meanwhile.
-        ended += answer.ended.length;
-      } catch (error) {
-        if (!(error instanceof HotseatError) || error.status !== 404) throw error;
-      }
-    }
-  };
-  await Promise.all(Array.from({ length: AT_ONCE }, work));
-  return ended;
 }
 
 /**

@@ -6,6 +6,7 @@
  */
 
 import { HotseatError } from "../sdk/hotseat.js";
+import { takeUse } from "./attention.js";
 import { clock } from "./time.js";
 
 const TIMEOUT_MS = 15_000;
@@ -67,6 +68,8 @@ export function isAbort(error) {
 async function call(method, url, body, signal) {
   /** @type {Record<string, string>} */
   const headers = { Accept: "application/json, application/problem+json" };
+  // Whatever changes something is a use, to the server as well.
+  if (method === "GET" && !takeUse()) headers["Hotseat-Background"] = "true";
   if (body !== undefined) headers["Content-Type"] = "application/json";
   const timeout = AbortSignal.timeout(TIMEOUT_MS);
   let response;

@@ -13,10 +13,10 @@ import { hotseat, me } from "./me.js";
 import { toast } from "./parts/toast.js";
 import { showOut, showStranger } from "./pages/out.js";
 import { showSignIn } from "./pages/signin.js";
+import { sentenceFor } from "./sentences.js";
 import { leaveShell, showLine, showShell } from "./shell.js";
 import { stream } from "./stream.js";
 import { startTicking } from "./time.js";
-import { sentenceFor } from "./words.js";
 
 hotseat.addEventListener("welcome", ({ detail: { session } }) => enter(session.id));
 hotseat.addEventListener("forceLogout", ({ detail }) => {

@@ -23,6 +23,8 @@
  * @property {Device | null} device
  */
 
+/** @typedef {Pick<Session, "id" | "node" | "connections" | "last_seen_at">} SessionPresence how a session is connected now */
+
 /** @typedef {{rank: number, takeovers: number}} Standing how often a user was taken over in a period */
 
 /**

@@ -1,21 +1,10 @@
 /**
- * Asking again, for what no stream tells. Asking counts as using the administrator's session: a page that nobody looks
- * at or touches stops, so that the session can end by its own limits.
+ * Asking again, for what no stream tells. Not where nobody looks: that is work for nothing.
  *
  * @module
  */
 
-const ATTENTION_MS = 5 * 60_000;
-
-let usedAt = Date.now();
-for (const input of ["pointerdown", "pointermove", "keydown", "focus"]) {
-  addEventListener(input, () => (usedAt = Date.now()), { passive: true, capture: true });
-}
-
-/** Whether somebody is there. */
-export function isWatched() {
-  return document.visibilityState === "visible" && Date.now() - usedAt < ATTENTION_MS;
-}
+import { isWatched } from "./attention.js";
 
 /**
  * Runs `ask` now and then again and again, never twice at once.
@@ -39,4 +28,29 @@ export function poll(everyMs, signal, ask) {
   signal.addEventListener("abort", () => clearInterval(timer));
   run();
   return run;
+}
+
+/**
+ * What may be asked for often, and is asked at most once in a while: soon after the first time, the rest together
+ * later, and while the page is hidden not at all, but then once.
+ * @param {{soonMs: number, everyMs: number}} pace
+ * @param {AbortSignal} signal when to stop
+ * @param {() => Promise<void>} ask
+ * @returns {() => void} asks for it
+ */
+export function paced({ soonMs, everyMs }, signal, ask) {
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let timer;
+  let askedAt = -Infinity;
+  const run = async () => {
+    timer = undefined;
+    if (document.visibilityState !== "visible") return document.addEventListener("visibilitychange", run, { once: true, signal });
+    askedAt = Date.now();
+    await ask();
+  };
+  const wait = (/** @type {number} */ ms) => {
+    if (!signal.aborted) timer ??= setTimeout(run, ms);
+  };
+  signal.addEventListener("abort", () => clearTimeout(timer));
+  return () => wait(Math.max(soonMs, askedAt + everyMs - Date.now()));
 }

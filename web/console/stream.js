@@ -8,7 +8,7 @@
  * @module
  */
 
-/** @import {Happening} from "./model.js" */
+/** @import {Happening, SessionPresence} from "./model.js" */
 
 import { urlOf } from "./api.js";
 import { RecentMap } from "./parts/recent-map.js";
@@ -24,6 +24,7 @@ const REMEMBERED = 2000;
 /**
  * @typedef {object} Listener
  * @property {(event: Happening) => void} [event]
+ * @property {(sessions: SessionPresence[], more: boolean) => void} [presence] how sessions are connected now; more than those moved
  * @property {(skipped: Record<string, number>) => void} [stale] read again what is shown; how many of what were left out, where it is known
  * @property {(state: StreamState) => void} [state]
  */
@@ -85,7 +86,7 @@ class Stream {
 
   #open() {
     this.#close("connecting");
-    const source = new EventSource(urlOf("stream", { after: this.#lastId }));
+    const source = new EventSource(urlOf("stream", { after: this.#lastId, presence: "true" }));
     this.#source = source;
     source.addEventListener("open", () => {
       this.#failures = 0;
@@ -95,6 +96,10 @@ class Stream {
       this.#wasLive = true;
     });
     source.addEventListener("event", (message) => this.#take(JSON.parse(message.data)));
+    source.addEventListener("presence", ({ data }) => {
+      const { sessions, more } = JSON.parse(data);
+      for (const listener of this.#listeners) listener.presence?.(sessions, more);
+    });
     source.addEventListener("summary", (message) => this.#tellStale(JSON.parse(message.data).skipped ?? {}));
     for (const lost of ["gap", "reset"]) source.addEventListener(lost, () => this.#tellStale({}));
     // The browser would try again by itself, but not after a refusal, and all at once.

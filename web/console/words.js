@@ -5,9 +5,6 @@
  */
 
 /** @import {Device} from "../sdk/model.js" */
-/** @import {HotseatError} from "../sdk/problem.js" */
-
-import { durationOf } from "./time.js";
 
 /** @type {Record<string, string>} */
 export const CLASSES = {
@@ -111,32 +108,4 @@ export function actorOf(actor) {
   const [, kind, name] = /^(user|key):(.*)$/s.exec(actor) ?? [];
   if (!kind) return actor;
   return kind === "key" ? `API key ${name}` : name;
-}
-
-/**
- * @param {HotseatError} error
- * @returns {string} what happened, and what to do
- */
-export function sentenceFor(error) {
-  const wait = error.retryAfterS ? ` in ${durationOf(error.retryAfterS)}` : "";
-  switch (error.type) {
-    case "invalid-credentials":
-      return "User name and password do not match. Please check both.";
-    case "user-disabled":
-      return "This account is disabled.";
-    case "rate-limited":
-      return `Too many attempts. Please try again${wait || " in a minute"}.`;
-    case "store-unavailable":
-      return `The store can’t be reached just now, so nothing is known and nothing was changed. Try again${wait}.`;
-    case "overloaded":
-      return `The server has too much to do just now. Try again${wait}.`;
-    case "network":
-      return "The server did not answer. Is this device online?";
-    case "forbidden":
-      return "Your role does not allow that.";
-    case "not-found":
-      return "There is no such thing any more.";
-    default:
-      return `That did not work: ${error.message}.`;
-  }
 }

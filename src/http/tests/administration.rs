@@ -326,3 +326,31 @@ async fn a_notice_is_kept_in_the_log_and_a_wrong_one_is_not_sent() {
         assert_eq!((refused.word(), &refused.body["field"]), ("invalid-request", &json!(field)), "{body}");
     }
 }
+
+/// A page that reads again by itself must not keep the session of an administrator who has gone from ending as idle.
+#[tokio::test]
+async fn a_read_in_the_background_and_the_stream_are_no_use_of_the_session() {
+    let node = Node::start().await;
+    let token = node.token("auditor").await;
+    let id = crate::domain::Token::parse(&token).unwrap().session();
+    let seen_at = async || {
+        node.enforcer.flush().await;
+        node.store.get(id, false).await.unwrap().unwrap().session.seen_at
+    };
+    let (credential, before) = (bearer(&token), seen_at().await);
+    let own = [("authorization", credential.as_str())];
+    let background = [own[0], ("hotseat-background", "true")];
+
+    // Past the millisecond of the login: a use would be seen.
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    for path in ["stats", "nodes", "sessions", "events", "jobs", "store", "users/ann"] {
+        let answer = node.get(&format!("/api/admin/{path}"), &background).await;
+        assert_eq!(answer.status, StatusCode::OK, "{path}: {answer:?}");
+    }
+    let request = request(Method::GET, "/api/admin/stream", &own, None);
+    assert_eq!(node.router.clone().oneshot(request).await.unwrap().status(), StatusCode::OK);
+    assert_eq!(seen_at().await, before);
+
+    node.get("/api/admin/stats", &own).await;
+    assert!(seen_at().await > before, "the same without the word is one");
+}

@@ -7,7 +7,7 @@ use futures_util::StreamExt as _;
 
 use super::*;
 use crate::domain::{Partition, Timestamp};
-use crate::store::{Event, EventId, EventKind};
+use crate::store::{Event, EventId, EventKind, SessionPresence};
 
 /// What comes comes within this.
 const SOON: Duration = Duration::from_secs(20);
@@ -283,4 +283,35 @@ async fn a_node_that_goes_sends_its_watchers_away() {
     assert_eq!(reader.next().await, None);
     let key = key();
     assert_eq!(node.get("/api/admin/stream", &[("authorization", &key)]).await.word(), "overloaded");
+}
+
+#[tokio::test]
+async fn who_asks_for_it_is_told_how_sessions_are_connected() {
+    let (node, log, feed) = Node::on_blank().await;
+    let mut asks = Reader::open(&node, "?presence=true", &[]).await;
+    let mut does_not = Reader::open(&node, "", &[]).await;
+    let presence = |number: u8, connections| SessionPresence {
+        id: crate::domain::SessionId::new(Partition::FIRST, Timestamp::from_millis(1), [number; 8]),
+        connections,
+        node: (connections > 0).then(|| NodeId::from_bytes([2; 8])),
+        seen_at: Timestamp::from_millis(1_000),
+    };
+    feed.send(Notice::Presence(vec![presence(1, 2)])).await.unwrap();
+    let told = asks.expect("presence").await;
+    let id = presence(1, 2).id.to_string();
+    let session = json!({
+        "id": id, "node": "0202020202020202", "connections": 2, "last_seen_at": "1970-01-01T00:00:01.000Z",
+    });
+    assert_eq!((told.id.as_str(), told.data), ("", json!({"sessions": [session], "more": false})));
+
+    // More than a screen holds: so many, and that there were more.
+    let many: Vec<_> = (0..=u8::MAX).map(|number| presence(number, 0)).collect();
+    feed.send(Notice::Presence(many)).await.unwrap();
+    let told = asks.expect("presence").await;
+    assert_eq!((told.data["sessions"].as_array().unwrap().len(), &told.data["more"]), (200, &json!(true)));
+
+    happen(&log, Some(&feed), event(1_000)).await;
+    does_not.expect("event").await;
+    let refused = node.get("/api/admin/stream?presence=2", &[("authorization", &key())]).await;
+    assert_eq!((refused.word(), &refused.body["field"]), ("invalid-request", &json!("presence")));
 }

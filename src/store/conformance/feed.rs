@@ -1,8 +1,8 @@
-//! Events as they are written.
+//! Events as they are written, and how sessions are connected.
 
-use super::support::{Bench, login, user};
+use super::support::{Bench, GHOST_AFTER_MS, held, login, node, user};
 use crate::domain::Reason;
-use crate::store::{Act, EventFilter, EventKind, NewEvent, Target};
+use crate::store::{Act, Attach, EventFilter, EventKind, NewEvent, Notice, Renewal, SessionPresence, Target};
 
 pub(crate) async fn who_follows_hears_of_every_event_as_the_log_has_it(bench: &mut Bench) {
     bench.log.follow().await.unwrap();
@@ -41,4 +41,50 @@ pub(crate) async fn who_no_longer_follows_hears_of_none(bench: &mut Bench) {
     let log = bench.log.events(&EventFilter::default(), 100, None).await.unwrap().events;
     assert_eq!(log.len(), 3);
     assert_eq!((later.id, first.id), (log[0].id, log[2].id), "the one in between was not told");
+}
+
+/// What the record of a session says, as a feed tells it.
+async fn presence(bench: &Bench, id: crate::domain::SessionId) -> SessionPresence {
+    let record = bench.get(id).await;
+    let (connections, node) = (record.connections, record.node());
+    SessionPresence { id, connections, node, seen_at: record.session.seen_at }
+}
+
+pub(crate) async fn who_follows_hears_how_sessions_are_connected(bench: &mut Bench) {
+    bench.log.follow().await.unwrap();
+    let id = bench.seat(&login(&user("ann"))).await.session.session.id;
+    for (held, connections, at) in
+        [(held(node(1), 1, 1), 1, Some(node(1))), (held(node(2), 2, 1), 3, Some(node(2)))]
+    {
+        let attached = bench.second().attach(id, held, GHOST_AFTER_MS).await.unwrap();
+        assert!(matches!(attached, Attach::Live(_)));
+        let told = bench.presence().await;
+        assert_eq!((told[0].connections, told[0].node), (connections, at));
+        assert_eq!(told, [presence(bench, id).await]);
+    }
+    bench.second().detach(id, held(node(2), 0, 2)).await.unwrap();
+    let told = bench.presence().await;
+    assert_eq!((told[0].connections, told[0].node), (1, Some(node(1))));
+    assert_eq!(told, [presence(bench, id).await]);
+
+    // A renewal tells of what it changed, in one message; of who was not used, nothing.
+    bench.tick().await;
+    let other = bench.seat(&login(&user("ann"))).await.session.session.id;
+    let unused = Renewal { id: other, seen_ago_ms: None, presence: None };
+    bench.second().renew(node(1), id.partition(), &[unused], GHOST_AFTER_MS).await.unwrap();
+    bench.tick().await;
+    let used = Renewal { id: other, seen_ago_ms: Some(0), presence: None };
+    bench.second().renew(node(1), id.partition(), &[used], GHOST_AFTER_MS).await.unwrap();
+    assert_eq!(bench.presence().await, [presence(bench, other).await]);
+}
+
+pub(crate) async fn nobody_hears_how_sessions_are_connected_who_does_not_follow(bench: &mut Bench) {
+    let id = bench.seat(&login(&user("ann"))).await.session.session.id;
+    bench.store.attach(id, held(node(1), 1, 1), GHOST_AFTER_MS).await.unwrap();
+    bench.log.follow().await.unwrap();
+    bench.store.detach(id, held(node(1), 0, 2)).await.unwrap();
+    assert_eq!(bench.presence().await[0].connections, 0, "the goodbye is the first that is heard");
+    while let Ok(notice) = bench.notices.try_recv() {
+        assert!(!matches!(notice, Notice::Presence(_)));
+    }
 }

@@ -13,7 +13,9 @@ use crate::domain::{
     By, Device, DeviceClass, DeviceId, Generation, NodeId, OnFull, Partition, Presence, Record, Role,
     SeatLimits, Session, SessionId, Timestamp, TokenHash, UserId, Victim,
 };
-use crate::store::{Engine, Event, Image, Log, Login, LoginOutcome, Message, Notice, Restore, Store, View};
+use crate::store::{
+    Engine, Event, Image, Log, Login, LoginOutcome, Message, Notice, Restore, SessionPresence, Store, View,
+};
 
 /// No case waits longer than that for anything.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -111,6 +113,15 @@ impl Bench {
     /// The next message on the notices; gaps are passed over.
     pub(crate) async fn message(&mut self) -> Message {
         next_message(&mut self.notices).await
+    }
+
+    /// The next word on how sessions are connected; everything else is passed over.
+    pub(crate) async fn presence(&mut self) -> Vec<SessionPresence> {
+        let presence = |notice| match notice {
+            Notice::Presence(presence) => Some(presence),
+            _ => None,
+        };
+        next(&mut self.notices, presence).await
     }
 
     /// The next event of the feed; everything else is passed over.

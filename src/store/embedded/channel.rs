@@ -10,7 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::mpsc;
 
 use crate::domain::UserId;
-use crate::store::{Event, Message, NOTICE_QUEUE, Notice};
+use crate::store::{Event, Message, NOTICE_QUEUE, Notice, SessionPresence};
 
 pub(super) struct Channel {
     notices: mpsc::Sender<Notice>,
@@ -67,6 +67,15 @@ impl Channel {
         let mut inner = self.lock();
         if inner.follows {
             self.send(&mut inner, Notice::Event(Box::new(event)));
+        }
+    }
+
+    /// Tells how sessions are connected, if anybody wants to hear of it: advice, which takes no room that a message
+    /// may need.
+    pub(super) fn tell_presence(&self, presence: impl FnOnce() -> Vec<SessionPresence>) {
+        let has_room = self.notices.capacity() > NOTICE_QUEUE / 2;
+        if has_room && self.lock().follows {
+            drop(self.notices.try_send(Notice::Presence(presence())));
         }
     }
 

@@ -30,6 +30,7 @@ pub(super) fn attach(
     if let Some(entry) = step.state.entry_mut(id) {
         place(&mut entry.session, presence);
     }
+    step.changes.presence.insert(id);
     step.mark_seen(id, now);
     let entry = step.state.entry(id);
     Ok(entry.map_or(Attach::Unknown, |entry| Attach::Live(step.state.record(entry, view))))
@@ -45,6 +46,7 @@ pub(super) fn detach(step: &mut Step<'_>, id: SessionId, presence: Presence) {
         return;
     };
     place(&mut entry.session, presence);
+    step.changes.presence.insert(id);
     step.mark_seen(id, now);
 }
 
@@ -87,6 +89,7 @@ pub(super) fn renew(
             && let Some(presence) = renewal.presence
         {
             place(&mut entry.session, presence);
+            step.changes.presence.insert(renewal.id);
         }
         if let Some(at) = used_at {
             step.mark_seen(renewal.id, at);

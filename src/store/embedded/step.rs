@@ -34,6 +34,8 @@ pub(super) struct Changes {
     pub purge: HashMap<Partition, Timestamp>,
     /// To be sent once the rest is on the disk.
     pub messages: Vec<Message>,
+    /// Sessions whose connections or last use changed: memory only, told with the batch or not at all.
+    pub presence: HashSet<SessionId>,
 }
 
 impl Changes {
@@ -111,6 +113,7 @@ impl Step<'_> {
         if let Some(entry) = self.state.entry_mut(id).filter(|entry| entry.session.seen_at < at) {
             entry.session.seen_at = at;
             self.changes.seen.insert(id);
+            self.changes.presence.insert(id);
         }
     }
 

@@ -19,10 +19,11 @@ use super::channel::Channel;
 use super::clock::Clock;
 use super::disk::Disk;
 use super::error::EmbeddedError;
-use super::state::State;
+use super::state::{State, View};
 use super::step::{Changes, Step};
 use crate::config::EventsConfig;
-use crate::store::StoreError;
+use crate::domain::{Record, Timestamp};
+use crate::store::{SessionPresence, StoreError};
 
 /// Operations in one commit: a few milliseconds of work, so that the first of them does not wait long for the last.
 const MAX_BATCH: usize = 256;
@@ -101,6 +102,7 @@ impl Writer {
                 next = if room { self.requests.try_recv().ok() } else { None };
             }
             let failure = self.settle(write_seen).err();
+            self.tell_presence();
             for answer in answers {
                 answer(failure.clone());
             }
@@ -176,6 +178,21 @@ impl Writer {
         }
     }
 
+    /// Who is connected is not on the disk: what was told of it is true whatever became of the commit.
+    fn tell_presence(&mut self) {
+        let changed = std::mem::take(&mut self.changes.presence);
+        if changed.is_empty() {
+            return;
+        }
+        self.shared.channel.tell_presence(|| {
+            let state = self.shared.state.read().unwrap_or_else(PoisonError::into_inner);
+            let now = Timestamp::from_millis(self.shared.clock.now_us() / 1000);
+            let view = View { now, with_data: false, node_ttl_ms: None };
+            let live = changed.iter().filter_map(|id| state.entry(*id)).filter(|entry| entry.end.is_none());
+            live.map(|entry| presence_of(&state.record(entry, view))).collect()
+        });
+    }
+
     fn committed(&mut self) {
         let seen = std::mem::take(&mut self.changes.seen);
         let changes = std::mem::replace(&mut self.changes, Changes { seen, ..Changes::default() });
@@ -242,5 +259,15 @@ impl Writer {
             // Nobody waits any more: that is fine.
             let _ = done.send(());
         }
+    }
+}
+
+fn presence_of(record: &Record) -> SessionPresence {
+    let Record { session, connections, .. } = record;
+    SessionPresence {
+        id: session.id,
+        connections: *connections,
+        node: record.node(),
+        seen_at: session.seen_at,
     }
 }

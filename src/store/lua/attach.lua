@@ -13,5 +13,6 @@ if connections(r, stamps, now, ttl, node) + count > tonumber(ARGV[5]) then retur
 set_presence(r, node, count, tonumber(ARGV[3]), stamps, now)
 r.seen = now
 raw = save(r)
-stamp(node, ttl, now, nodes)
+stamp(node, ttl, now, stamps, nodes)
+tell_presence({ r }, stamps, now)
 return { 'live', now, nodes, raw }

@@ -10,4 +10,5 @@ if r.state ~= LIVE or lapsed(r, now) then return false end
 set_presence(r, ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), stamps, now)
 r.seen = now
 save(r)
+tell_presence({ r }, stamps, now)
 return true

@@ -40,8 +40,9 @@ for i = 7, #KEYS do
   end
 end
 
-stamp(node, ttl, now, nodes)
+stamp(node, ttl, now, stamps, nodes)
 for _, r in ipairs(changed) do save(r) end
+tell_presence(changed, stamps, now)
 end_lapsed(over, last, now, now_us)
 for _, r in ipairs(over) do ended[#ended + 1], ended[#ended + 2] = r.sid, encode(r) end
 return { now, nodes, ended, missing, damaged }

@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 use tokio::sync::mpsc::{self, error::TrySendError};
 
 use crate::domain::PartitionSet;
-use crate::store::{Event, Message, Notice};
+use crate::store::{Event, Message, Notice, SessionPresence};
 
 pub(super) struct Notifier {
     notices: mpsc::Sender<Notice>,
@@ -68,6 +68,13 @@ impl Notifier {
     /// The same for an event of a feed.
     pub(super) fn event(&self, event: Event) {
         self.pass_on(Notice::Event(Box::new(event)));
+    }
+
+    /// The same for how sessions are connected, which is only advice: it takes no room that an eviction may need.
+    pub(super) fn presence(&self, presence: Vec<SessionPresence>) {
+        if self.notices.capacity() > self.notices.max_capacity() / 2 {
+            drop(self.notices.try_send(Notice::Presence(presence)));
+        }
     }
 
     fn pass_on(&self, notice: Notice) {
@@ -149,7 +156,7 @@ mod tests {
 
     fn seen(notice: &Notice) -> Seen {
         match notice {
-            Notice::Message(_) | Notice::Event(_) => Seen::Message,
+            Notice::Message(_) | Notice::Event(_) | Notice::Presence(_) => Seen::Message,
             Notice::Gap { connected: false } => Seen::Lost,
             Notice::Gap { connected: true } => Seen::Back,
             Notice::Failover(partitions) => Seen::Failover(partitions.iter().count()),

@@ -5,8 +5,8 @@ use tokio::time::Instant;
 use super::Redis;
 use super::reply::Reply;
 use super::script::{ATTACH, Call, DETACH, RENEW};
-use crate::domain::{NodeId, Partition, Presence, Session, SessionId};
-use crate::store::{Attach, Renewal, Renewed, StoreError, codec};
+use crate::domain::{NodeId, Partition, Presence, Session, SessionId, Timestamp};
+use crate::store::{Attach, Renewal, Renewed, SessionPresence, StoreError, codec};
 
 /// Sessions in one script: about half a millisecond of Redis, when all of them changed.
 const RENEWED_AT_ONCE: usize = 50;
@@ -92,6 +92,26 @@ impl Redis {
             rest = later;
         }
     }
+}
+
+/// What `tell_presence` of `lua/presence.lua` tells on a feed; `None` for an event.
+pub(super) fn of_feed(payload: &[u8]) -> Option<Vec<SessionPresence>> {
+    let rest = payload.strip_prefix(&[0, 0])?;
+    let (told, _) = rest.as_chunks::<32>();
+    Some(told.iter().filter_map(presence).collect())
+}
+
+fn presence(told: &[u8; 32]) -> Option<SessionPresence> {
+    let (id, rest) = told.split_first_chunk::<16>()?;
+    let (node, rest) = rest.split_first_chunk::<8>()?;
+    let (count, seen) = rest.split_first_chunk::<2>()?;
+    let seen = seen.iter().fold(0, |value, byte| value << 8 | u64::from(*byte));
+    Some(SessionPresence {
+        id: SessionId::from_bytes(*id)?,
+        connections: u16::from_be_bytes(*count).into(),
+        node: (*node != [0; 8]).then(|| NodeId::from_bytes(*node)),
+        seen_at: Timestamp::from_millis(seen),
+    })
 }
 
 fn pack(renewal: &Renewal) -> [u8; 14] {

@@ -23,6 +23,7 @@ use super::entry;
 use super::finder::Doubts;
 use super::layout::Address;
 use super::notifier::Notifier;
+use super::presence;
 use super::subscriptions::Subscriptions;
 use super::wanted::{Source, Work};
 use crate::domain::Partition;
@@ -226,6 +227,9 @@ fn is_ping(answer: &Value, first: u64) -> bool {
 }
 
 fn pass_on_event(notifier: &Notifier, partition: Partition, payload: &[u8]) {
+    if let Some(presence) = presence::of_feed(payload) {
+        return notifier.presence(presence);
+    }
     match entry::of_feed(partition, payload) {
         Ok(Some(event)) => notifier.event(event),
         Ok(None) => {}

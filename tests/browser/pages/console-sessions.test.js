@@ -19,6 +19,40 @@ test("a session appears and vanishes without a reload, whichever node it is on",
   });
 });
 
+test("connections, node and last seen move as sockets open and close on another node, without a reload", async () => {
+  await withPeopleAndTwoNodes(async ({ node, person }) => {
+    const [here, there] = node.nodes;
+    const { token } = await createSession(here.url, "anna");
+    const page = await openConsole(await person({ at: here }), "/sessions");
+    const cell = (label) => rowOf(page, "anna").locator(`[data-label="${label}"]`);
+    await cell("Connections").getByText("0", { exact: true }).waitFor();
+    await rowOf(page, "anna").focus();
+    await page.keyboard.press("x");
+    let reads = 0;
+    page.on("request", (request) => (reads += /sessions/.test(request.url()) ? 1 : 0));
+    const age = await cell("Last seen").locator("time").getAttribute("datetime");
+
+    const sockets = [];
+    for (const count of [1, 2]) {
+      const port = count === 1 ? there.port : here.port;
+      sockets.push(await person().then((someone) => someone.openSocket(port, token)));
+      await cell("Connections").getByText(`${count}`, { exact: true }).waitFor();
+    }
+    const nodes = await callWithKey(here.url, "GET", "/api/admin/nodes").then((answer) => answer.nodes);
+    const latest = nodes.find(({ name }) => name.endsWith(`:${here.port}`)).node;
+    await cell("Node").getByText(latest.slice(0, 8)).waitFor();
+    assert.notEqual(await cell("Last seen").locator("time").getAttribute("datetime"), age);
+    for (const [at, socket] of sockets.entries()) {
+      await socket.close();
+      await cell("Connections").getByText(`${1 - at}`, { exact: true }).waitFor();
+    }
+    await cell("Node").getByText("none").waitFor();
+    assert.equal(reads, 0, "the stream told it, nothing was asked");
+    await page.getByText("1 session selected").waitFor();
+    assert.equal(await rowOf(page, "anna").evaluate((row) => row === document.activeElement), true, "the focus stays");
+  });
+});
+
 test("a takeover exchanges the row of the old device for that of the new one", async () => {
   await withPeopleAndTwoNodes(async ({ node, person }) => {
     await createSession(node.nodes[1].url, "anna", { device: { name: "Old phone", class: "mobile" } });

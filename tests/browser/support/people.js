@@ -87,6 +87,20 @@ export class Person {
     return page;
   }
 
+  /** Opens a WebSocket to a node, and waits until it is welcome. */
+  async openSocket(port, token) {
+    const page = await this.context.newPage();
+    await page.evaluate(
+      ([url, protocols]) =>
+        new Promise((resolve, reject) => {
+          const socket = new WebSocket(url, protocols);
+          [globalThis.socket, socket.onmessage, socket.onclose] = [socket, resolve, reject];
+        }).then(() => {}),
+      [`ws://127.0.0.1:${port}/ws`, ["hotseat.v1", `bearer.${token}`]],
+    );
+    return page;
+  }
+
   /** Opens the page and signs in. */
   async signIn(username = "user1") {
     const page = await this.openTab();

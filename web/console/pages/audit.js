@@ -15,7 +15,7 @@ import { choice, SEARCH_SHORTCUT, searchField } from "../parts/filters.js";
 import { heading, isAtTop } from "../parts/heading.js";
 import { nothing } from "../parts/states.js";
 import { rowShortcuts, table } from "../parts/table.js";
-import { Walk } from "../parts/walk.js";
+import { MAX_SHOWN, Walk } from "../parts/walk.js";
 import { isWanted } from "../parts/wanted.js";
 import { remember } from "../router.js";
 import { stream } from "../stream.js";
@@ -34,8 +34,6 @@ const KINDS = [
 /** @type {[string, string][]} hours back */
 const SPANS = [["", "Any time"], ["1", "Last hour"], ["24", "Last 24 hours"], ["168", "Last 7 days"]];
 const HOUR_MS = 3_600_000;
-/** What is watched for long is cut at its end: the log has it. */
-const MAX_LIVE_ROWS = 5000;
 const MEANWHILE = 200;
 
 /**
@@ -79,7 +77,8 @@ export function show(main, { query }, signal) {
     const arrived = eventRow(event, columns);
     arrived.classList.add("arrived");
     body.prepend(arrived);
-    if (body.childElementCount > MAX_LIVE_ROWS) body.lastElementChild?.remove();
+    // What is watched for long is cut at its end: the log has it.
+    if (body.childElementCount > MAX_SHOWN) body.lastElementChild?.remove();
     walk.showFoot();
   };
   const load = async () => {

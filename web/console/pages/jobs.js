@@ -8,6 +8,7 @@
 /** @import {Place} from "../router.js" */
 
 import { act, isAbort, read } from "../api.js";
+import { isWatched } from "../attention.js";
 import { h, icon } from "../dom.js";
 import { me } from "../me.js";
 import { ask } from "../parts/dialog.js";
@@ -15,7 +16,6 @@ import { badge, heading } from "../parts/heading.js";
 import { jobForm } from "../parts/job-form.js";
 import { failure, nothing, skeleton } from "../parts/states.js";
 import { toast } from "../parts/toast.js";
-import { isWatched } from "../poll.js";
 import { stream } from "../stream.js";
 import { timeOf } from "../time.js";
 import { actorOf, countOf } from "../words.js";

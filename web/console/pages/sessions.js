@@ -15,6 +15,7 @@ import { addShortcuts } from "../keys.js";
 import { me } from "../me.js";
 import { choice, SEARCH_SHORTCUT, searchField } from "../parts/filters.js";
 import { heading, isAtTop } from "../parts/heading.js";
+import { followPresence } from "../parts/presence-news.js";
 import { SessionList } from "../parts/session-list.js";
 import { followSessions } from "../parts/session-news.js";
 import { focusRow, rowShortcuts } from "../parts/table.js";
@@ -98,7 +99,7 @@ export function show(main, { query }, signal) {
     news.hidden = isWhole;
     say(news, `${isUnsure ? "Changes may be missing" : `${plural(missed, "change")} came too fast to show`}. Load again`);
   });
-  offerNodes(nodes, signal);
+  offerNodes(nodes, signal, followPresence(list, signal));
   load();
 }
 
@@ -106,11 +107,17 @@ export function show(main, { query }, signal) {
  * Keeps the nodes that can be chosen those that are alive, but for the one that is chosen and while somebody chooses.
  * @param {HTMLSelectElement} select
  * @param {AbortSignal} signal
+ * @param {() => void} gone a node is alive no more, and nobody uncounts its connections one by one
  */
-function offerNodes(select, signal) {
+function offerNodes(select, signal, gone) {
+  /** @type {string[]} */
+  let before = [];
   poll(NODES_EVERY_MS, signal, async () => {
     /** @type {{nodes: NodeView[]}} */
     const { nodes } = await read("nodes", {}, signal).catch(() => ({ nodes: [] }));
+    const now = nodes.filter(({ alive }) => alive).map(({ node }) => node);
+    if (nodes.length > 0 && before.some((node) => !now.includes(node))) gone();
+    if (nodes.length > 0) before = now;
     if (nodes.length === 0 || document.activeElement === select) return;
     const { value } = select;
     const alive = nodes.filter(({ node, alive }) => alive || node === value);

@@ -10,8 +10,9 @@ import { HotseatError } from "../../sdk/hotseat.js";
 import { fill, h, icon } from "../dom.js";
 import { hotseat } from "../me.js";
 import { brand } from "../parts/brand.js";
+import { sentenceFor } from "../sentences.js";
 import { agoOf } from "../time.js";
-import { nameOf, sentenceFor } from "../words.js";
+import { nameOf } from "../words.js";
 
 /**
  * @param {Element} app

@@ -14,16 +14,21 @@ import { announce, h, icon } from "../dom.js";
 import { me } from "../me.js";
 import { eventColumns, eventRow } from "../parts/event-row.js";
 import { badge, heading, panel } from "../parts/heading.js";
+import { followPresence } from "../parts/presence-news.js";
 import { columnsFor, sessionRow } from "../parts/session-row.js";
+import { SessionRows } from "../parts/session-rows.js";
 import { nothing, showWhenLoaded } from "../parts/states.js";
 import { table } from "../parts/table.js";
+import { paced } from "../poll.js";
 import { linkTo } from "../router.js";
 import { stream } from "../stream.js";
 import { timeOf } from "../time.js";
 import { HAPPENINGS, plural } from "../words.js";
 
 /** What happens to one user in a burst is read once. */
-const SETTLE_MS = 600;
+const NEWS_PACE = { soonMs: 600, everyMs: 2000 };
+/** A busy system says every second that more happened than it tells; rarely is it about this user. */
+const STALE_PACE = { soonMs: 600, everyMs: 10_000 };
 
 /**
  * @param {HTMLElement} main
@@ -34,7 +39,13 @@ export function show(main, { id }, signal) {
   const user = id ?? "";
   const body = h("div", { class: "user" });
   main.replaceChildren(heading(user, "User"), body);
-  const load = () => read(userPath(user), {}, signal).then((view) => draw(main, view, reload));
+  /** @type {Devices | null} */
+  let devices = null;
+  const load = async () => {
+    const view = await read(userPath(user), {}, signal);
+    devices = new Devices(view.sessions, reload);
+    return draw(main, view, devices, reload);
+  };
   const reload = async () => {
     // What is shown stays until its successor is there; the stream tells again if this fails.
     const parts = await load().catch(() => null);
@@ -43,35 +54,47 @@ export function show(main, { id }, signal) {
     body.replaceChildren(...parts);
     if (hadFocus) main.querySelector("h1")?.focus({ preventScroll: true });
   };
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  let timer;
-  const soon = () => {
-    clearTimeout(timer);
-    timer = setTimeout(reload, SETTLE_MS);
-  };
+  const soon = paced(NEWS_PACE, signal, reload);
   const happened = (/** @type {Happening} */ event) => {
     if (event.user !== user) return;
     announce(HAPPENINGS[event.reason ?? event.type] ?? event.type);
     soon();
   };
-  stream.on({ event: happened, stale: soon }, signal);
-  signal.addEventListener("abort", () => clearTimeout(timer));
+  stream.on({ event: happened, stale: paced(STALE_PACE, signal, reload) }, signal);
+  followPresence({ move: (presence) => devices?.rows.move(presence), remove: soon, idsInView: () => devices?.rows.idsInView() ?? [] }, signal);
   showWhenLoaded(body, 10, load);
+}
+
+/** The sessions of the user, each on its device. */
+class Devices {
+  /**
+   * @param {Session[]} sessions
+   * @param {() => Promise<void>} reload
+   */
+  constructor(sessions, reload) {
+    const options = { user: false, end: async (/** @type {Session} */ session) => (await endSessions([session])) && reload() };
+    const columns = columnsFor(options);
+    const { element, body } = table("Devices that are signed in", columns);
+    this.element = element;
+    this.rows = new SessionRows(body, (session) => sessionRow(session, columns, options));
+    for (const session of sessions) this.rows.add(session, false);
+  }
 }
 
 /**
  * @param {HTMLElement} main
  * @param {UserView} view
+ * @param {Devices} devices
  * @param {() => Promise<void>} reload
  */
-function draw(main, view, reload) {
+function draw(main, view, devices, reload) {
   const { user_id: user, sessions, events, disabled } = view;
   const title = main.querySelector(".heading");
   // The title itself stays, and so does the focus on it.
   title?.querySelector(".heading-actions")?.replaceChildren(...actionsFor(view, reload));
   title?.querySelector("p")?.replaceChildren(disabled ? badge("Disabled", "bad") : "User", disabled ? " " : "", view.disabled_at ? timeOf(view.disabled_at) : "");
   return [
-    panel(`Devices (${sessions.length})`, sessions.length > 0 ? devices(sessions, reload) : nothing("Not signed in", disabled ? "Logins are refused until the user is enabled." : "No device of this user is signed in just now.")),
+    panel(`Devices (${sessions.length})`, sessions.length > 0 ? devices.element : nothing("Not signed in", disabled ? "Logins are refused until the user is enabled." : "No device of this user is signed in just now.")),
     panel("Contested", standings(view)),
     panel("Last events", events.length > 0 ? log(events) : nothing("Nothing is known", "The log keeps what happened for as long as it is configured to."), events.length > 0 && h("p", { class: "panel-foot" }, h("a", { href: linkTo("audit", null, { user }) }, "All in the audit"))),
   ];
@@ -91,18 +114,6 @@ function actionsFor({ user_id: user, sessions, disabled }, reload) {
     ...(sessions.length > 0 ? [button("End all", "end", "danger", () => endUser(user, sessions.length))] : []),
     disabled ? button("Enable user", "check", "primary", () => toggleDisabled(user, true)) : button("Disable user", "block", "danger", () => toggleDisabled(user, false)),
   ];
-}
-
-/**
- * @param {Session[]} sessions
- * @param {() => Promise<void>} reload
- */
-function devices(sessions, reload) {
-  const options = { user: false, end: async (/** @type {Session} */ session) => (await endSessions([session])) && reload() };
-  const columns = columnsFor(options);
-  const { element, body } = table("Devices that are signed in", columns);
-  body.append(...sessions.map((session) => sessionRow(session, columns, options)));
-  return element;
 }
 
 /** @param {Happening[]} events */

@@ -1,13 +1,15 @@
 /**
  * Asking before something dangerous: what will happen, why (for the audit), and, where it concerns many, a word to
- * type. The focus stays in the dialog and goes back to where it was; Escape is a no.
+ * type. The focus stays in the dialog and goes back to where it was; Escape is a no, until
+ * it is being done: then the outcome is waited for.
  *
  * @module
  */
 
 import { HotseatError } from "../../sdk/hotseat.js";
 import { h } from "../dom.js";
-import { sentenceFor } from "../words.js";
+import { sentenceForAct, Undone } from "../sentences.js";
+import { toast } from "./toast.js";
 
 const MAX_NOTE_CHARS = 256;
 
@@ -39,45 +41,66 @@ export function ask(question) {
     : h("p", { class: "field" }, h("label", { for: "note" }, "Reason ", h("span", { class: "quiet" }, "optional, kept in the audit")), note);
   const form = h("form", { novalidate: true }, h("h2", { id: "dialog-title" }, title), h("p", { class: "quiet" }, text), fields, reason, typed, problem, h("p", { class: "actions" }, no, submit));
   const dialog = h("dialog", { class: "ask", "aria-labelledby": "dialog-title" }, form);
-  return open(dialog, form, async () => {
+  return open(dialog, form, problem, async () => {
     if (submit.disabled) return false;
-    submit.disabled = true;
+    [submit.disabled, no.disabled] = [true, true];
     problem.hidden = true;
     try {
       await question.act(note.value.trim() || undefined);
       return true;
     } catch (error) {
-      if (!(error instanceof HotseatError)) throw error;
-      problem.textContent = error.field ? `${error.field}: ${error.message}` : sentenceFor(error);
+      problem.textContent = sentenceOf(error);
       problem.hidden = false;
       return false;
     } finally {
-      submit.disabled = false;
+      [submit.disabled, no.disabled] = [false, false];
     }
   });
+}
+
+/** @param {unknown} error */
+function sentenceOf(error) {
+  if (error instanceof Undone) return error.message;
+  if (!(error instanceof HotseatError)) throw error;
+  return error.field ? `${error.field}: ${error.message}` : sentenceForAct(error);
 }
 
 /**
  * @param {HTMLDialogElement} dialog
  * @param {HTMLFormElement} form
+ * @param {HTMLElement} problem what it says of an attempt that failed
  * @param {() => Promise<boolean>} attempt
  * @returns {Promise<boolean>}
  */
-function open(dialog, form, attempt) {
+function open(dialog, form, problem, attempt) {
   const opener = /** @type {HTMLElement | null} */ (document.activeElement);
+  /** @type {Promise<boolean> | null} an attempt under way: what it brings has to be seen */
+  let attempting = null;
   let done = false;
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
-    done = await attempt();
+    attempting ??= attempt();
+    done = await attempting;
+    attempting = null;
     if (done) dialog.close();
   });
+  for (const no of ["keydown", "cancel"]) {
+    dialog.addEventListener(no, (event) => {
+      const isNo = !(event instanceof KeyboardEvent) || event.key === "Escape";
+      if (attempting && isNo) event.preventDefault();
+    });
+  }
   document.body.append(dialog);
   dialog.showModal();
   return new Promise((resolve) => {
-    dialog.addEventListener("close", () => {
+    dialog.addEventListener("close", async () => {
       dialog.remove();
       // The button may have gone with what it ended.
       (opener?.isConnected ? opener : document.querySelector("h1"))?.focus();
+      if (!attempting) return resolve(done);
+      // A browser may insist on closing, and the page may close it: what was asked for goes on all the same.
+      done = await attempting;
+      if (!done) toast(problem.textContent ?? "", "warning");
       resolve(done);
     });
   });

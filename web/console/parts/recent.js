@@ -22,7 +22,10 @@ export function recentPanel(signal) {
   const columns = eventColumns();
   const { element, body } = table("Latest events", columns);
   const place = h("div", null, skeleton(6));
+  /** @type {Happening[] | null} told while the log was read, and perhaps not in what it answered */
+  let meanwhile = null;
   const take = (/** @type {Happening} */ event) => {
+    meanwhile?.push(event);
     if (body.querySelector(`[data-id="${event.id}"]`)) return;
     if (!element.isConnected) place.replaceChildren(element);
     const arrived = eventRow(event, columns);
@@ -31,11 +34,15 @@ export function recentPanel(signal) {
     while (body.childElementCount > SHOWN) body.lastElementChild?.remove();
   };
   const load = async () => {
+    meanwhile = [];
     try {
       /** @type {{events: Happening[]}} */
       const { events } = await read("events", { limit: SHOWN }, signal);
+      const told = meanwhile;
+      meanwhile = null;
       body.replaceChildren(...events.slice(0, SHOWN).map((event) => eventRow(event, columns)));
       place.replaceChildren(events.length > 0 ? element : nothing("Nothing has happened yet", "Sign-ins appear here as they happen."));
+      told.slice(-SHOWN).forEach(take);
     } catch (error) {
       if (!isAbort(error)) place.replaceChildren(failure(error, load));
     }

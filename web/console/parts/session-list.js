@@ -6,29 +6,26 @@
 
 /** @import {Session} from "../../sdk/model.js" */
 /** @import {Query} from "../api.js" */
+/** @import {SessionPresence} from "../model.js" */
 
 import { h } from "../dom.js";
 import { RecentMap } from "./recent-map.js";
 import { columnsFor, sessionRow } from "./session-row.js";
+import { SessionRows } from "./session-rows.js";
 import { nothing } from "./states.js";
 import { focusedRow, table } from "./table.js";
 import { Walk } from "./walk.js";
 
-/** How long a row that ended is still seen. */
-const FADE_MS = 1600;
 /** How many that came or ended are remembered. */
 const REMEMBERED = 500;
 
 export class SessionList {
-  /** @type {Map<string, {session: Session, element: HTMLTableRowElement}>} */
-  #rows = new Map();
   /** @type {RecentMap<Session>} newcomers since the list was loaded */
   #meanwhile = new RecentMap(REMEMBERED);
   /** @type {RecentMap<true>} that ended: an answer on its way may still have them */
   #over = new RecentMap(REMEMBERED);
   #tell;
-  #options;
-  #columns;
+  #rows;
   #table;
   #walk;
 
@@ -38,17 +35,18 @@ export class SessionList {
    */
   constructor(signal, tell) {
     this.#tell = tell;
-    this.#options = { select: () => this.#tell.selected(this.selected()), end: tell.end };
-    this.#columns = columnsFor(this.#options, (by, direction) => this.#sort(by, direction));
-    const { element, body } = table("Live sessions", this.#columns);
+    const options = { select: () => tell.selected(this.selected()), end: tell.end };
+    const columns = columnsFor(options, (by, direction) => this.#rows.sort(by, direction));
+    const { element, body } = table("Live sessions", columns);
     this.#table = element;
     this.body = body;
+    this.#rows = new SessionRows(body, (session) => sessionRow(session, columns, options));
     this.#walk = new Walk(
       {
         path: "sessions",
         member: "sessions",
         clear: () => this.#clear(),
-        put: (session) => this.#over.has(session.id) || this.put(session),
+        put: (session) => this.#over.has(session.id) || this.#put(session),
         count: () => this.#rows.size,
         empty,
         shown: (isAll) => {
@@ -66,54 +64,44 @@ export class SessionList {
     this.#meanwhile.clear();
     await this.#walk.begin(filter);
     // Who came after the store had answered and before the answer was here.
-    for (const session of this.#meanwhile.values()) if (!this.#rows.has(session.id)) this.put(session, { justNow: true });
+    for (const session of this.#meanwhile.values()) if (!this.#rows.has(session.id)) this.arrive(session);
   }
 
-  /**
-   * Adds a session, or shows it as it is now.
-   * @param {Session} session
-   * @param {{justNow?: boolean}} [how] `justNow`: it comes first
-   */
-  put(session, { justNow = false } = {}) {
-    const element = sessionRow(session, this.#columns, this.#options);
-    const known = this.#rows.get(session.id);
-    this.#rows.set(session.id, { session, element });
-    if (known) return known.element.replaceWith(element);
-    if (!justNow) return this.body.append(element);
+  /** @param {Session} session that came just now: it is shown first */
+  arrive(session) {
+    if (this.#over.has(session.id)) return;
     this.#meanwhile.set(session.id, session);
-    element.classList.add("arrived");
-    this.body.prepend(element);
+    this.#put(session, true);
     this.#walk.showFoot();
   }
 
-  /** It ended: seen for a moment still, so that the eye can follow. */
+  /** @param {SessionPresence} presence */
+  move(presence) {
+    this.#rows.move(presence);
+  }
+
+  idsInView() {
+    return this.#rows.idsInView();
+  }
+
+  /** It ended. */
   remove(/** @type {string} */ id) {
     this.#over.set(id, true);
     this.#meanwhile.delete(id);
-    const known = this.#rows.get(id);
-    if (!known) return;
-    this.#rows.delete(id);
-    known.element.classList.add("gone");
-    for (const control of known.element.querySelectorAll("input, button")) control.setAttribute("disabled", "");
+    this.#rows.fade(id, () => this.#walk.showFoot());
     this.#tell.selected(this.selected());
-    setTimeout(() => {
-      const next = known.element.nextElementSibling ?? known.element.previousElementSibling;
-      if (known.element.contains(document.activeElement)) /** @type {HTMLElement | null} */ (next)?.focus();
-      known.element.remove();
-      this.#walk.showFoot();
-    }, FADE_MS);
   }
 
   selected() {
     const boxes = /** @type {NodeListOf<HTMLInputElement>} */ (this.body.querySelectorAll("input:checked:enabled"));
-    return [...boxes].flatMap(({ value }) => this.#rows.get(value)?.session ?? []);
+    return [...boxes].flatMap(({ value }) => this.#rows.get(value) ?? []);
   }
 
   /** What was chosen, else the row that has the focus. */
   selectedOrCurrent() {
     const selected = this.selected();
-    const current = this.#rows.get(focusedRow(this.body)?.dataset.id ?? "");
-    return selected.length === 0 && current ? [current.session] : selected;
+    const current = this.#rows.get(focusedRow(this.body)?.dataset.id);
+    return selected.length === 0 && current ? [current] : selected;
   }
 
   toggleCurrent() {
@@ -125,21 +113,19 @@ export class SessionList {
     this.#tell.selected([]);
   }
 
+  /**
+   * Adds a session, or shows how it is connected by now.
+   * @param {Session} session
+   */
+  #put(session, isFirst = false) {
+    if (this.#rows.has(session.id)) this.#rows.move(session);
+    else this.#rows.add(session, isFirst);
+  }
+
   #clear() {
     this.#rows.clear();
     this.#table.hidden = true;
-    this.body.replaceChildren();
     this.#tell.selected([]);
-  }
-
-  /**
-   * @param {(session: Session) => string | number} by
-   * @param {1 | -1} direction
-   */
-  #sort(by, direction) {
-    const rows = [...this.#rows.values()].map((row) => ({ element: row.element, key: by(row.session) }));
-    rows.sort((a, b) => (a.key < b.key ? -direction : a.key > b.key ? direction : 0));
-    this.body.append(...rows.map(({ element }) => element));
   }
 }
 

@@ -49,7 +49,7 @@ export function followSessions(list, filter, signal, tellMissed) {
     if (!signal.aborted) miss(answers.filter(({ status }) => status === "rejected").length);
   };
   const arrive = (/** @type {Session} */ session) => {
-    if (fits(session, filter)) list.put(session, { justNow: true });
+    if (fits(session, filter)) list.arrive(session);
   };
 
   stream.on(

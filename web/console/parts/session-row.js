@@ -5,6 +5,7 @@
  */
 
 /** @import {Session} from "../../sdk/model.js" */
+/** @import {SessionPresence} from "../model.js" */
 
 import { h, icon } from "../dom.js";
 import { me } from "../me.js";
@@ -32,14 +33,40 @@ export function sessionRow(session, columns, { select, end, user = true }) {
     user && [h("a", { href: linkTo("users", user_id), class: "name" }, user_id), own && badge("you", "accent")],
     h("span", { class: "device" }, icon(device.class), h("span", { title: CLASSES[device.class] }, nameOf(device)), h("span", { class: "unseen" }, `, ${CLASSES[device.class]}`), !user && own && badge("you", "accent")),
     ip ? h("code", null, ip) : "–",
-    node ? h("a", { href: linkTo("sessions", null, { node }), title: `Sessions at node ${node}` }, h("code", null, node.slice(0, 8))) : h("span", { class: "quiet" }, "none"),
-    connections > 0 ? h("span", { class: "live" }, countOf(connections)) : h("span", { class: "quiet" }, "0"),
+    nodeOf(node),
+    connectionsOf(connections),
     timeOf(session.created_at, "age"),
     timeOf(session.last_seen_at),
     end && me.mayAct && h("button", { type: "button", class: "bare", title: "End this session", "aria-label": `End ${label}`, on: { click: () => end(session) } }, icon("end")),
   ];
   const shown = [select && me.mayAct, user, true, true, true, true, true, true, end && me.mayAct];
   return row(columns, cells.filter((_, at) => shown[at]).map((cell) => cell ?? null), { data: { id } });
+}
+
+/** @param {string | null} node that of the latest connection */
+function nodeOf(node) {
+  if (!node) return h("span", { class: "quiet" }, "none");
+  return h("a", { href: linkTo("sessions", null, { node }), title: `Sessions at node ${node}` }, h("code", null, node.slice(0, 8)));
+}
+
+/** @param {number} count */
+function connectionsOf(count) {
+  return count > 0 ? h("span", { class: "live" }, countOf(count)) : h("span", { class: "quiet" }, "0");
+}
+
+/**
+ * Shows in the row of a session how it is connected now. What stays the same is not touched: it may have the focus.
+ * @param {Element} row
+ * @param {Session} session as the row shows it; is changed
+ * @param {SessionPresence} presence
+ */
+export function movePresence(row, session, { node, connections, last_seen_at }) {
+  /** @param {string} label @param {Node} content */
+  const put = (label, content) => row.querySelector(`[data-label="${label}"]`)?.replaceChildren(content);
+  if (session.node !== node) put("Node", nodeOf(node));
+  if (session.connections !== connections) put("Connections", connectionsOf(connections));
+  if (session.last_seen_at !== last_seen_at) put("Last seen", timeOf(last_seen_at));
+  Object.assign(session, { node, connections, last_seen_at });
 }
 
 /**

@@ -7,7 +7,7 @@
 import { HotseatError } from "../../sdk/hotseat.js";
 import { isAbort } from "../api.js";
 import { h, icon } from "../dom.js";
-import { sentenceFor } from "../words.js";
+import { sentenceFor } from "../sentences.js";
 
 /** @param {number} lines */
 export function skeleton(lines) {

@@ -16,7 +16,7 @@ const PAGE = 100;
 /** A page may end early because it has used its time: how often in a row the next one is asked for by itself. */
 const PATIENCE = 40;
 /** More than this nobody reads, and a browser gets slow. */
-const MAX_SHOWN = 5000;
+export const MAX_SHOWN = 5000;
 
 /**
  * @template T
@@ -76,33 +76,39 @@ export class Walk {
     const asking = new AbortController();
     this.#asking = asking;
     try {
-      const found = await this.#read(AbortSignal.any([asking.signal, this.#signal]));
-      if (anew) this.#list.clear();
-      for (const item of found) this.#list.put(item);
+      await this.#read(AbortSignal.any([asking.signal, this.#signal]), anew);
       this.showFoot();
       // Not each change of the count: on a busy system that would never fall silent.
       announce(`${countOf(this.#list.count())} loaded${this.#cursor ? ", and there are more" : ""}.`);
     } catch (error) {
       if (isAbort(error)) return;
-      if (anew) this.#list.clear();
-      this.foot.replaceChildren(failure(error, () => (anew ? this.begin(this.#filter) : this.#ask(false))));
+      // What came before it failed stands, and is gone on from.
+      const isBegun = !anew || this.#cursor !== null;
+      if (!isBegun) this.#list.clear();
+      this.#list.shown?.(false);
+      this.foot.replaceChildren(failure(error, () => (isBegun ? this.#ask(false) : this.begin(this.#filter))));
     }
     this.foot.removeAttribute("aria-busy");
     this.#asking = null;
   }
 
-  /** @param {AbortSignal} signal */
-  async #read(signal) {
-    /** @type {T[]} */
-    const found = [];
-    for (let round = 0; round < PATIENCE && found.length < PAGE / 2 && (round === 0 || this.#cursor); round++) {
+  /**
+   * Shows each page as it comes: one that was read is not lost with the one behind it.
+   * @param {AbortSignal} signal
+   * @param {boolean} anew whether the first replaces what is shown
+   */
+  async #read(signal, anew) {
+    let found = 0;
+    for (let round = 0; round < PATIENCE && found < PAGE / 2 && (round === 0 || this.#cursor); round++) {
       const page = await read(this.#list.path, { ...this.#filter, limit: PAGE, cursor: this.#cursor }, signal);
       // An answer that was there already when the question was given up.
       signal.throwIfAborted();
-      found.push(...page[this.#list.member]);
+      if (anew && round === 0) this.#list.clear();
+      for (const item of page[this.#list.member]) this.#list.put(item);
+      found += page[this.#list.member].length;
       this.#cursor = page.next_cursor;
+      this.#list.shown?.(!this.#cursor);
     }
-    return found;
   }
 
   /** Says what is below; to be called after rows came or went by themselves. */

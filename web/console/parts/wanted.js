@@ -6,6 +6,9 @@
 
 /** @import {Happening} from "../model.js" */
 
+/** Words that are a type; every other one is the reason of an end. `disabled` is both, and means the act alone. */
+const TYPES = ["login", "ended", "disabled", "enabled", "restored", "full", "refused", "failed", "notice", "job"];
+
 /**
  * Whether an event is among what a filter wants, as the server decides it.
  * @param {Happening} event
@@ -14,6 +17,6 @@
 export function isWanted({ user, type, reason, ended }, filter) {
   if (filter.user && user !== filter.user) return false;
   const words = filter.type.split(",").filter(Boolean);
-  const own = type === "ended" && reason ? [type, reason] : [type];
-  return words.length === 0 || words.some((word) => own.includes(word) || ended.some((each) => each.reason === word));
+  const isMeant = (/** @type {string} */ word) => (TYPES.includes(word) ? type === word : reason === word || ended.some((each) => each.reason === word));
+  return words.length === 0 || words.some(isMeant);
 }

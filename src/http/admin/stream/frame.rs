@@ -7,8 +7,10 @@ use axum::response::sse::Event as Frame;
 use serde::Serialize;
 use serde_json::json;
 
+use crate::domain::{SessionId, Timestamp};
+use crate::enforcer::Movements;
 use crate::http::admin::event::EventView;
-use crate::store::{Event, EventKind};
+use crate::store::{Event, EventKind, SessionPresence};
 
 /// How long a client whose stream broke off waits before it comes back.
 const RETRY: Duration = Duration::from_secs(2);
@@ -29,6 +31,27 @@ pub(super) fn event(event: &Event) -> Frame {
 pub(super) fn summary(skipped: &BTreeMap<EventKind, u64>) -> Frame {
     let skipped: BTreeMap<_, _> = skipped.iter().map(|(kind, count)| (kind.as_str(), count)).collect();
     frame("summary", &json!({"skipped": skipped}))
+}
+
+pub(super) fn presence(movements: &Movements) -> Frame {
+    let sessions: Vec<_> = movements.sessions.iter().map(Presence::from).collect();
+    frame("presence", &json!({"sessions": sessions, "more": movements.is_cut}))
+}
+
+/// The members of a session that move while it is connected.
+#[derive(Serialize)]
+struct Presence {
+    id: SessionId,
+    node: Option<String>,
+    connections: u32,
+    last_seen_at: Timestamp,
+}
+
+impl From<&SessionPresence> for Presence {
+    fn from(presence: &SessionPresence) -> Self {
+        let SessionPresence { id, connections, node, seen_at } = *presence;
+        Self { id, node: node.map(|node| node.to_string()), connections, last_seen_at: seen_at }
+    }
 }
 
 pub(super) fn gap(connected: bool) -> Frame {

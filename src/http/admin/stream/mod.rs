@@ -4,6 +4,7 @@
 //! | --- | --- | --- |
 //! | `event` | the event's | the event, as in the log |
 //! | `summary` | | `{"skipped": {"login": 12, …}}`: what was left out in the last second or more |
+//! | `presence` | | `{"sessions": [{id, node, connections, last_seen_at}], "more": …}`, where asked for: of the last second |
 //! | `gap` | | `{"connected": …}`: events may be missing from now on, or until now; then the log follows |
 //! | `reset` | | `{}`: more has happened since `Last-Event-ID` than is told again; read the lists anew |
 //!
@@ -51,11 +52,14 @@ pub(crate) struct Wanted {
     user: Option<String>,
     /// Go on behind this event, for who can't send `Last-Event-ID`, which beats it.
     after: Option<String>,
+    /// `true`: tell as well how the connections of sessions change, and when they are seen; of all users.
+    presence: Option<String>,
 }
 
 /// Watch what happens
 ///
-/// On all nodes, live. Events `event` (with their id), `summary` (what was left out of a busy second), `gap`, `reset`;
+/// On all nodes, live. Events `event` (with their id), `summary` (what was left out of a busy second), `presence` (where asked for: how sessions
+/// are connected now), `gap`, `reset`;
 /// a comment every 15 s. Resumes behind `Last-Event-ID`. Ends when the watching session does.
 #[utoipa::path(
     get, path = "/api/admin/stream", tag = "admin", params(Wanted),
@@ -67,17 +71,23 @@ pub(crate) struct Wanted {
 )]
 pub(crate) async fn watch_events(
     State(app): State<App>,
-    caller: AuditCaller,
+    caller: AuditCaller<false>,
     headers: HeaderMap,
     Query(wanted): Query<Wanted>,
 ) -> Result<impl IntoResponse, Problem> {
     let after = after(&headers, given(wanted.after))?;
     let user = given(wanted.user).map(|text| crate::domain::UserId::parse("user", &text)).transpose()?;
     let filter = EventFilter { user, ..types("types", wanted.types.as_deref())? };
-    let watcher = app.enforcer.watch(filter, caller.session).await.map_err(|error| match error {
-        WatchError::Crowded => Problem::Overloaded,
-        WatchError::Store(error) => error.into(),
-    })?;
+    let presence = match given(wanted.presence).as_deref() {
+        None | Some("false") => false,
+        Some("true") => true,
+        Some(_) => return Err(FieldError::new("presence", "must be true or false").into()),
+    };
+    let watcher =
+        app.enforcer.watch(filter, presence, caller.session).await.map_err(|error| match error {
+            WatchError::Crowded => Problem::Overloaded,
+            WatchError::Store(error) => error.into(),
+        })?;
     Ok(([UNBUFFERED], Sse::new(frames(watcher, after, app.enforcer.now()))))
 }
 

@@ -78,6 +78,7 @@ impl Tale {
         match told {
             Told::Event(event) => self.tell(&event),
             Told::Skipped(skipped) => self.ready.push_back(frame::summary(&skipped)),
+            Told::Moved(movements) => self.ready.push_back(frame::presence(&movements)),
             Told::Gap { connected } => {
                 self.ready.push_back(frame::gap(connected));
                 self.read_at = connected.then(|| (Instant::now(), self.last.minus_millis(GAP_MS)));
