@@ -8,11 +8,12 @@ from pathlib import Path
 
 from .processes import Failed, clean_environment, die_with_parent
 from .systems import System
-from .tools import Tools
+from .tools import ROOT, Tools
 
 Figures = dict[str, float]
 # Beyond what a run is told to take: connecting, settling, tidying up.
-PATIENCE_S = 240
+PATIENCE_S = 900
+TEMPORARY = ROOT / "target/bench-run/tmp"
 
 
 @dataclass(frozen=True)
@@ -34,11 +35,11 @@ class Pace:
 
 FULL = Pace(rounds=3, duration_s=5, warm_up_s=1)
 SHORT = Pace(rounds=3, duration_s=1.5, warm_up_s=0.5)
-SMOKE = Pace(rounds=1, duration_s=0.5, warm_up_s=0.2, scale=0.002)
+SMOKE = Pace(rounds=1, duration_s=2, warm_up_s=0.5, scale=0.002)
 
 
 def hotseat_bench(tools: Tools, system: System, what: str, *words: str, while_it_runs: Callable | None = None) -> dict:
-    """`hotseat bench WHAT` on the system, and its report. An error in the load is an error here."""
+    """`hotseat bench WHAT` on the system, and its report."""
     urls = [word for url in system.urls for word in ("--url", url)]
     peer = ["--peer", system.peer] if system.peer != "hotseat" else []
     command = [str(tools.hotseat), "bench", what, *urls, *peer, *words, "--json"]
@@ -54,11 +55,19 @@ def cargo_bench(tools: Tools, name: str, *words: str) -> dict:
 
 
 def run(command: list[str], while_it_runs: Callable | None = None) -> dict:
-    """Runs it to its end; the report is the last line that it prints."""
-    environment = clean_environment() | {"HOTSEAT_KEY": "demo-key"}
+    """Runs it to its end; the report is the last line that it prints. Errors in the load fail it, unless it was done all
+    the same: then they are told as a figure."""
+    # Stores of its own are on the disk that everything is measured on.
+    environment = clean_environment() | {"HOTSEAT_KEY": "demo-key", "TMPDIR": str(TEMPORARY)}
+    TEMPORARY.mkdir(parents=True, exist_ok=True)
     with subprocess.Popen(
-        command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        text=True, preexec_fn=die_with_parent,
+        command,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=die_with_parent,
     ) as process:
         try:
             if while_it_runs:
@@ -67,13 +76,17 @@ def run(command: list[str], while_it_runs: Callable | None = None) -> dict:
         except BaseException:
             process.kill()
             raise
-    if process.returncode:
+    report = json.loads(out.splitlines()[-1]) if out.rstrip().endswith("}") else None
+    if report is None or (process.returncode and not report.get("error_count")):
         raise Failed(f"{Path(command[0]).name} {' '.join(command[1:])}: {errors.strip()[-800:]} {out.strip()[-400:]}")
-    return json.loads(out.splitlines()[-1])
+    return report
 
 
 def figures(report: dict, of: str) -> Figures:
     """The few that are compared, of one kind of thing that was timed."""
     times = report["times"][of]
+    if not times["count"]:
+        raise Failed(f"nothing came of it: {report.get('errors')}")
     names = ("p50", "p90", "p99", "p999", "max")
-    return {name: times[f"{name}_ms"] for name in names} | {"rate": times["rate_per_s"], "count": times["count"]}
+    counts = {"rate": times["rate_per_s"], "count": times["count"], "errors": report["error_count"]}
+    return {name: times[f"{name}_ms"] for name in names} | counts

@@ -38,8 +38,13 @@ class Processes:
         log = self.directory / f"{name}.log"
         with log.open("ab") as out:
             process = subprocess.Popen(
-                command, cwd=self.directory, env=clean_environment() | variables, stdin=subprocess.DEVNULL,
-                stdout=out, stderr=out, preexec_fn=die_with_parent,
+                command,
+                cwd=self.directory,
+                env=clean_environment() | variables,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                preexec_fn=die_with_parent,
             )
         self.running.append(process)
         deadline = time.monotonic() + START_TIMEOUT_S
@@ -73,6 +78,7 @@ def processes(directory: Path) -> Iterator[Processes]:
 
 
 def die_with_parent() -> None:
+    """Between fork and exec. The kernel goes by the thread that forked: always the main one here."""
     LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 

@@ -43,7 +43,10 @@ class Redis:
     def calls(self) -> dict[str, int]:
         """How often each command ran so far, also those inside of scripts."""
         stats = self.info("commandstats")
-        return {name.removeprefix("cmdstat_"): int(told.split(",")[0].removeprefix("calls=")) for name, told in stats.items()}
+        return {
+            name.removeprefix("cmdstat_"): int(told.split(",")[0].removeprefix("calls="))
+            for name, told in stats.items()
+        }
 
     def cpu_seconds(self) -> float:
         return cpu_seconds(self.process.pid)
@@ -52,4 +55,3 @@ class Redis:
 def version() -> str:
     told = subprocess.run(["redis-server", "--version"], capture_output=True, text=True, check=True).stdout
     return next(word.removeprefix("v=") for word in told.split() if word.startswith("v="))
-

@@ -20,7 +20,7 @@ class System:
 
 # How people are told of them.
 TITLES = {
-    "floor": "floor: a script in Redis and its message",
+    "floor": "floor: a script and its message",
     "pipeline": "bare pipeline",
     "hotseat": "**Hotseat**, Redis",
     "embedded": "**Hotseat**, embedded, one node",
@@ -48,7 +48,9 @@ def embedded(tools: Tools, processes: Processes) -> System:
 
 
 def pipeline(tools: Tools, processes: Processes, nodes: int = 2) -> System:
-    return peer("pipeline", processes, nodes, lambda port, redis: [tools.benches["pipeline"], f"127.0.0.1:{port}", redis])
+    return peer(
+        "pipeline", processes, nodes, lambda port, redis: [tools.benches["pipeline"], f"127.0.0.1:{port}", redis]
+    )
 
 
 def socketio(tools: Tools, processes: Processes, nodes: int = 2) -> System:

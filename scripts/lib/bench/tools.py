@@ -24,7 +24,9 @@ class Tools:
 def build(profile: str, venv: Path) -> Tools:
     """Everything with the same profile: that of `cargo build --release`, which `cargo bench` inherits."""
     built = cargo("build", "--profile", profile, "--bin", "hotseat")
-    benches = cargo("bench", "--profile", profile, "--no-run", *(word for name in BENCHES for word in ("--bench", name)))
+    benches = cargo(
+        "bench", "--profile", profile, "--no-run", *(word for name in BENCHES for word in ("--bench", name))
+    )
     return Tools(built["hotseat"], {name: benches[name] for name in BENCHES}, "node", venv / "bin/python")
 
 
@@ -36,6 +38,7 @@ def cargo(command: str, *words: str) -> dict[str, Path]:
         raise Failed(f"{' '.join(line)} failed")
     messages = (json.loads(line) for line in done.stdout.splitlines() if line.startswith("{"))
     return {
-        message["target"]["name"]: Path(message["executable"]) for message in messages
+        message["target"]["name"]: Path(message["executable"])
+        for message in messages
         if message["reason"] == "compiler-artifact" and message.get("executable")
     }

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from .. import systems
 from ..load import Pace, hotseat_bench
 from ..processes import Processes
-from ..redis import Redis
 from ..rounds import interleaved, say
 from ..tools import Tools
 from .takeover import take_over
@@ -17,6 +16,7 @@ CONNECTIONS = 15_000
 # Two renewals of 15 s, and some.
 WINDOW_S = 35
 RENEW_INTERVAL_S = 15
+PARTITIONS = 1_024
 LOOK_EVERY_S = 0.5
 # What a node calls. Redis also counts what its scripts call inside of it, which is no traffic.
 CALLS = ("evalsha", "eval", "ping", "subscribe", "unsubscribe", "ssubscribe", "sunsubscribe", "role", "acl|dryrun")
@@ -31,14 +31,16 @@ class Sample:
     calls: dict[str, int]
 
 
-
 def measure(tools: Tools, processes: Processes, pace: Pace) -> dict:
     connections = pace.scaled(CONNECTIONS)
     none, beside = (systems.hotseat(tools, processes, name) for name in ("none", "beside"))
-    taken = interleaved(pace.rounds, {
-        "none": lambda: take_over(tools, none, pace),
-        "beside": lambda: take_over(tools, beside, pace, "--connections", str(connections)),
-    })
+    taken = interleaved(
+        pace.rounds,
+        {
+            "none": lambda: take_over(tools, none, pace),
+            "beside": lambda: take_over(tools, beside, pace, "--connections", str(connections)),
+        },
+    )
     processes.stop()
     return {"connections": connections, "takeover": taken} | quiet(tools, processes, pace, connections)
 
@@ -59,8 +61,9 @@ def quiet(tools: Tools, processes: Processes, pace: Pace, connections: int) -> d
     # The first and the last may still hold what opening and closing asked.
     still = [sample for sample in samples if sample.connections == connections][1:-1]
     calls = per_interval(still[0], still[-1])
-    say(f"    {report['cpu_percent']} % of a core, {calls} calls of Redis in {RENEW_INTERVAL_S} s")
-    return {"cpu_percent": report["cpu_percent"], "redis_calls": calls}
+    cpu_percent = report["idle_cpu_percent"]
+    say(f"    {cpu_percent} % of a core, {calls} calls of Redis in {RENEW_INTERVAL_S} s")
+    return {"cpu_percent": cpu_percent, "redis_calls": calls}
 
 
 def per_interval(first: Sample, last: Sample) -> dict[str, float]:

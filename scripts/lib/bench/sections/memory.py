@@ -16,7 +16,7 @@ def measure(tools: Tools, processes: Processes, pace: Pace) -> dict:
         system = getattr(systems, name)(tools, processes, nodes=1)
         words = ["--connections", str(pace.scaled(CONNECTIONS)), "--duration", "2s", "--pid", str(system.pids[0])]
         report = hotseat_bench(tools, system, "idle", *words)
-        taken[name] = {"connections": report["connections"], "bytes": report["resident_memory_bytes_per_connection"]}
+        taken[name] = {"connections": report["connections"], "bytes": report["resident_memory_per_connection_bytes"]}
         say(f"    {name:<10} {taken[name]['bytes']:,.0f} bytes a connection")
         # Its memory is no longer needed; nothing else of it is measured.
         processes.stop()
