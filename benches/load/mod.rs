@@ -21,6 +21,11 @@ pub fn count_or(default: usize) -> usize {
     std::env::args().find_map(|arg| arg.parse().ok()).unwrap_or(default)
 }
 
+/// Whether the figures are wanted for a program: a last line of JSON, which is told and not judged.
+pub fn wants_json() -> bool {
+    std::env::args().any(|arg| arg == "--json")
+}
+
 /// Seats one session for each number and attaches a connection to it; they last `ttl_ms`.
 pub async fn fill<S: Store>(store: &Arc<S>, numbers: std::ops::Range<usize>, ttl_ms: u64) {
     let next = Arc::new(AtomicUsize::new(numbers.start));

@@ -15,12 +15,12 @@ pub async fn begin(server: &RedisServer) {
     server.command("SLOWLOG RESET").await;
 }
 
-/// Prints what was slow; fails if anything was too slow.
-pub fn report(what: &str, mut micros: Vec<u64>) {
-    micros.sort_unstable();
-    let slowest = micros.last().copied().unwrap_or(0);
+/// Prints what was slow, and answers the slowest; fails if anything was too slow, unless whoever asked for JSON judges.
+pub fn report(what: &str, micros: &[u64]) -> u64 {
+    let slowest = micros.iter().copied().max().unwrap_or(0);
     println!("{what}: {} commands above {LISTED_MICROS} µs, the slowest {slowest} µs", micros.len());
-    assert!(slowest <= MOST_MICROS, "a command held Redis for {slowest} µs");
+    assert!(slowest <= MOST_MICROS || super::load::wants_json(), "a command held Redis for {slowest} µs");
+    slowest
 }
 
 /// How long each command in Redis's slow log took, in microseconds; our own looking at it left out.

@@ -81,9 +81,9 @@ install_node() {
   ln -sfn "node_modules/node-linux-$arch/bin" target/test-node/bin
 }
 
-# The Python clients and the YAML check, in an environment of their own.
+# install_venv VENV REQUIREMENTS: Python programs of ours in an environment of their own.
 install_venv() {
-  local venv=$1 wanted=tests/foreign/python/requirements.txt
+  local venv=$1 wanted=$2
   if [[ -x $venv/bin/python ]] && cmp -s "$wanted" "$venv/installed.txt"; then return 0; fi
   rm -rf "$venv"
   python3 -m venv "$venv"
@@ -103,6 +103,6 @@ if [[ ${BASH_SOURCE[0]} == "$0" ]]; then
   install_packages
   install_cargo_tools
   install_node
-  install_venv "$1"
+  install_venv "$1" tests/foreign/python/requirements.txt
   install_node_packages tests/foreign/node
 fi

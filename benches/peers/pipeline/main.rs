@@ -1,0 +1,12 @@
+//! One node of the bare pipeline: `pipeline 127.0.0.1:8001 redis://127.0.0.1:6379`. Runs until it is killed.
+
+mod server;
+
+#[tokio::main(worker_threads = 2)]
+async fn main() -> Result<(), String> {
+    // `cargo bench` adds `--bench`.
+    let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
+    let [listen, redis] = words.as_slice() else { return Err("wanted: ADDRESS REDIS_URL".to_owned()) };
+    let listener = tokio::net::TcpListener::bind(listen).await.map_err(|error| error.to_string())?;
+    server::serve(listener, redis).await
+}
