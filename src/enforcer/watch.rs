@@ -273,16 +273,17 @@ impl Enforcer {
         own: Option<SessionId>,
     ) -> Result<Watcher, WatchError> {
         let inbox = Arc::new(Inbox::new(filter, wants_presence, own));
-        let watcher = {
+        {
             let mut inboxes = self.watchers.lock();
             if inboxes.len() >= MAX_WATCHERS || self.is_draining() {
                 return Err(WatchError::Crowded);
             }
             inboxes.push(Arc::clone(&inbox));
-            self.metrics.watchers.inc();
-            *self.watchers.followers() += 1;
-            Watcher { enforcer: Arc::clone(self), inbox, summed_up: Instant::now() }
-        };
+        }
+        // Not under that lock: whoever hands events on must not wait for a log that is being given up.
+        *self.watchers.followers() += 1;
+        self.metrics.watchers.inc();
+        let watcher = Watcher { enforcer: Arc::clone(self), inbox, summed_up: Instant::now() };
         // Also where others watch already: theirs may be under way still.
         let following = self.metrics.store_call("follow", self.log.follow()).await;
         following.map_err(WatchError::Store)?;

@@ -1,8 +1,9 @@
 //! The channel of each user, inside the process.
 //!
-//! Owns who is subscribed and the queues to the node, one for messages and one for events. Messages arrive here after their commit. Refuses to wait:
-//! when the queue is full, messages are dropped and the node is told of a gap, which makes it check all its
-//! sessions; invariant: a message about a subscribed user is delivered or covered by a gap told later.
+//! Owns who is subscribed and the queues to the node, one for messages and one for events. Messages arrive here after
+//! their commit. Refuses to wait: when their queue is full, messages are dropped and the node is told of a gap, which
+//! makes it check all its sessions; invariant: a message about a subscribed user is delivered or covered by a gap told
+//! later.
 
 use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
