@@ -69,6 +69,11 @@ impl Accounts {
         }
     }
 
+    /// The account of that name, if there is one: for the log, and no caller's business.
+    pub fn find(&self, username: &UserId) -> Option<&UserId> {
+        self.by_name.get(username.as_str()).map(|account| &account.username)
+    }
+
     /// Compares `password` with that of the account `username`, off the executor's threads.
     pub async fn verify(&self, username: &str, password: &str) -> Verdict {
         let account = self.by_name.get(username);

@@ -21,6 +21,11 @@ struct ResultLabel {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct KindLabel {
+    kind: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ReasonLabel {
     reason: &'static str,
 }
@@ -48,6 +53,8 @@ fn seconds() -> Histogram {
 
 /// What can become of a login.
 const LOGINS: [&str; 7] = ["seated", "full", "disabled", "unavailable", "wrong", "braked", "overloaded"];
+/// What a brake can refuse.
+const BRAKES: [&str; 2] = ["login", "api_key"];
 /// How a node can leave a job.
 const JOBS: [&str; 3] = ["done", "stopped", "left"];
 /// What can become of a session that is told again.
@@ -82,7 +89,7 @@ pub struct Metrics {
     pub journal_facts: Gauge,
     pub journal_dropped: Counter,
     pub unconfirmed: Counter,
-    pub brakes: Counter,
+    brakes: Family<KindLabel, Counter>,
     /// 1 while connections are kept out because the store is away.
     pub fenced: Gauge,
     /// Since the store was first found to take no writes, as looked at once a renewal interval; 0 while it does.
@@ -92,6 +99,7 @@ pub struct Metrics {
     pub watcher_skipped: Counter,
     /// Failed logins that the log was too slow for.
     pub failures_dropped: Counter,
+    damaged_entries: Family<KindLabel, Counter>,
     pub jobs_running: Gauge,
     jobs: Family<ResultLabel, Counter>,
 }
@@ -128,12 +136,13 @@ impl Metrics {
             journal_facts: Gauge::default(),
             journal_dropped: Counter::default(),
             unconfirmed: Counter::default(),
-            brakes: Counter::default(),
+            brakes: Family::default(),
             fenced: Gauge::default(),
             store_silence_seconds: Gauge::default(),
             watchers: Gauge::default(),
             watcher_skipped: Counter::default(),
             failures_dropped: Counter::default(),
+            damaged_entries: Family::default(),
             jobs_running: Gauge::default(),
             jobs: Family::default(),
         };
@@ -157,6 +166,12 @@ impl Metrics {
         }
         for result in RESTORED {
             self.restored.get_or_create(&ResultLabel { result }).inc_by(0);
+        }
+        for kind in BRAKES {
+            self.brakes.get_or_create(&KindLabel { kind }).inc_by(0);
+        }
+        for kind in ["event", "job"] {
+            self.damaged_entries.get_or_create(&KindLabel { kind }).inc_by(0);
         }
         for result in JOBS {
             self.jobs.get_or_create(&ResultLabel { result }).inc_by(0);
@@ -212,7 +227,11 @@ impl Metrics {
             "Confirmations that did not come in time",
             self.unconfirmed.clone(),
         );
-        registry.register("brakes", "Logins refused for too many failures", self.brakes.clone());
+        registry.register(
+            "brakes",
+            "Refusals by a brake: logins after too many failures, calls beyond an API key's rate",
+            self.brakes.clone(),
+        );
         registry.register(
             "fenced",
             "1 while connections are kept out because the store is away",
@@ -269,8 +288,23 @@ impl Metrics {
             "Failed logins that are not in the log because the store was too slow for them",
             self.failures_dropped.clone(),
         );
+        registry.register(
+            "entries_damaged",
+            "Times that an event or a job was passed over because it can't be read",
+            self.damaged_entries.clone(),
+        );
         registry.register("jobs_running", "Jobs that this node is at", self.jobs_running.clone());
         registry.register("jobs", "Jobs that this node was at, by how it left them", self.jobs.clone());
+    }
+
+    /// Something was refused; one of [`BRAKES`].
+    pub fn braked(&self, kind: &'static str) {
+        self.brakes.get_or_create(&KindLabel { kind }).inc();
+    }
+
+    /// So many entries can't be read; answers how many could not before.
+    pub fn damaged_entries(&self, kind: &'static str, count: u64) -> u64 {
+        self.damaged_entries.get_or_create(&KindLabel { kind }).inc_by(count)
     }
 
     /// A job of which this node is no longer in charge.
@@ -366,6 +400,8 @@ mod tests {
             "hotseat_store_calls_total{call=\"login\",result=\"unknown\"} 1",
             "hotseat_takeover_seconds_count 0",
             "hotseat_pubsub_gaps_total 0",
+            "hotseat_brakes_total{kind=\"api_key\"} 0",
+            "hotseat_entries_damaged_total{kind=\"event\"} 0",
             "hotseat_failovers_total 0",
             "hotseat_sessions_restored_total{result=\"yielded\"} 1",
             "hotseat_heal_seconds_count 0",

@@ -78,6 +78,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Node
     let stop = CancellationToken::new();
     let tasks = TaskTracker::new();
     tasks.spawn(Arc::clone(&enforcer).run_notices(notices, stop.clone()));
+    tasks.spawn(Arc::clone(&enforcer).run_feed(stop.clone()));
     tasks.spawn(Arc::clone(&enforcer).run_renewal(stop.clone()));
     tasks.spawn(Arc::clone(&enforcer).run_repairs(stop.clone()));
     tasks.spawn(Arc::clone(&enforcer).run_fence(stop.clone()));

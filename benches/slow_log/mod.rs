@@ -57,3 +57,16 @@ pub async fn cpu_micros(server: &RedisServer) -> f64 {
     };
     (used("used_cpu_user:").unwrap_or(0.0) + used("used_cpu_sys:").unwrap_or(0.0)) * 1e6
 }
+
+/// How long Redis was at these commands until now, in microseconds by its own account. What a script calls is in the
+/// script's time, and counts for itself as well.
+#[allow(dead_code, reason = "each bench uses its part")]
+pub async fn command_micros(server: &RedisServer, commands: &[&str]) -> f64 {
+    let info = server.command("INFO commandstats").await;
+    let micros = |line: &str| {
+        let (name, figures) = line.strip_prefix("cmdstat_")?.split_once(':')?;
+        let usec = figures.split(',').find_map(|figure| figure.strip_prefix("usec="))?;
+        usec.parse::<f64>().ok().filter(|_| commands.contains(&name))
+    };
+    info.lines().filter_map(micros).sum()
+}

@@ -6,8 +6,7 @@ use super::Enforcer;
 use crate::domain::{Partition, Reason, Record, Session, Timestamp, UserId};
 use crate::hub::Command;
 use crate::store::{
-    Act, Audience, Contested, EventKind, Filter, NewEvent, Notification, Page, Period, Place, StoreError,
-    StoreStatus, Target,
+    Act, Audience, EventKind, Filter, NewEvent, Notification, Page, Place, StoreError, StoreStatus, Target,
 };
 
 impl Enforcer {
@@ -23,22 +22,6 @@ impl Enforcer {
     ) -> Result<Page, StoreError> {
         let reading = self.view.page(filter, limit, after, self.ghost_after_ms());
         self.metrics.store_call("page", reading).await
-    }
-
-    /// Who was taken over most in the running period.
-    ///
-    /// # Errors
-    /// The store's.
-    pub async fn contested(&self, period: Period, top: usize) -> Result<Vec<Contested>, StoreError> {
-        self.metrics.store_call("contested", self.view.contested(period, top)).await
-    }
-
-    /// How often a user was taken over in the running period, and its rank.
-    ///
-    /// # Errors
-    /// The store's.
-    pub async fn rank_of(&self, user: &UserId, period: Period) -> Result<Option<(u64, u64)>, StoreError> {
-        self.metrics.store_call("rank_of", self.view.rank_of(user, period)).await
     }
 
     /// Since when a user is disabled; `None`: it is not.
@@ -82,7 +65,7 @@ impl Enforcer {
     ///
     /// # Errors
     /// The store's; nobody may have been told then.
-    pub async fn notify(&self, notification: &Notification, actor: Option<String>) -> Result<(), StoreError> {
+    pub async fn notify(&self, notification: &Notification, act: Act) -> Result<(), StoreError> {
         self.metrics.store_call("notify", self.log.notify(notification)).await?;
         let user = notification.to.user().and_then(|user| UserId::parse("to.user", user).ok());
         let note = match &notification.to {
@@ -90,7 +73,7 @@ impl Enforcer {
             Audience::Role(role) => format!("to role {role}: {}", notification.text),
             Audience::Everybody => format!("to everybody: {}", notification.text),
         };
-        let act = Act { actor, note: Some(note) };
+        let act = Act { note: Some(note), ..act };
         self.record(NewEvent::new(EventKind::Notice, user, act)).await;
         Ok(())
     }
@@ -100,6 +83,17 @@ impl Enforcer {
     pub async fn record(&self, event: NewEvent) {
         if let Err(error) = self.metrics.store_call("record", self.log.record(&event)).await {
             tracing::warn!(kind = ?event.kind, actor = event.act.actor, %error, "an event could not be noted");
+        }
+    }
+
+    /// So many entries were passed over that nobody can read: counted, and told once for as long as the node runs.
+    pub(super) fn on_damaged_entries(&self, kind: &'static str, count: u64) {
+        if count > 0 && self.metrics.damaged_entries(kind, count) == 0 {
+            tracing::error!(
+                kind,
+                count,
+                "entries of the store are damaged; they are left as they lie, and not shown"
+            );
         }
     }
 

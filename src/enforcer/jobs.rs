@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::{CONCURRENT, Enforcer};
 use crate::domain::{Partition, Reason, Record, SessionId, Timestamp};
-use crate::store::{Act, EventKind, Filter, Job, JobState, JobTarget, NewEvent, StoreError, Target};
+use crate::store::{Act, EventKind, Filter, Job, JobList, JobState, JobTarget, NewEvent, StoreError, Target};
 
 /// How often a node looks for a job that nobody is at. One begun on this node is taken at once.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -37,6 +37,9 @@ impl Enforcer {
     /// The store's.
     pub async fn begin_job(&self, new: NewJob) -> Result<Option<Job>, StoreError> {
         let total = self.active_sessions().await?.count;
+        // Each session goes by the clock of the server that has it. The latest of them spares none that was live, and
+        // nobody but who comes within what the clocks differ.
+        let until_us = self.metrics.store_call("time", self.store.time_us()).await?;
         // The id of a UUID v7 but for its partition, which a job does not have.
         let id = SessionId::new(Partition::FIRST, self.now(), self.chance.bytes());
         let mut job = Job {
@@ -45,6 +48,7 @@ impl Enforcer {
             spare: new.spare,
             act: new.act,
             created_at: Timestamp::default(),
+            until: Some(Timestamp::from_millis(until_us / 1_000)),
             state: JobState::Running,
             at: None,
             seen: 0,
@@ -69,11 +73,13 @@ impl Enforcer {
     /// The store's.
     pub async fn cancel_job(&self, id: Uuid, act: &Act) -> Result<Option<Job>, StoreError> {
         let cancelling = self.view.cancel_job(id);
-        let job = self.metrics.store_call("cancel_job", cancelling).await?;
-        if let Some(job) = job.as_ref().filter(|job| job.state == JobState::Cancelled) {
-            self.record_job(job, act, "cancelled").await;
+        let Some((job, is_mine)) = self.metrics.store_call("cancel_job", cancelling).await? else {
+            return Ok(None);
+        };
+        if is_mine {
+            self.record_job(&job, act, "cancelled").await;
         }
-        Ok(job)
+        Ok(Some(job))
     }
 
     /// All jobs that are remembered, newest first.
@@ -81,7 +87,9 @@ impl Enforcer {
     /// # Errors
     /// The store's.
     pub async fn jobs(&self) -> Result<Vec<Job>, StoreError> {
-        self.metrics.store_call("jobs", self.view.jobs()).await
+        let JobList { jobs, damaged } = self.metrics.store_call("jobs", self.view.jobs()).await?;
+        self.on_damaged_entries("job", damaged);
+        Ok(jobs)
     }
 
     /// Carries out jobs until `shutdown`; one at a time.
@@ -104,7 +112,7 @@ impl Enforcer {
                 match carried {
                     Some(Ok(result)) => self.metrics.job(result),
                     Some(Err(error)) => {
-                        tracing::warn!(%error, "a job was broken off, and goes on when the store answers");
+                        tracing::warn!(%error, "a job was broken off; the others have their turn, then it goes on");
                         break;
                     }
                     None => return,
@@ -150,7 +158,15 @@ impl Enforcer {
             .collect()
             .await;
         for outcome in ended {
-            job.ended += outcome?.len() as u64;
+            job.ended += match outcome {
+                Ok(ended) => ended.len() as u64,
+                // What nobody can read nobody can end; it must not keep the job from all the others.
+                Err(StoreError::Corrupt(why)) => {
+                    tracing::error!(job = %job.id, why, "a session can't be ended, and is passed over");
+                    0
+                }
+                Err(error) => return Err(error),
+            };
         }
         job.seen += page.sessions.len() as u64;
         if page.next.is_none() {
@@ -171,12 +187,13 @@ impl Enforcer {
         if let Some(why) = act.note.as_ref() {
             note = format!("{note}: {why}");
         }
-        let act = Act { actor: act.actor.clone(), note: Some(note) };
+        let act = Act { note: Some(note), ..act.clone() };
         self.record(NewEvent::new(EventKind::Job, None, act)).await;
     }
 }
 
 /// Whether a session is one that the job is to end.
 fn is_meant(job: &Job, record: &Record) -> bool {
-    record.session.created_at <= job.created_at && job.spare != Some(record.session.id)
+    let until = job.until.map_or(job.created_at, |until| until.max(job.created_at));
+    record.session.created_at <= until && job.spare != Some(record.session.id)
 }

@@ -25,18 +25,20 @@ mod journal;
 mod login;
 mod notices;
 mod readiness;
+mod recent;
 mod renewal;
 mod repairs;
+mod replay;
 mod reports;
 mod restoring;
 mod silence;
 #[cfg(test)]
 mod simulation;
+mod standings;
 mod subscriptions;
 #[cfg(test)]
 mod tests;
 mod urgent;
-mod view;
 mod watch;
 
 use std::sync::Arc;
@@ -51,15 +53,17 @@ use crate::config::{NodeConfig, Rate, SeatConfig};
 use crate::domain::{By, Generation, NodeId, Presence, Record, SessionId, Timestamp, UserId};
 use crate::hub::Hub;
 use crate::metrics::Metrics;
-use crate::store::{Log, Store, StoreError, View};
+use crate::store::{Census, Log, Store, StoreError, View};
 
 pub use attach::Attached;
 pub use attendance::Movements;
 pub use check::Checked;
-pub use failures::FailedLogin;
+pub use failures::{Brakes, FailedLogin};
 pub use jobs::NewJob;
 pub use login::{LoginAnswer, NewSession, Takeover};
+pub use replay::Replay;
 pub use reports::{KnownNode, Sample};
+pub use standings::Standing;
 pub use watch::{Told, WatchError, Watcher};
 
 use by_partition::ByPartition;
@@ -70,12 +74,13 @@ use failures::Failures;
 use here::Here;
 use journal::Journal;
 use readiness::Readiness;
+use recent::Recent;
 use repairs::Repairs;
 use reports::Chronicle;
 use silence::Silence;
+use standings::Ranks;
 use subscriptions::Subscriptions;
 use urgent::Urgent;
-use view::ActiveView;
 use watch::Watchers;
 
 /// How many sessions used over HTTP are remembered between two renewals. Past that a use is not noted: the
@@ -112,7 +117,9 @@ pub struct Enforcer {
     lost: AtomicU64,
     confirmations: Confirmations,
     cache: Option<CheckCache>,
-    active: ActiveView,
+    active: Recent<Census>,
+    reported: Recent<(Timestamp, Vec<KnownNode>)>,
+    ranks: Ranks,
     watchers: Watchers,
     chronicle: Chronicle,
     failures: Failures,
@@ -174,7 +181,9 @@ impl Enforcer {
             restores: Semaphore::new(RESTORES),
             lost: AtomicU64::new(0),
             confirmations: Confirmations::default(),
-            active: ActiveView::default(),
+            active: Recent::default(),
+            reported: Recent::default(),
+            ranks: Ranks::default(),
             watchers: Watchers::default(),
             chronicle: Chronicle::default(),
             failures: Failures::default(),
@@ -239,11 +248,7 @@ impl Enforcer {
     pub async fn throttle(&self, key: &str, rate: Rate, cost: u32) -> Result<Option<Duration>, StoreError> {
         let period_ms = millis(rate.period);
         let work = self.store.throttle(key, rate.burst, period_ms, cost);
-        let wait = self.metrics.store_call("throttle", work).await?.map(Duration::from_millis);
-        if wait.is_some() {
-            self.metrics.brakes.inc();
-        }
-        Ok(wait)
+        Ok(self.metrics.store_call("throttle", work).await?.map(Duration::from_millis))
     }
 
     /// The session was used: written with the next renewal.

@@ -31,8 +31,6 @@ impl Enforcer {
                     self.on_acknowledged(&user, generation, &node);
                 }
                 Notice::Message(Message::Notice(notification)) => self.on_notification(notification),
-                Notice::Event(event) => self.on_event(*event),
-                Notice::Presence(presence) => self.watchers.presence(&presence),
                 Notice::Gap { connected } => self.on_gap(connected),
                 Notice::Failover(partitions) => self.on_failover(&partitions),
             }

@@ -17,6 +17,8 @@ use crate::store::{Report, StoreError};
 
 /// How often a node reports.
 const EVERY: Duration = Duration::from_secs(10);
+/// How old the figures of all nodes may be: a megabyte for ten nodes, of which a tenth is new after 10 s.
+const MAX_AGE: Duration = Duration::from_secs(2);
 /// Takeovers between two reports whose times are remembered; of more the first ones stand for all.
 const MAX_TIMES: usize = 4096;
 
@@ -188,13 +190,26 @@ impl Enforcer {
         }
     }
 
-    /// What the nodes have said of themselves lately, by their names, and the store's clock. What this version can't
-    /// read is left out.
+    /// What the nodes have last said of themselves, without samples, by their names. What this version can't read is
+    /// left out.
     ///
     /// # Errors
     /// The store's.
-    pub async fn nodes(&self) -> Result<(Timestamp, Vec<KnownNode>), StoreError> {
-        let (now, reports) = self.metrics.store_call("reports", self.view.reports()).await?;
+    pub async fn nodes(&self) -> Result<Vec<KnownNode>, StoreError> {
+        self.known_nodes(false).await.map(|(_, nodes)| nodes)
+    }
+
+    /// The same with the samples of those that spoke last, and the store's clock; at most 2 s old.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn figures(&self) -> Result<Arc<(Timestamp, Vec<KnownNode>)>, StoreError> {
+        self.reported.get(MAX_AGE, self.known_nodes(true)).await
+    }
+
+    async fn known_nodes(&self, with_samples: bool) -> Result<(Timestamp, Vec<KnownNode>), StoreError> {
+        let reading = self.view.reports(with_samples);
+        let (now, reports) = self.metrics.store_call("reports", reading).await?;
         let mut nodes: Vec<_> = reports.into_iter().map(|report| known_node(now, report)).collect();
         nodes.sort_by(|a, b| (&a.report.name, a.node).cmp(&(&b.report.name, b.node)));
         Ok((now, nodes))

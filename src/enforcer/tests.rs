@@ -331,3 +331,15 @@ async fn a_fenced_node_vouches_for_nobody() {
     rig.enforcer.fenced.store(false, Ordering::Release);
     assert!(matches!(rig.enforcer.check(&token, false).await.unwrap(), Checked::Live(_)));
 }
+
+/// Whoever looks at a user sees what there is also while a part of the store is away.
+#[tokio::test]
+async fn a_rank_that_cannot_be_had_is_none() {
+    let rig = Rig::new(None);
+    let standing = rig
+        .enforcer
+        .standing_of(&UserId::parse("user", "ann").unwrap(), crate::store::Period::Day)
+        .await
+        .unwrap();
+    assert_eq!(standing, Some(crate::enforcer::Standing { takeovers: 3, rank: None }));
+}

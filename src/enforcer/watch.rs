@@ -1,21 +1,24 @@
 //! Who watches what happens, live: the inbox of each watcher, and whether the log is followed at all.
 //!
-//! Refuses to wait: an event is in every inbox, or counted as left out, before the next notice is looked at.
+//! Refuses to wait: an event is in every inbox, or counted as left out, before the next one is looked at.
 //! Invariants: the log is followed while there is a watcher; an inbox holds at most [`CAPACITY`] events, takes at most
 //! [`RATE`] a second, and counts what it leaves out; whose own session ends watches no longer.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::mem;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
 
 use super::Enforcer;
 use super::attendance::{Attendance, Movements};
+use super::replay::{self, Replay};
 use crate::domain::{SessionId, Timestamp};
-use crate::store::{Event, EventFilter, EventId, EventKind, SessionPresence, StoreError};
+use crate::store::{Event, EventFilter, EventId, EventKind, Fed, SessionPresence, StoreError};
 
 /// Watchers on one node.
 const MAX_WATCHERS: usize = 100;
@@ -25,12 +28,6 @@ const CAPACITY: usize = 256;
 const RATE: u32 = 20;
 /// How often what was left out is summed up.
 const SUMMARY_EVERY: Duration = Duration::from_secs(1);
-/// The most that is read back from the log for one watcher.
-const MAX_REPLAYED: usize = 1000;
-/// Events of one read of the log.
-const PAGE: usize = 200;
-/// Reads of the log for one replay: a page may end early, even empty.
-const MAX_READS: usize = 200;
 
 /// What a watcher is told next.
 #[derive(Debug, PartialEq)]
@@ -54,18 +51,14 @@ pub enum WatchError {
     Store(StoreError),
 }
 
-/// Events of the log, to be told again.
-#[derive(Debug, Default)]
-pub struct Replay {
-    /// Oldest first.
-    pub events: Vec<Event>,
-    /// There were more, older ones.
-    pub is_cut: bool,
-}
-
 /// All watchers of this node.
 #[derive(Default)]
-pub(super) struct Watchers(Mutex<Vec<Arc<Inbox>>>);
+pub(super) struct Watchers {
+    inboxes: Mutex<Vec<Arc<Inbox>>>,
+    /// How many want the log to be followed. Held while it is given up, which takes its time, so that whoever begins
+    /// to watch meanwhile follows it after that; nobody holds it to hand an event on.
+    followers: Mutex<usize>,
+}
 
 /// What waits for one watcher.
 struct Inbox {
@@ -174,7 +167,11 @@ impl Watchers {
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Arc<Inbox>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inboxes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn followers(&self) -> MutexGuard<'_, usize> {
+        self.followers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -222,44 +219,42 @@ impl Watcher {
         }
     }
 
-    /// What the log says happened from `since` on, as far as the watcher wants it: the newest 1,000.
+    /// Whether watching is over.
+    pub fn is_closed(&self) -> bool {
+        !self.inbox.lock().open
+    }
+
+    /// The question what the log says happened from `since` on, as far as the watcher wants it.
+    pub fn replay(&self, since: Timestamp) -> Replay {
+        Replay::new(EventFilter { since: Some(since), ..self.inbox.filter.clone() })
+    }
+
+    /// Reads on; answers whether that was all. Cancelled, it has read nothing.
     ///
     /// # Errors
     /// The store's.
-    pub async fn replay(&self, since: Timestamp) -> Result<Replay, StoreError> {
-        let filter = EventFilter { since: Some(since), ..self.inbox.filter.clone() };
-        let (mut events, mut before) = (Vec::new(), None);
-        for _ in 0..MAX_READS {
-            let page = self.enforcer.events(&filter, PAGE, before).await?;
-            events.extend(page.events);
-            before = page.next;
-            if before.is_none() || events.len() >= MAX_REPLAYED {
-                break;
-            }
-        }
-        let is_cut = before.is_some() || events.len() > MAX_REPLAYED;
-        events.truncate(MAX_REPLAYED);
-        events.reverse();
-        Ok(Replay { events, is_cut })
+    pub async fn read_on(&self, replay: &mut Replay) -> Result<bool, StoreError> {
+        let page = self.enforcer.events(&replay.filter, replay::PAGE, replay.before).await?;
+        Ok(replay.take(page))
     }
 
-    /// Whether the watcher's own session is live; an API key has none that could end.
+    /// Whether the watcher's own session is live.
     ///
     /// # Errors
     /// The store's.
     pub async fn may_stay(&self) -> Result<bool, StoreError> {
-        let Some(own) = self.inbox.own else { return Ok(true) };
-        Ok(self.enforcer.session(own).await?.is_some_and(|record| record.is_live()))
+        self.enforcer.is_still_in(self.inbox.own).await
     }
 }
 
 impl Drop for Watcher {
     fn drop(&mut self) {
-        let mut inboxes = self.enforcer.watchers.lock();
-        inboxes.retain(|inbox| !Arc::ptr_eq(inbox, &self.inbox));
+        let watchers = &self.enforcer.watchers;
+        watchers.lock().retain(|inbox| !Arc::ptr_eq(inbox, &self.inbox));
         self.enforcer.metrics.watchers.dec();
-        // Under the lock: whoever begins to watch now follows after it.
-        if inboxes.is_empty() {
+        let mut followers = watchers.followers();
+        *followers -= 1;
+        if *followers == 0 {
             self.enforcer.log.unfollow();
         }
     }
@@ -278,15 +273,17 @@ impl Enforcer {
         own: Option<SessionId>,
     ) -> Result<Watcher, WatchError> {
         let inbox = Arc::new(Inbox::new(filter, wants_presence, own));
-        let watcher = {
+        {
             let mut inboxes = self.watchers.lock();
             if inboxes.len() >= MAX_WATCHERS || self.is_draining() {
                 return Err(WatchError::Crowded);
             }
             inboxes.push(Arc::clone(&inbox));
-            self.metrics.watchers.inc();
-            Watcher { enforcer: Arc::clone(self), inbox, summed_up: Instant::now() }
-        };
+        }
+        // Not under that lock: whoever hands events on must not wait for a log that is being given up.
+        *self.watchers.followers() += 1;
+        self.metrics.watchers.inc();
+        let watcher = Watcher { enforcer: Arc::clone(self), inbox, summed_up: Instant::now() };
         // Also where others watch already: theirs may be under way still.
         let following = self.metrics.store_call("follow", self.log.follow()).await;
         following.map_err(WatchError::Store)?;
@@ -303,12 +300,44 @@ impl Enforcer {
         limit: usize,
         before: Option<EventId>,
     ) -> Result<crate::store::EventPage, StoreError> {
-        self.metrics.store_call("events", self.log.events(filter, limit, before)).await
+        let page = self.metrics.store_call("events", self.log.events(filter, limit, before)).await?;
+        self.on_damaged_entries("event", page.damaged);
+        Ok(page)
     }
 
-    /// Something happened, on whatever node.
-    pub(super) fn on_event(&self, event: Event) {
-        let left_out = self.watchers.push(event);
-        self.metrics.watcher_skipped.inc_by(left_out as u64);
+    /// The newest of the log, also where single pages of it end early.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn newest_events(&self, filter: &EventFilter, limit: usize) -> Result<Vec<Event>, StoreError> {
+        let page = self.metrics.store_call("newest", self.log.newest(filter, limit)).await?;
+        self.on_damaged_entries("event", page.damaged);
+        Ok(page.events)
+    }
+
+    /// Whether the session of who looks on is live; an API key has none that could end.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn is_still_in(&self, own: Option<SessionId>) -> Result<bool, StoreError> {
+        let Some(own) = own else { return Ok(true) };
+        Ok(self.session(own).await?.is_some_and(|record| record.is_live()))
+    }
+
+    /// Brings the events of the feed to the watchers until `shutdown`, or until the store is closed.
+    pub async fn run_feed(self: Arc<Self>, shutdown: CancellationToken) {
+        let Some(mut feed) = self.log.feed() else { return };
+        while let Some(Some(fed)) = shutdown.run_until_cancelled(feed.recv()).await {
+            match fed {
+                Fed::Event(event) => {
+                    let left_out = self.watchers.push(event);
+                    self.metrics.watcher_skipped.inc_by(left_out as u64);
+                }
+                Fed::Presence(presence) => self.watchers.presence(&presence),
+                // While messages are being lost anyway, the log is read when they no longer are.
+                Fed::Missed if self.channel_whole.load(Ordering::Acquire) => self.watchers.gap(true),
+                Fed::Missed => {}
+            }
+        }
     }
 }

@@ -14,7 +14,7 @@ use super::client_address::bucket_of;
 use super::problem::Problem;
 use crate::accounts::Verdict;
 use crate::domain::{DeviceId, Partition, Role, UserId};
-use crate::enforcer::FailedLogin;
+use crate::enforcer::{Brakes, FailedLogin};
 
 /// How many lines there are; accounts that share one only wait for each other.
 const LINES: usize = 64;
@@ -38,7 +38,7 @@ pub(crate) struct Guess<'a> {
 }
 
 impl Guess<'_> {
-    fn failed(self, user: UserId) -> FailedLogin {
+    fn failed(self, user: Option<UserId>) -> FailedLogin {
         FailedLogin {
             user,
             ip: self.address,
@@ -73,38 +73,46 @@ impl Brake {
     }
 
     async fn try_attempt(&self, app: &App, guess: Guess<'_>) -> Result<(UserId, Vec<Role>), Problem> {
-        let Guess { username, password, address, .. } = guess;
-        count(app, username, address, 0).await?;
+        let Guess { username, password, .. } = guess;
+        count(app, guess, 0).await?;
         let line = &self.lines[usize::from(Partition::of(username).index()) % LINES];
         let _turn = tokio::time::timeout(LINE_TIMEOUT, line.lock()).await.map_err(|_| Problem::Overloaded)?;
-        count(app, username, address, 0).await?;
+        count(app, guess, 0).await?;
         match app.accounts.verify(username.as_str(), password).await {
             Verdict::Right { user, roles } => Ok((user, roles)),
             Verdict::Busy => Err(Problem::Overloaded),
             Verdict::Wrong { account } => {
                 if let Some(user) = account {
-                    app.enforcer.note_failure(guess.failed(user));
+                    app.enforcer.note_failure(guess.failed(Some(user)));
                 }
-                count(app, username, address, 1).await?;
+                count(app, guess, 1).await?;
                 Err(Problem::InvalidCredentials)
             }
         }
     }
 }
 
-/// Counts `cost` failures against the account and the address; 0 only looks.
-async fn count(app: &App, username: &UserId, address: Option<IpAddr>, cost: u32) -> Result<(), Problem> {
-    let (account_key, rate) = (format!("login:{username}"), &app.config.rate);
+/// Counts `cost` failures against the account and the address; 0 only looks. Where one of the brakes holds, it is noted
+/// in the log now and then: else a search for passwords would show at its beginning alone.
+async fn count(app: &App, guess: Guess<'_>, cost: u32) -> Result<(), Problem> {
+    let (account_key, rate) = (format!("login:{}", guess.username), &app.config.rate);
+    let address_key = guess.address.map(|ip| format!("login-address:{}", bucket_of(ip)));
     let account = app.enforcer.throttle(&account_key, rate.login, cost);
     let address = async {
-        match address.map(|ip| format!("login-address:{}", bucket_of(ip))) {
-            Some(key) => app.enforcer.throttle(&key, rate.login_address, cost).await,
+        match &address_key {
+            Some(key) => app.enforcer.throttle(key, rate.login_address, cost).await,
             None => Ok(None),
         }
     };
     let (account, address) = tokio::join!(account, address);
-    match account?.max(address?) {
-        Some(retry_after) => Err(Problem::RateLimited { retry_after }),
-        None => Ok(()),
-    }
+    let (account, address) = (account?, address?);
+    let Some(retry_after) = account.max(address) else { return Ok(()) };
+    app.metrics.braked("login");
+    let (key, brake) = match address_key.filter(|_| address.is_some()) {
+        Some(key) => (key, Brakes::Address),
+        None => (account_key, Brakes::Account),
+    };
+    let account = app.accounts.find(guess.username).cloned();
+    app.enforcer.note_braked(&key, brake, guess.failed(account));
+    Err(Problem::RateLimited { retry_after })
 }

@@ -1,12 +1,14 @@
 //! Who calls: extractors that let a handler be reached by those alone whom its signature names.
 
 use std::marker::PhantomData;
+use std::net::IpAddr;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, header};
 
 use super::App;
+use super::client_address::ClientAddress;
 use super::credential::{Credential, Source, credential};
 use super::origin::{Origin, changes_state};
 use super::problem::Problem;
@@ -33,6 +35,7 @@ pub(crate) struct SessionCaller<const WITH_DATA: bool = false> {
 /// An API key with the scope `S`.
 pub(crate) struct ApiCaller<S: Scoped> {
     name: String,
+    address: Option<IpAddr>,
     /// Whether the key has the scope `admin` as well.
     admin: bool,
     scope: PhantomData<S>,
@@ -41,6 +44,7 @@ pub(crate) struct ApiCaller<S: Scoped> {
 /// A live session with the role `admin`, or an API key with the scope of that name.
 pub(crate) struct AdminCaller {
     actor: String,
+    address: Option<IpAddr>,
     /// The administrator's own session; an API key has none.
     pub session: Option<SessionId>,
 }
@@ -81,19 +85,24 @@ impl<S: Scoped> ApiCaller<S> {
 
     /// In whose name an act of this call is noted.
     pub(crate) fn act(&self) -> Act {
-        Act { actor: Some(key_actor(&self.name)), note: None }
+        Act { actor: Some(key_actor(&self.name)), ip: self.address, ..Act::NONE }
     }
 }
 
 impl AdminCaller {
     /// In whose name an act of this call is noted, and what they had to say about it.
     pub(crate) fn act(&self, note: Option<String>) -> Act {
-        Act { actor: Some(self.actor.clone()), note }
+        Act { actor: Some(self.actor.clone()), note, ip: self.address, session: self.session }
     }
 }
 
 fn has_role(roles: &[Role], wanted: &[&str]) -> bool {
     roles.iter().any(|role| wanted.contains(&role.as_str()))
+}
+
+/// From where the caller asks.
+fn address(parts: &Parts, app: &App) -> Option<IpAddr> {
+    ClientAddress::of(parts, app).0
 }
 
 fn key_actor(name: &str) -> String {
@@ -132,7 +141,8 @@ impl<S: Scoped> FromRequestParts<App> for ApiCaller<S> {
             Credential::Key(key) => {
                 admit_key(app, key, &[S::SCOPE]).await?;
                 let admin = key.scopes.contains(&Scope::Admin);
-                Ok(Self { name: key.name.clone(), admin, scope: PhantomData })
+                let address = address(parts, app);
+                Ok(Self { name: key.name.clone(), address, admin, scope: PhantomData })
             }
             // A cookie goes along by itself; where none is looked for, none was shown.
             Credential::Token(_, Source::Cookie) => Err(Problem::CredentialsRequired),
@@ -151,7 +161,7 @@ impl FromRequestParts<App> for AdminCaller {
         match credential(app, &parts.headers)? {
             Credential::Key(key) => {
                 admit_key(app, key, &[Scope::Admin]).await?;
-                Ok(Self { actor: key_actor(&key.name), session: None })
+                Ok(Self { actor: key_actor(&key.name), address: address(parts, app), session: None })
             }
             Credential::Token(token, source) => {
                 demand_origin(app, parts, source)?;
@@ -159,7 +169,8 @@ impl FromRequestParts<App> for AdminCaller {
                 if !has_role(&session.roles, &[ADMIN_ROLE]) {
                     return Err(Problem::Forbidden("this call needs the role admin"));
                 }
-                Ok(Self { actor: format!("user:{}", session.user), session: Some(session.id) })
+                let actor = format!("user:{}", session.user);
+                Ok(Self { actor, address: address(parts, app), session: Some(session.id) })
             }
         }
     }
@@ -224,6 +235,9 @@ async fn admit_key(app: &App, key: &ApiKey, scopes: &[Scope]) -> Result<(), Prob
     let Some(rate) = app.config.rate.api_key else { return Ok(()) };
     match app.enforcer.throttle(&format!("api-key:{}", key.name), rate, 1).await? {
         None => Ok(()),
-        Some(retry_after) => Err(Problem::RateLimited { retry_after }),
+        Some(retry_after) => {
+            app.metrics.braked("api_key");
+            Err(Problem::RateLimited { retry_after })
+        }
     }
 }

@@ -20,13 +20,20 @@ pub(crate) struct Peer(pub SocketAddr);
 /// The client's address; none where a request comes from no socket, as in tests.
 pub(crate) struct ClientAddress(pub Option<IpAddr>);
 
+impl ClientAddress {
+    /// Of the request with this head.
+    pub(crate) fn of(parts: &Parts, app: &App) -> Self {
+        let peer = parts.extensions.get::<Peer>();
+        let trusted = &app.config.http.trusted_proxies;
+        Self(peer.map(|Peer(peer)| client_address(peer.ip(), &parts.headers, trusted)))
+    }
+}
+
 impl FromRequestParts<App> for ClientAddress {
     type Rejection = std::convert::Infallible;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Self::Rejection> {
-        let peer = parts.extensions.get::<Peer>();
-        let trusted = &app.config.http.trusted_proxies;
-        Ok(Self(peer.map(|Peer(peer)| client_address(peer.ip(), &parts.headers, trusted))))
+        Ok(Self::of(parts, app))
     }
 }
 

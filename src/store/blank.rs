@@ -5,9 +5,10 @@ use std::sync::{Mutex, PoisonError};
 use async_trait::async_trait;
 use uuid::Uuid;
 
+use super::feed::Feeder;
 use super::{
-    Contested, Event, EventFilter, EventId, EventPage, Filter, Job, Log, NewEvent, Notification, Page,
-    Period, Place, Report, StoreError, StoreStatus, View,
+    Contested, Event, EventFilter, EventId, EventPage, Feed, Filter, Job, JobList, Log, NewEvent,
+    Notification, Page, Period, Place, Report, StoreError, StoreStatus, View,
 };
 use crate::domain::{NodeId, Timestamp, UserId};
 
@@ -16,12 +17,16 @@ use crate::domain::{NodeId, Timestamp, UserId};
 pub(crate) struct Blank {
     /// Newest first.
     pub events: Mutex<Vec<Event>>,
+    /// Where the test tells of events.
+    pub feeder: Feeder,
     /// Whether the log is followed, as the calls said in turn.
     pub followed: Mutex<Vec<bool>>,
     pub notified: Mutex<Vec<Notification>>,
     pub recorded: Mutex<Vec<NewEvent>>,
     /// What is to be recorded never is.
     pub is_stuck: std::sync::atomic::AtomicBool,
+    /// Reading the log takes for ever.
+    pub is_slow: std::sync::atomic::AtomicBool,
     /// The log can't be read.
     pub is_away: std::sync::atomic::AtomicBool,
 }
@@ -44,8 +49,12 @@ impl View for Blank {
         Ok(Vec::new())
     }
 
-    async fn rank_of(&self, _: &UserId, _: Period) -> Result<Option<(u64, u64)>, StoreError> {
-        Ok(None)
+    async fn takeovers_of(&self, _: &UserId, _: Period) -> Result<Option<u64>, StoreError> {
+        Ok(Some(3))
+    }
+
+    async fn rank_at(&self, _: u64, _: Period) -> Result<u64, StoreError> {
+        nothing()
     }
 
     async fn disabled_at(&self, _: &UserId) -> Result<Option<Timestamp>, StoreError> {
@@ -56,7 +65,7 @@ impl View for Blank {
         Ok(())
     }
 
-    async fn reports(&self) -> Result<(Timestamp, Vec<Report>), StoreError> {
+    async fn reports(&self, _: bool) -> Result<(Timestamp, Vec<Report>), StoreError> {
         Ok((Timestamp::default(), Vec::new()))
     }
 
@@ -72,12 +81,12 @@ impl View for Blank {
         Ok(false)
     }
 
-    async fn cancel_job(&self, _: Uuid) -> Result<Option<Job>, StoreError> {
+    async fn cancel_job(&self, _: Uuid) -> Result<Option<(Job, bool)>, StoreError> {
         Ok(None)
     }
 
-    async fn jobs(&self) -> Result<Vec<Job>, StoreError> {
-        Ok(Vec::new())
+    async fn jobs(&self) -> Result<JobList, StoreError> {
+        Ok(JobList::default())
     }
 
     async fn status(&self) -> Result<StoreStatus, StoreError> {
@@ -93,6 +102,9 @@ impl Log for Blank {
         limit: usize,
         before: Option<EventId>,
     ) -> Result<EventPage, StoreError> {
+        if self.is_slow.load(std::sync::atomic::Ordering::Relaxed) {
+            std::future::pending::<()>().await;
+        }
         if self.is_away.load(std::sync::atomic::Ordering::Relaxed) {
             return nothing();
         }
@@ -101,7 +113,7 @@ impl Log for Blank {
             all.iter().filter(|event| filter.admits(event) && before.is_none_or(|before| event.id < before));
         let events: Vec<_> = wanted.by_ref().take(limit).cloned().collect();
         let next = wanted.next().and(events.last().map(|event| event.id));
-        Ok(EventPage { events, next })
+        Ok(EventPage { events, next, damaged: 0 })
     }
 
     async fn record(&self, event: &NewEvent) -> Result<(), StoreError> {
@@ -110,6 +122,10 @@ impl Log for Blank {
         }
         push(&self.recorded, event.clone());
         Ok(())
+    }
+
+    fn feed(&self) -> Option<Feed> {
+        self.feeder.feed()
     }
 
     async fn follow(&self) -> Result<(), StoreError> {

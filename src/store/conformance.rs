@@ -189,6 +189,7 @@ macro_rules! with_cases {
                 ;
             feed:
                 who_follows_hears_of_every_event_as_the_log_has_it
+                expiry_disabling_and_restoring_are_told_as_well
                 who_no_longer_follows_hears_of_none
                 who_follows_hears_how_sessions_are_connected
                 nobody_hears_how_sessions_are_connected_who_does_not_follow
@@ -227,11 +228,13 @@ macro_rules! with_cases {
             reports:
                 every_nodes_last_word_and_its_samples_are_read
                 only_the_newest_samples_are_kept
+                of_too_many_nodes_those_that_spoke_last_are_listed
                 the_store_says_how_it_is_doing
                 ;
             jobs:
                 a_job_is_kept_taken_stepped_and_finished
                 a_leased_job_is_no_other_nodes_and_the_oldest_free_one_is_taken
+                jobs_take_turns
                 a_cancelled_job_is_stepped_no_more
                 beginning_a_job_again_changes_nothing
                 a_job_more_takes_the_place_of_the_oldest_finished_one_or_is_refused

@@ -51,12 +51,16 @@ pub struct Act {
     pub actor: Option<String>,
     /// At most [`Act::MAX_NOTE_CHARS`].
     pub note: Option<String>,
+    /// From where they asked for it.
+    pub ip: Option<IpAddr>,
+    /// The session in which they did; an API key has none.
+    pub session: Option<SessionId>,
 }
 
 impl Act {
     pub const MAX_NOTE_CHARS: usize = 256;
     /// The user's own doing, or the store's.
-    pub const NONE: Self = Self { actor: None, note: None };
+    pub const NONE: Self = Self { actor: None, note: None, ip: None, session: None };
 }
 
 /// What is written by itself, and not by a step that changes sessions.
@@ -68,6 +72,7 @@ pub struct NewEvent {
     /// Of an end that was asked for and found nothing to end.
     pub reason: Option<Reason>,
     pub act: Act,
+    /// From where a login came, as in an [`Event`].
     pub ip: Option<IpAddr>,
     pub device: Option<Device>,
 }
@@ -95,7 +100,8 @@ pub struct Event {
     /// For a login: the sessions that it ended.
     pub ended: Vec<(SessionId, Reason)>,
     pub act: Act,
-    /// From where a login came, seated or refused, and that of a session that was restored.
+    /// From where a login came, seated or refused, and that of a session that was restored. `None` where somebody
+    /// acted: an event keeps one address, theirs.
     pub ip: Option<IpAddr>,
     /// On which device.
     pub device: Option<Device>,
@@ -106,6 +112,19 @@ impl Event {
     pub fn ends(&self, session: SessionId) -> bool {
         let is_it = self.session == Some(session) && self.kind == EventKind::Ended;
         is_it || self.ended.iter().any(|(ended, _)| *ended == session)
+    }
+
+    /// The address that is kept: of who acted, or of who logged in.
+    pub fn address(&self) -> Option<IpAddr> {
+        self.act.ip.or(self.ip)
+    }
+
+    /// The same as it was kept: whose it is.
+    pub(crate) fn addressed(self, address: Option<IpAddr>) -> Self {
+        match self.act.actor {
+            Some(_) => Self { act: Act { ip: address, ..self.act }, ip: None, ..self },
+            None => Self { act: Act { ip: None, ..self.act }, ip: address, ..self },
+        }
     }
 
     /// An event that says only this; its place in the log is given to it when it is written.
@@ -211,4 +230,6 @@ pub struct EventPage {
     pub events: Vec<Event>,
     /// The next page begins before it; `None` at the end. A page that has used its time ends early, even empty.
     pub next: Option<EventId>,
+    /// Entries that were passed over because nobody can read them.
+    pub damaged: u64,
 }

@@ -13,6 +13,8 @@
 //! | 19 | 8 | to which node; 0: to none |
 //! | 27 | … | [`Rest`] |
 
+use std::net::IpAddr;
+
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -44,6 +46,9 @@ pub struct Job {
     pub act: Act,
     /// By the store's clock; set by it.
     pub created_at: Timestamp,
+    /// Sessions that began later are spared: the latest of the clocks of the store's servers when it was begun, because
+    /// sessions go by the clock of their own. `None`, of an earlier version: when it was created.
+    pub until: Option<Timestamp>,
     pub state: JobState,
     /// Where it stands; `None`: not begun.
     pub at: Option<Place>,
@@ -56,6 +61,15 @@ pub struct Job {
     pub finished_at: Option<Timestamp>,
     /// Who carries it out just now.
     pub node: Option<NodeId>,
+}
+
+/// The jobs that are kept.
+#[derive(Debug, Clone, Default)]
+pub struct JobList {
+    /// Newest first.
+    pub jobs: Vec<Job>,
+    /// Records that were passed over because nobody can read them.
+    pub damaged: u64,
 }
 
 impl Job {
@@ -96,6 +110,14 @@ struct Rest {
     actor: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     note: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ip: Option<IpAddr>,
+    /// The session of the actor.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    of: Option<SessionId>,
+    /// See [`Job::until`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    until: Option<Timestamp>,
     /// A [`Place`] as text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     at: Option<String>,
@@ -115,6 +137,9 @@ impl Job {
             spare: self.spare,
             actor: self.act.actor.clone(),
             note: self.act.note.clone(),
+            ip: self.act.ip,
+            of: self.act.session,
+            until: self.until,
             at: self.at.as_ref().map(Place::encode),
             seen: self.seen,
             ended: self.ended,
@@ -157,7 +182,8 @@ impl Job {
             id,
             target: rest.role.map_or(JobTarget::Everybody, |role| JobTarget::Role(Role::stored(role))),
             spare: rest.spare,
-            act: Act { actor: rest.actor, note: rest.note },
+            act: Act { actor: rest.actor, note: rest.note, ip: rest.ip, session: rest.of },
+            until: rest.until,
             created_at: time(1),
             state,
             at: rest.at.map(|at| Place::decode(&at).ok()).map_or(Some(None), |at| at.map(Some))?,
@@ -183,8 +209,14 @@ mod tests {
             id: Uuid::from_u128(7),
             target: JobTarget::Role(Role::parse("member").unwrap()),
             spare: Some(SessionId::new(Partition::FIRST, at, [1; 8])),
-            act: Act { actor: Some("user:admin".into()), note: Some("\u{0}\"".into()) },
+            act: Act {
+                actor: Some("user:admin".into()),
+                note: Some("\u{0}\"".into()),
+                ip: Some([192, 0, 2, 7].into()),
+                session: Some(SessionId::new(Partition::FIRST, at, [2; 8])),
+            },
             created_at: at,
+            until: Some(at.plus_millis(3)),
             state: JobState::Running,
             at: Some(Place { partition: Partition::FIRST, last: None }),
             seen: 3,

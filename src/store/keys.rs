@@ -13,7 +13,7 @@
 //! | `hs:{p}:a` | zset | live sessions: `sid` by generation | as `l` |
 //! | `hs:{p}:g` | string | the last generation | as `l` |
 //! | `hs:{p}:n` | hash | node (8 bytes) → its last renewal and its `ghost_after` (ms, 6 bytes each) | 1 d after the last renewal |
-//! | `hs:{p}:e` | stream | events, about `events_max` / 1,024 of them and none older than `events_ttl`: `t` time, `k` kind, `u` user, `s` sid, `r` reason, `b` by, `e` ended, `a` actor, `m` note, `i` address, `d` device | `events_ttl` after the last event |
+//! | `hs:{p}:e` | stream | events, about `events_max` / 1,024 of them and none older than `events_ttl`: `t` time, `k` kind, `u` user, `s` sid, `r` reason, `b` by, `e` ended, `a` actor, `m` note, `i` address, `d` device, `o` the actor's session | `events_ttl` after the last event |
 //! | `hs:{p}:lease` | string | the node that sweeps | 10 s |
 //! | `hs:{p}:w` | string | empty: a write by which a node asks whether its primary takes any, or whose replication was waited for (`wait_replicas`) | 10 s |
 //! | `hs:{p}:b:<user>` | string | the user's mark: `1` (disabled) or `0` (enabled again), when that was said, ms, and of `0` the disabling before it | disabled: it is enabled, the one key without expiry; enabled: 7 d |

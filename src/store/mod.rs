@@ -26,6 +26,7 @@ mod codec;
 mod conformance;
 pub mod embedded;
 mod event;
+mod feed;
 mod job;
 mod keys;
 mod message;
@@ -37,7 +38,8 @@ mod restore;
 mod view;
 
 pub use event::{Act, Event, EventFilter, EventId, EventKind, EventPage, NewEvent};
-pub use job::{Job, JobState, JobTarget};
+pub use feed::{Fed, Feed};
+pub use job::{Job, JobList, JobState, JobTarget};
 pub use message::{Audience, Ended, EndedSession, Level, Message, Notification};
 pub use open::{OpenError, open};
 pub use page::{Filter, Page, Place};
@@ -240,11 +242,6 @@ pub struct SessionPresence {
 #[derive(Debug, Clone)]
 pub enum Notice {
     Message(Message),
-    /// Something happened, in whatever partition: only while the log is followed.
-    Event(Box<Event>),
-    /// How these sessions are connected now: only while the log is followed. Advice for who looks at a list; one that
-    /// is lost is no gap.
-    Presence(Vec<SessionPresence>),
     /// Messages may have been lost from now on (`connected: false`) or until now (`connected: true`): every
     /// session that the node holds has to be checked once the channel is whole again.
     Gap {
@@ -342,9 +339,6 @@ pub trait Store: Send + Sync + 'static {
     /// Ends at most 50 sessions of a partition that are past their deadline. `lease` is the sweeping node: while
     /// another holds the partition nothing is done. Cost grows with what is due, not with what is there.
     async fn sweep(&self, partition: Partition, lease: NodeId) -> Result<Swept, StoreError>;
-
-    /// The user's newest events, newest first, at most `limit`.
-    async fn events_of(&self, user: &UserId, limit: usize) -> Result<Vec<Event>, StoreError>;
 
     /// Counts `cost` (0 to look only) against the bucket `key` of `burst` units that refills one unit each
     /// `period_ms`, cluster-wide (GCRA). `Ok(None)`: allowed. `Ok(Some(ms))`: not allowed, come back in `ms`.

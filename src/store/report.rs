@@ -22,6 +22,10 @@ impl Report {
     /// One every 5 min, for a day.
     pub const COARSE: usize = 288;
     pub const COARSE_EVERY_MS: u64 = 5 * 60 * 1000;
+    /// How many nodes are remembered, those that spoke last: each start of a node is another one.
+    pub const MAX_COUNT: usize = 256;
+    /// Of how many of them the samples are read at once: some 100 KB each.
+    pub const MAX_SAMPLED: usize = 64;
     /// A node that has said nothing for so long is no longer listed, in milliseconds.
     pub const KEPT_MS: u64 = 24 * 60 * 60 * 1000;
 }

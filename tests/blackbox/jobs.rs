@@ -10,7 +10,7 @@ use crate::observed::metrics;
 use crate::support::chaos_proxy::{ChaosProxy, Fault};
 use crate::support::client::Client;
 use crate::support::rig::sign_in;
-use crate::support::{Node, NodeOptions, Rig, eventually, within};
+use crate::support::{Engine, Node, NodeOptions, Rig, eventually, within};
 
 /// Sessions that a job finds: several steps.
 const SESSIONS: usize = 600;
@@ -58,12 +58,17 @@ async fn left(node: &Node, result: &str) -> f64 {
 #[tokio::test]
 async fn a_job_survives_the_node_that_carries_it_out() {
     let rig = Rig::redis().await;
-    let (_proxy, mut one, path) = node_at_a_job(&rig).await;
+    let (proxy, mut one, path) = node_at_a_job(&rig).await;
     one.kill().await;
-    let two = rig.node().await;
+    // As far from the store as the first one, so that its way can be seen.
+    let two = Node::start(NodeOptions::new(proxy.url())).await;
+    let progress = |job: &Value| job["progress"].as_f64().expect("a number");
+    let stood_at = progress(&Client::service(&two).get(&path).await.expect(200));
+    assert!(stood_at > 0.0 && stood_at < 1.0, "{stood_at}");
     // Its lease lasts for 10 s.
     let job = within(Duration::from_secs(60), "the job is done by the other node", async || {
         let job = Client::service(&two).get(&path).await.expect(200);
+        assert!(progress(&job) >= stood_at, "it goes on where it stood: {job}");
         (job["state"] == "done").then_some(job)
     })
     .await;
@@ -73,6 +78,32 @@ async fn a_job_survives_the_node_that_carries_it_out() {
     .await;
     assert_eq!(job["progress"], 1.0);
     assert_eq!(sessions(&two).await, 0);
+}
+
+crate::on_every_redis!(a_job_ends_all_who_were_live_when_it_was_begun);
+
+/// Also where the sessions lie on servers with clocks of their own.
+async fn a_job_ends_all_who_were_live_when_it_was_begun(engine: Engine) {
+    let rig = Rig::new(engine).await;
+    let (one, two) = tokio::join!(rig.node(), rig.node());
+    let names: Vec<String> = (0..200).map(|user| format!("user-{user}")).collect();
+    stream::iter(&names).map(|user| sign_in(&two, user)).buffer_unordered(16).for_each(async |_| ()).await;
+    let begun = json!({"kind": "end-sessions", "everybody": true, "note": "a leak"});
+    let job = Client::service(&one).post("/api/admin/jobs", &begun).await.expect(202);
+    let path = format!("/api/admin/jobs/{}", job["id"].as_str().expect("an id"));
+    let done = eventually("the job is done", async || {
+        let job = Client::service(&two).get(&path).await.expect(200);
+        (job["state"] == "done").then_some(job)
+    })
+    .await;
+    assert_eq!((&done["ended"], &done["total"]), (&json!(names.len()), &json!(names.len())), "{done}");
+    assert_eq!(sessions(&two).await, 0);
+    // Whoever comes after that is in.
+    sign_in(&one, "user-0").await;
+    assert_eq!(sessions(&two).await, 1);
+    let kicks = Client::service(&one).get("/api/admin/events?user=user-7&type=kicked").await.expect(200);
+    let kick = &kicks["events"][0];
+    assert_eq!((&kick["note"], &kick["ip"]), (&json!("a leak"), &json!("127.0.0.1")), "{kick}");
 }
 
 #[tokio::test]

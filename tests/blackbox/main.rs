@@ -31,6 +31,7 @@ mod refusals;
 mod seats;
 mod secrets;
 mod sessions_command;
+mod slow_reader;
 mod socket_refusals;
 mod store_loss;
 mod tabs;

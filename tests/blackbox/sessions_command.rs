@@ -73,6 +73,43 @@ async fn lists_are_tables_or_json_and_walk_all_pages(engine: Engine) {
     assert!(String::from_utf8_lossy(&some.stderr).contains("there are more"), "{some:?}");
 }
 
+/// Of two nodes each holds a device, and each lists that of the other.
+#[tokio::test]
+async fn the_list_is_that_of_one_node_where_it_is_named() {
+    let rig = Rig::redis().await;
+    let (one, two) = tokio::join!(rig.node(), rig.node());
+    let (anna, ben) = (sign_in(&one, "anna").await, sign_in(&one, "ben").await);
+    let (_anna, _ben) = (Socket::live(&one, &anna.token).await, Socket::live(&two, &ben.token).await);
+    let nodes = crate::support::client::Client::service(&one);
+    let nodes = eventually("both nodes are listed", async || {
+        let answer = nodes.get("/api/admin/nodes").await.expect(200);
+        answer["nodes"].as_array().filter(|nodes| nodes.len() == 2).cloned()
+    })
+    .await;
+    for (at, session) in [(&one, &anna), (&two, &ben)] {
+        let name = at.address.to_string();
+        let node = nodes.iter().find(|node| node["name"] == json!(name)).expect("it is listed");
+        let id = node["node"].as_str().expect("an id");
+        let list = objects(&told(&run(&two, &["list", "--json", "--node", id]).await, 0));
+        assert!(list.len() == 1 && list[0]["id"] == json!(session.id), "{list:?}");
+    }
+    let nobody = run(&one, &["list", "--json", "--node", "0123456789abcdef"]).await;
+    assert_eq!(nobody.status.code(), Some(3), "{nobody:?}");
+}
+
+/// A script must not take a store that is away for one where nobody is.
+#[tokio::test]
+async fn a_store_that_is_away_is_not_taken_for_an_empty_one() {
+    let mut rig = Rig::redis().await;
+    let node = rig.node().await;
+    sign_in(&node, "anna").await;
+    rig.server().kill();
+    let list = run(&node, &["list", "--json"]).await;
+    assert_eq!((list.status.code(), list.stdout.as_slice()), (Some(4), &b""[..]), "{list:?}");
+    let kick = run(&node, &["kick-user", "anna", "--yes"]).await;
+    assert_eq!(kick.status.code(), Some(4), "{kick:?}");
+}
+
 async fn a_kick_puts_a_device_out_once_and_leaves_its_note(engine: Engine) {
     let rig = Rig::new(engine).await;
     let node = rig.node().await;

@@ -13,8 +13,8 @@ use super::server::Server;
 use crate::domain::{By, Generation, NodeId, Partition, Presence, Reason, Record, SessionId, UserId};
 use crate::store::embedded::Bare;
 use crate::store::{
-    Act, Attach, Census, Disabling, Event, Inspection, Login, LoginOutcome, Message, Renewal, Renewed,
-    Restore, Restored, Said, Store, StoreError, Swept, Target,
+    Act, Attach, Census, Disabling, Inspection, Login, LoginOutcome, Message, Renewal, Renewed, Restore,
+    Restored, Said, Store, StoreError, Swept, Target,
 };
 
 /// How long a node tries before it finds the store away.
@@ -189,10 +189,6 @@ impl Store for Line {
 
     async fn sweep(&self, _: Partition, _: NodeId) -> Result<Swept, StoreError> {
         Ok(Swept::default())
-    }
-
-    async fn events_of(&self, _: &UserId, _: usize) -> Result<Vec<Event>, StoreError> {
-        Ok(Vec::new())
     }
 
     async fn throttle(&self, _: &str, _: u32, _: u64, _: u32) -> Result<Option<u64>, StoreError> {

@@ -17,8 +17,8 @@ use crate::domain::{
 };
 use crate::store::embedded::Embedded;
 use crate::store::{
-    Act, Attach, Census, Disabling, Event, Inspection, Login, LoginOutcome, NOTICE_QUEUE, Notice, Renewal,
-    Renewed, Restore, Restored, Said, Store, StoreError, Swept, Target,
+    Act, Attach, Census, Disabling, Inspection, Login, LoginOutcome, NOTICE_QUEUE, Notice, Renewal, Renewed,
+    Restore, Restored, Said, Store, StoreError, Swept, Target,
 };
 
 pub(super) struct Forgetful {
@@ -238,10 +238,6 @@ impl Store for Forgetful {
 
     async fn sweep(&self, partition: Partition, lease: NodeId) -> Result<Swept, StoreError> {
         self.primary().sweep(partition, lease).await
-    }
-
-    async fn events_of(&self, user: &UserId, limit: usize) -> Result<Vec<Event>, StoreError> {
-        self.primary().events_of(user, limit).await
     }
 
     async fn throttle(

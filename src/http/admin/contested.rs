@@ -21,6 +21,8 @@ use crate::store::{Event, EventFilter, EventKind, Period, StoreError};
 const LOGINS: usize = 100;
 /// Takeovers that are shown of each user.
 const PAIRS: usize = 5;
+/// Users of whom evidence is shown, from the first on: it is a read of the log for each.
+const WEIGHED: usize = 50;
 /// Users whose evidence is read at once.
 const CONCURRENT: usize = 8;
 
@@ -57,7 +59,8 @@ pub(crate) struct ContestedView {
     takeovers: u64,
     /// 1: most; users with as many share it.
     rank: u64,
-    evidence: Evidence,
+    /// Null behind the first 50.
+    evidence: Option<Evidence>,
 }
 
 /// What the last 100 logins of the period say about a user, as far as the log is kept.
@@ -114,9 +117,12 @@ pub(crate) async fn list_contested(
     let contested = app.enforcer.contested(period, top).await?;
     let since = period.since(app.enforcer.now());
     let counts: Vec<u64> = contested.iter().map(|row| row.takeovers).collect();
-    let users = stream::iter(contested)
-        .map(async |row| {
-            let evidence = evidence_of(&app, &row.user, since).await?;
+    let users = stream::iter(contested.into_iter().enumerate())
+        .map(async |(place, row)| {
+            let evidence = match place {
+                0..WEIGHED => Some(evidence_of(&app, &row.user, since).await?),
+                _ => None,
+            };
             let rank = counts.partition_point(|count| *count > row.takeovers) as u64 + 1;
             Ok::<_, StoreError>(ContestedView { user_id: row.user, takeovers: row.takeovers, rank, evidence })
         })
@@ -133,7 +139,7 @@ async fn evidence_of(app: &App, user: &UserId, since: Timestamp) -> Result<Evide
         since: Some(since),
         ..EventFilter::default()
     };
-    Ok(weigh(&app.enforcer.events(&filter, LOGINS, None).await?.events))
+    Ok(weigh(&app.enforcer.newest_events(&filter, LOGINS).await?))
 }
 
 /// What logins, newest first, say.

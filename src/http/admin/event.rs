@@ -27,6 +27,9 @@ pub(crate) struct EventView {
     session: Option<SessionId>,
     /// On whose word: `user:<id>` of an administrator, `key:<name>` of an API key; null for the user's own doing.
     actor: Option<String>,
+    /// The administrator's session in which it was said.
+    #[schema(value_type = Option<uuid::Uuid>)]
+    actor_session: Option<SessionId>,
     /// Why it ended.
     reason: Option<Reason>,
     /// By which session.
@@ -35,7 +38,7 @@ pub(crate) struct EventView {
     ended: Vec<EndedView>,
     /// What the actor had to say about it.
     note: Option<String>,
-    /// From where a login came.
+    /// From where: of an act that has an actor theirs, else of the login.
     #[schema(value_type = Option<String>)]
     ip: Option<IpAddr>,
     device: Option<Device>,
@@ -59,11 +62,12 @@ impl From<&Event> for EventView {
             user: event.user.clone(),
             session: event.session,
             actor: event.act.actor.clone(),
+            actor_session: event.act.session,
             reason: event.reason,
             by: event.by.clone(),
             ended: ended.collect(),
             note: event.act.note.clone(),
-            ip: event.ip,
+            ip: event.address(),
             device: event.device.clone(),
         }
     }

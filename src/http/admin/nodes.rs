@@ -14,7 +14,7 @@ use crate::http::problem::Problem;
 
 #[derive(Serialize, ToSchema)]
 pub(crate) struct NodeList {
-    /// That have reported in the last 24 h, by name.
+    /// That have reported in the last 24 h, by name; of more than 256 those that reported last.
     nodes: Vec<NodeView>,
 }
 
@@ -80,6 +80,6 @@ impl From<KnownNode> for NodeView {
     responses((status = 200, description = "The nodes", body = NodeList), CallerRefusals),
 )]
 pub(crate) async fn list_nodes(State(app): State<App>, _: AuditCaller) -> Result<Json<NodeList>, Problem> {
-    let (_, nodes) = app.enforcer.nodes().await?;
+    let nodes = app.enforcer.nodes().await?;
     Ok(Json(NodeList { nodes: nodes.into_iter().map(NodeView::from).collect() }))
 }

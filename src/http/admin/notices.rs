@@ -54,7 +54,7 @@ pub(crate) async fn send_notice(
     JsonBody(body): JsonBody<NewNotice>,
 ) -> Result<(StatusCode, Json<SentNotice>), Problem> {
     let notification = checked(body)?;
-    app.enforcer.notify(&notification, caller.act(None).actor).await?;
+    app.enforcer.notify(&notification, caller.act(None)).await?;
     Ok((StatusCode::ACCEPTED, Json(SentNotice { sent_at: app.enforcer.now() })))
 }
 

@@ -12,7 +12,8 @@ use crate::http::caller::AuditCaller;
 use crate::http::openapi::CallerRefusals;
 use crate::http::problem::Problem;
 
-/// The whole system. Totals are of the nodes that have reported in the last 24 h, since each started.
+/// The whole system, at most 2 s old. Totals are of the nodes that have reported in the last 24 h, since each started,
+/// of more than 256 of those that reported last.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Stats {
     #[schema(value_type = String, format = DateTime)]
@@ -27,6 +28,7 @@ pub(crate) struct Stats {
     /// Ended by idleness or at their absolute end, as far as a node ended them.
     expiries_total: u64,
     per_s: Rates,
+    /// Of more than 64 nodes only those that reported last have points.
     nodes: Vec<NodeFigures>,
 }
 
@@ -79,7 +81,8 @@ pub(crate) struct Point {
     responses((status = 200, description = "The figures", body = Stats), CallerRefusals),
 )]
 pub(crate) async fn show_stats(State(app): State<App>, _: AuditCaller) -> Result<Json<Stats>, Problem> {
-    let (census, (now, nodes)) = tokio::try_join!(app.enforcer.active_sessions(), app.enforcer.nodes())?;
+    let (census, figures_of) = tokio::try_join!(app.enforcer.active_sessions(), app.enforcer.figures())?;
+    let (now, nodes) = &*figures_of;
     let ended = |reasons: &[Reason]| -> u64 {
         let of =
             |node: &KnownNode| reasons.iter().filter_map(|reason| node.report.ended.get(reason)).sum::<u64>();
@@ -87,7 +90,7 @@ pub(crate) async fn show_stats(State(app): State<App>, _: AuditCaller) -> Result
     };
     let alive = || nodes.iter().filter(|node| node.is_alive);
     Ok(Json(Stats {
-        now,
+        now: *now,
         sessions: census.count,
         connections: alive().map(|node| node.report.figures.connections).sum(),
         logins_total: nodes.iter().map(|node| node.report.figures.logins).sum(),

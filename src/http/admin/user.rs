@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 
 use super::event::{EventView, event_views};
 use crate::domain::{Timestamp, UserId};
+use crate::enforcer;
 use crate::http::App;
 use crate::http::caller::AuditCaller;
 use crate::http::model::{SessionView, views};
@@ -43,8 +44,14 @@ pub(crate) struct Standings {
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Standing {
     takeovers: u64,
-    /// 1: most; users with as many share it.
-    rank: u64,
+    /// 1: most; users with as many share it. At most 5 s old; null while a part of the store is away.
+    rank: Option<u64>,
+}
+
+impl From<enforcer::Standing> for Standing {
+    fn from(enforcer::Standing { takeovers, rank }: enforcer::Standing) -> Self {
+        Self { takeovers, rank }
+    }
 }
 
 /// Show a user
@@ -63,20 +70,19 @@ pub(crate) async fn show_user(
 ) -> Result<Json<UserPage>, Problem> {
     let enforcer = &app.enforcer;
     let filter = EventFilter { user: Some(user.clone()), ..EventFilter::default() };
-    let (disabled_at, sessions, page, day, week) = tokio::try_join!(
+    let (disabled_at, sessions, events, day, week) = tokio::try_join!(
         enforcer.disabled_at(&user),
         enforcer.sessions_of(&user),
-        enforcer.events(&filter, EVENTS, None),
-        enforcer.rank_of(&user, Period::Day),
-        enforcer.rank_of(&user, Period::Week),
+        enforcer.newest_events(&filter, EVENTS),
+        enforcer.standing_of(&user, Period::Day),
+        enforcer.standing_of(&user, Period::Week),
     )?;
-    let standing = |(takeovers, rank)| Standing { takeovers, rank };
     Ok(Json(UserPage {
         disabled: disabled_at.is_some(),
         disabled_at,
         sessions: views(sessions),
-        events: event_views(&page.events),
-        contested: Standings { day: day.map(standing), week: week.map(standing) },
+        events: event_views(&events),
+        contested: Standings { day: day.map(Standing::from), week: week.map(Standing::from) },
         user_id: user,
     }))
 }

@@ -1,5 +1,9 @@
 //! What administrators see and do, on a store that is empty but for what the test did.
 
+use std::sync::PoisonError;
+
+use futures_util::StreamExt as _;
+
 use super::*;
 
 /// A node with room for many, and the credential of its API key.
@@ -106,6 +110,12 @@ async fn who_kicked_and_why_stands_in_the_log() {
     let sessions: Vec<bool> = kicks.iter().map(|kick| kick["session"].is_string()).collect();
     assert_eq!(sessions, [false, true, true, false, true]);
     assert_eq!(kicks[4]["session"], session["id"]);
+    // From where, and in which session.
+    let own = crate::domain::Token::parse(&token).unwrap().session().to_string();
+    for kick in &kicks {
+        let of = if kick["actor"] == "user:admin" { json!(own) } else { Value::Null };
+        assert_eq!((&kick["ip"], &kick["actor_session"]), (&json!("192.0.2.7"), &of), "{kick}");
+    }
     let too_long = json!({"note": "x".repeat(257)});
     let refused = node.call(Method::DELETE, &path, &[credential], Some(too_long)).await;
     assert_eq!((refused.word(), &refused.body["field"]), ("invalid-request", &json!("note")));
@@ -171,6 +181,15 @@ async fn the_most_contested_are_shown_with_the_evidence() {
     }
     let top = node.get("/api/admin/contested?top=1", &[credential]).await;
     assert_eq!(list(&top, "users").len(), 1);
+    // Evidence is dear, and shown of the first 50 alone.
+    for user in 0..50 {
+        for _ in 0..2 {
+            create(&node, json!({"user_id": format!("many-{user}")})).await;
+        }
+    }
+    let all = list(&node.get("/api/admin/contested?top=1000", &[credential]).await, "users");
+    assert_eq!(all.iter().map(|user| user["evidence"].is_object()).filter(|shown| *shown).count(), 50);
+    assert!(all.len() == 53 && all[50..].iter().all(|user| user["evidence"].is_null()));
     let refused = node.get("/api/admin/contested?period=year", &[credential]).await;
     assert_eq!(refused.body["field"], "period");
 }
@@ -265,6 +284,61 @@ async fn a_job_ends_the_sessions_of_a_role_and_no_others() {
     assert_eq!(texts(&left, "user_id"), ["admin"]);
     let jobs = node.get("/api/admin/jobs", &[("authorization", &key)]).await;
     assert_eq!(list(&jobs, "jobs").len(), 2);
+}
+
+#[tokio::test]
+async fn a_job_that_is_cancelled_twice_is_cancelled_once() {
+    let node = Node::start().await;
+    let admin = bearer(&node.token("admin").await);
+    let credential = ("authorization", admin.as_str());
+    // A node that goes away takes no job up.
+    node.enforcer.drain();
+    let body = json!({"kind": "end-sessions", "everybody": true, "note": "a mistake"});
+    let begun = node.post("/api/admin/jobs", &[credential], body).await;
+    let path = format!("/api/admin/jobs/{}", begun.body["id"].as_str().unwrap());
+    for _ in 0..2 {
+        let cancelled = node.call(Method::DELETE, &path, &[credential], None).await;
+        assert_eq!((&cancelled.body["state"], cancelled.status), (&json!("cancelled"), StatusCode::OK));
+    }
+    let events = walk(&node, "/api/admin/events?type=job", "events").await;
+    let words: Vec<_> = texts(&events, "note").iter().map(|note| note[..6].to_owned()).collect();
+    assert_eq!(words, ["cancel", "begun:"]);
+    assert!(events.iter().all(|event| event["ip"] == "192.0.2.7" && event["actor_session"].is_string()));
+}
+
+/// Whoever exports and loses the session meanwhile does not get the rest, and sees that it is not all.
+#[tokio::test]
+async fn an_export_breaks_off_when_its_session_ends() {
+    let (node, log, _notices) = Node::on_blank().await;
+    for ms in 0..1_200 {
+        let at = crate::domain::Timestamp::from_millis(ms);
+        let event = store::Event::new(at, store::EventKind::Login, None);
+        log.events.lock().unwrap_or_else(PoisonError::into_inner).insert(0, event);
+    }
+    for ends in [false, true] {
+        let token = node.token("admin").await;
+        let credential = bearer(&token);
+        let request =
+            request(Method::GET, "/api/admin/events/export", &[("authorization", &credential)], None);
+        let response = node.router.clone().oneshot(request).await.unwrap();
+        let mut body = response.into_body().into_data_stream();
+        let mut lines = body.next().await.unwrap().unwrap().iter().filter(|byte| **byte == b'\n').count();
+        if ends {
+            let user = UserId::parse("user", "admin").unwrap();
+            node.enforcer.kick(store::Target::User(user), &store::Act::NONE).await.unwrap();
+        }
+        tokio::time::pause();
+        tokio::time::advance(Duration::from_secs(6)).await;
+        tokio::time::resume();
+        let mut is_whole = true;
+        while let Some(chunk) = body.next().await {
+            match chunk {
+                Ok(chunk) => lines += chunk.iter().filter(|byte| **byte == b'\n').count(),
+                Err(_) => is_whole = false,
+            }
+        }
+        assert_eq!((lines, is_whole), if ends { (500, false) } else { (1_200, true) });
+    }
 }
 
 #[tokio::test]

@@ -123,11 +123,34 @@ async fn a_wrong_password_is_in_the_log_and_what_is_no_username_is_not() {
         (Some("Firefox 128 on Linux"), Some("desktop"))
     );
 
-    // Those that are braked are none: their passwords were not looked at.
-    for _ in 0..4 {
+    assert_eq!(event["note"], Value::Null);
+
+    // Those that are braked are not looked at, and show as one that says so, with its address.
+    for _ in 0..6 {
         node.post("/api/auth/login", &[], credentials("wrong")).await;
     }
-    assert_eq!(failures(&node, 3).await.len(), 3);
+    let events = failures(&node, 4).await;
+    assert_eq!(events.len(), 4);
+    let held_off: Vec<_> = events.iter().filter(|event| event["note"].is_string()).collect();
+    let [event] = &held_off[..] else { panic!("{held_off:?}") };
+    assert_eq!((&event["user"], &event["ip"]), (&json!("ann"), &json!("192.0.2.7")));
+    assert_eq!(event["note"], "held off: too many failures of this account");
+}
+
+#[tokio::test]
+async fn a_search_for_accounts_shows_without_what_was_tried() {
+    let rate = Rate { burst: 2, period: Duration::from_secs(3600) };
+    let node = Node::with(|config| config.rate.login_address = rate).await;
+    for name in ["x", "y", "hunter2", "hunter3"] {
+        node.post("/api/auth/login", &[], json!({"username": name, "password": "wrong"})).await;
+    }
+    let [event] = &failures(&node, 1).await[..] else { panic!("one too many") };
+    assert_eq!((&event["user"], &event["ip"]), (&Value::Null, &json!("192.0.2.7")));
+    assert_eq!(event["note"], "held off: too many failures from this address");
+    assert!(!event.to_string().contains("hunter"), "{event}");
+    let metrics = node.metrics.encode();
+    assert!(metrics.contains("hotseat_brakes_total{kind=\"login\"} 2"), "{metrics}");
+    assert!(metrics.contains("hotseat_brakes_total{kind=\"api_key\"} 0"), "{metrics}");
 }
 
 #[tokio::test]
@@ -137,7 +160,7 @@ async fn a_log_that_is_stuck_keeps_no_login_waiting_and_what_it_misses_is_counte
     let wrong = node.post("/api/auth/login", &[], credentials("wrong")).await;
     assert_eq!(wrong.word(), "invalid-credentials");
     let failed = crate::enforcer::FailedLogin {
-        user: UserId::parse("user", "ann").unwrap(),
+        user: Some(UserId::parse("user", "ann").unwrap()),
         ip: None,
         device_id: None,
         user_agent: String::new(),

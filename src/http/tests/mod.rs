@@ -112,6 +112,7 @@ impl Node {
         });
         let stop = CancellationToken::new();
         tokio::spawn(Arc::clone(&enforcer).run_notices(notices, stop.clone()));
+        tokio::spawn(Arc::clone(&enforcer).run_feed(stop.clone()));
         tokio::spawn(Arc::clone(&enforcer).run_jobs(stop.clone()));
         let accounts = Arc::new(Accounts::new(config.accounts.clone()));
         let (own, counts) = (Arc::clone(&enforcer), Arc::clone(&metrics));

@@ -80,11 +80,18 @@ fn id(ms: u64) -> EventId {
     EventId { ms, partition: Partition::FIRST, sequence: 0 }
 }
 
+/// Whether the feed tells of it.
+#[derive(PartialEq)]
+enum Feed {
+    Tells,
+    IsBroken,
+}
+
 /// Writes into the log and, unless that is broken, the feed.
-async fn happen(log: &Blank, feed: Option<&mpsc::Sender<Notice>>, event: Event) {
+fn happen(log: &Blank, feed: &Feed, event: Event) {
     log.events.lock().unwrap_or_else(PoisonError::into_inner).insert(0, event.clone());
-    if let Some(feed) = feed {
-        feed.send(Notice::Event(Box::new(event))).await.unwrap();
+    if *feed == Feed::Tells {
+        log.feeder.tell(event);
     }
 }
 
@@ -99,9 +106,9 @@ async fn ids_until(reader: &mut Reader, last: u64) -> Vec<String> {
 
 #[tokio::test]
 async fn what_happens_is_told_as_it_happens() {
-    let (node, log, feed) = Node::on_blank().await;
+    let (node, log, _feed) = Node::on_blank().await;
     let mut reader = Reader::open(&node, "", &[]).await;
-    happen(&log, Some(&feed), event(1_000)).await;
+    happen(&log, &Feed::Tells, event(1_000));
     let told = reader.expect("event").await;
     assert_eq!(
         (told.id.as_str(), &told.data["type"], &told.data["user"]),
@@ -116,15 +123,15 @@ async fn what_happens_is_told_as_it_happens() {
 /// Cut in the middle, and back with the id that it had last: what happened meanwhile, and what was on the way, is told.
 #[tokio::test]
 async fn a_reader_that_was_cut_misses_nothing() {
-    let (node, log, feed) = Node::on_blank().await;
+    let (node, log, _feed) = Node::on_blank().await;
     let mut reader = Reader::open(&node, "", &[]).await;
     for ms in 10_000..10_010 {
-        happen(&log, Some(&feed), event(ms)).await;
+        happen(&log, &Feed::Tells, event(ms));
     }
     let last = ids_until(&mut reader, 10_004).await.pop().unwrap();
     drop(reader);
     for ms in 10_010..10_020 {
-        happen(&log, Some(&feed), event(ms)).await;
+        happen(&log, &Feed::Tells, event(ms));
     }
     for (query, headers) in
         [(String::new(), vec![("last-event-id", last.as_str())]), (format!("?after={last}"), vec![])]
@@ -143,13 +150,13 @@ async fn a_reader_that_was_cut_misses_nothing() {
 /// What the feed brings while the log is read is told once.
 #[tokio::test]
 async fn the_log_and_the_feed_overlap_without_a_double() {
-    let (node, log, feed) = Node::on_blank().await;
-    happen(&log, None, event(10_000)).await;
+    let (node, log, _feed) = Node::on_blank().await;
+    happen(&log, &Feed::IsBroken, event(10_000));
     let headers = [("last-event-id", "9999-0-0")];
     let mut reader = Reader::open(&node, "", &headers).await;
     // Subscribed before the log is read: it is in both.
-    happen(&log, Some(&feed), event(10_001)).await;
-    happen(&log, Some(&feed), event(10_002)).await;
+    happen(&log, &Feed::Tells, event(10_001));
+    happen(&log, &Feed::Tells, event(10_002));
     assert_eq!(ids_until(&mut reader, 10_002).await, ["10000-0-0", "10001-0-0", "10002-0-0"]);
 }
 
@@ -157,7 +164,7 @@ async fn the_log_and_the_feed_overlap_without_a_double() {
 async fn who_was_away_for_too_long_reads_anew() {
     let (node, log, _feed) = Node::on_blank().await;
     for ms in 10_000..11_500 {
-        happen(&log, None, event(ms)).await;
+        happen(&log, &Feed::IsBroken, event(ms));
     }
     let mut reader = Reader::open(&node, "", &[("last-event-id", "10000-0-0")]).await;
     reader.expect("reset").await;
@@ -169,28 +176,29 @@ async fn who_was_away_for_too_long_reads_anew() {
 async fn after_a_gap_the_log_tells_what_was_lost() {
     let (node, log, feed) = Node::on_blank().await;
     let mut reader = Reader::open(&node, "", &[("last-event-id", "9999-0-0")]).await;
-    happen(&log, Some(&feed), event(10_000)).await;
+    happen(&log, &Feed::Tells, event(10_000));
     reader.expect("event").await;
     feed.send(Notice::Gap { connected: false }).await.unwrap();
     assert_eq!(reader.expect("gap").await.data, json!({"connected": false}));
-    happen(&log, None, event(10_001)).await;
+    happen(&log, &Feed::IsBroken, event(10_001));
     // The log can't be read at first, as it is where the store was away.
     log.is_away.store(true, std::sync::atomic::Ordering::Relaxed);
     feed.send(Notice::Gap { connected: true }).await.unwrap();
     assert_eq!(reader.expect("gap").await.data, json!({"connected": true}));
     tokio::time::timeout(A_WHILE, reader.next()).await.expect_err("nothing is told out of order");
     log.is_away.store(false, std::sync::atomic::Ordering::Relaxed);
-    happen(&log, Some(&feed), event(10_002)).await;
+    happen(&log, &Feed::Tells, event(10_002));
     assert_eq!(ids_until(&mut reader, 10_002).await, ["10001-0-0", "10002-0-0"]);
 }
 
 /// 10,000 events while nobody reads: some are told, all others are counted, and nothing is kept of them.
 #[tokio::test]
 async fn a_slow_reader_is_told_how_much_it_missed() {
-    let (node, _, feed) = Node::on_blank().await;
+    let (node, log, _feed) = Node::on_blank().await;
     let mut reader = Reader::open(&node, "", &[]).await;
     for ms in 10_000..20_000 {
-        feed.send(Notice::Event(Box::new(event(ms)))).await.unwrap();
+        log.feeder.tell(event(ms));
+        tokio::task::yield_now().await;
     }
     let mut told = 0;
     let mut skipped = 0;
@@ -211,7 +219,7 @@ async fn a_slow_reader_is_told_how_much_it_missed() {
 
 #[tokio::test]
 async fn only_what_is_asked_for_is_told() {
-    let (node, log, feed) = Node::on_blank().await;
+    let (node, log, _feed) = Node::on_blank().await;
     let mut reader = Reader::open(&node, "?types=kicked,failed&user=ann", &[]).await;
     for (ms, kind, reason) in [
         (1, EventKind::Login, None),
@@ -219,7 +227,7 @@ async fn only_what_is_asked_for_is_told() {
         (3, EventKind::Ended, Some(crate::domain::Reason::Idle)),
         (4, EventKind::Failed, None),
     ] {
-        happen(&log, Some(&feed), Event { kind, reason, ..event(ms) }).await;
+        happen(&log, &Feed::Tells, Event { kind, reason, ..event(ms) });
     }
     assert_eq!(ids_until(&mut reader, 4).await, ["2-0-0", "4-0-0"]);
     for (query, field) in [("?types=fridge", "types"), ("?after=x", "after"), ("?since=1", "since")] {
@@ -261,18 +269,49 @@ async fn one_watcher_too_many_is_sent_elsewhere() {
 /// Whoever loses the session that watches sees nothing more, at once and not at the next look.
 #[tokio::test]
 async fn a_stream_ends_with_its_session() {
-    let (node, _, feed) = Node::on_blank().await;
+    let (node, log, _feed) = Node::on_blank().await;
     let token = node.token("admin").await;
     let session: crate::domain::Token = crate::domain::Token::parse(&token).unwrap();
     let credential = bearer(&token);
     let request = request(Method::GET, "/api/admin/stream", &[("authorization", &credential)], None);
     let response = node.router.clone().oneshot(request).await.unwrap();
     let mut reader = Reader { body: response.into_body().into_data_stream(), text: String::new() };
-    feed.send(Notice::Event(Box::new(event(1)))).await.unwrap();
+    log.feeder.tell(event(1));
     reader.expect("event").await;
     let ended = Event { kind: EventKind::Ended, session: Some(session.session()), ..event(2) };
-    feed.send(Notice::Event(Box::new(ended))).await.unwrap();
+    log.feeder.tell(ended);
     assert_eq!(reader.next().await, None);
+}
+
+/// Also while the log is read for it, which may take long.
+#[tokio::test]
+async fn a_stream_ends_with_its_session_while_the_log_is_read() {
+    let (node, log, _feed) = Node::on_blank().await;
+    let token = node.token("admin").await;
+    let session = crate::domain::Token::parse(&token).unwrap().session();
+    log.is_slow.store(true, std::sync::atomic::Ordering::Relaxed);
+    let credential = bearer(&token);
+    let headers = [("authorization", credential.as_str()), ("last-event-id", "1-0-0")];
+    let request = request(Method::GET, "/api/admin/stream", &headers, None);
+    let response = node.router.clone().oneshot(request).await.unwrap();
+    let mut reader = Reader { body: response.into_body().into_data_stream(), text: String::new() };
+    tokio::time::timeout(A_WHILE, reader.next()).await.expect_err("the log is being read");
+    log.feeder.tell(Event { kind: EventKind::Ended, session: Some(session), ..event(2) });
+    assert_eq!(reader.next().await, None);
+}
+
+/// What finds no room on its way to the watchers is a gap, which the log fills.
+#[tokio::test]
+async fn a_feed_that_was_too_much_is_a_gap_that_the_log_fills() {
+    let (node, log, _feed) = Node::on_blank().await;
+    let mut reader = Reader::open(&node, "?user=ann", &[("last-event-id", "9999-0-0")]).await;
+    happen(&log, &Feed::Tells, event(10_000));
+    reader.expect("event").await;
+    let other = || Event { user: None, ..event(1) };
+    (0..5_000).for_each(|_| log.feeder.tell(other()));
+    happen(&log, &Feed::Tells, event(10_001));
+    assert_eq!(reader.expect("gap").await.data, json!({"connected": true}));
+    assert_eq!(reader.expect("event").await.id, "10001-0-0");
 }
 
 #[tokio::test]
@@ -287,7 +326,7 @@ async fn a_node_that_goes_sends_its_watchers_away() {
 
 #[tokio::test]
 async fn who_asks_for_it_is_told_how_sessions_are_connected() {
-    let (node, log, feed) = Node::on_blank().await;
+    let (node, log, _feed) = Node::on_blank().await;
     let mut asks = Reader::open(&node, "?presence=true", &[]).await;
     let mut does_not = Reader::open(&node, "", &[]).await;
     let presence = |number: u8, connections| SessionPresence {
@@ -296,7 +335,7 @@ async fn who_asks_for_it_is_told_how_sessions_are_connected() {
         node: (connections > 0).then(|| NodeId::from_bytes([2; 8])),
         seen_at: Timestamp::from_millis(1_000),
     };
-    feed.send(Notice::Presence(vec![presence(1, 2)])).await.unwrap();
+    log.feeder.tell_presence(|| vec![presence(1, 2)]);
     let told = asks.expect("presence").await;
     let id = presence(1, 2).id.to_string();
     let session = json!({
@@ -306,11 +345,11 @@ async fn who_asks_for_it_is_told_how_sessions_are_connected() {
 
     // More than a screen holds: so many, and that there were more.
     let many: Vec<_> = (0..=u8::MAX).map(|number| presence(number, 0)).collect();
-    feed.send(Notice::Presence(many)).await.unwrap();
+    log.feeder.tell_presence(|| many);
     let told = asks.expect("presence").await;
     assert_eq!((told.data["sessions"].as_array().unwrap().len(), &told.data["more"]), (200, &json!(true)));
 
-    happen(&log, Some(&feed), event(1_000)).await;
+    happen(&log, &Feed::Tells, event(1_000));
     does_not.expect("event").await;
     let refused = node.get("/api/admin/stream?presence=2", &[("authorization", &key())]).await;
     assert_eq!((refused.word(), &refused.body["field"]), ("invalid-request", &json!("presence")));

@@ -43,7 +43,7 @@ pub(crate) async fn every_word_is_later_than_the_one_before(bench: &mut Bench) {
         last = said.at;
     }
     assert!(before <= last && last <= bench.now().await.plus_millis(6));
-    let log = bench.store.events_of(&user, 10).await.unwrap();
+    let log = bench.events_of(&user, 10).await;
     let kinds: Vec<EventKind> = log.iter().rev().map(|event| event.kind).collect();
     let changes = [EventKind::Disabled, EventKind::Enabled, EventKind::Disabled, EventKind::Enabled];
     assert_eq!(kinds, changes, "only changes are logged");
@@ -59,7 +59,7 @@ pub(crate) async fn an_older_word_said_again_changes_nothing(bench: &mut Bench) 
     assert_eq!(again, Disabling { at: enabled.at, ended: Vec::new() });
     assert!(bench.get(session).await.is_live());
     assert_eq!(say(bench, &user, false, Said::Again(enabled.at)).await.at, enabled.at);
-    assert_eq!(bench.store.events_of(&user, 10).await.unwrap().len(), 3);
+    assert_eq!(bench.events_of(&user, 10).await.len(), 3);
 
     let disabled = say(bench, &user, true, Said::Now).await;
     let again = say(bench, &user, false, Said::Again(enabled.at)).await;

@@ -1,13 +1,15 @@
 //! The log.
 
+use std::net::IpAddr;
+
 use super::support::{Bench, full, login, login_of, user};
-use crate::domain::{OnFull, Partition, Reason, UserId};
+use crate::domain::{OnFull, Partition, Reason, SessionId, Timestamp, UserId};
 use crate::store::{
     Act, Event, EventFilter, EventId, EventKind, Login, LoginOutcome, NewEvent, Said, Target,
 };
 
 async fn events(bench: &Bench, user: &UserId) -> Vec<Event> {
-    bench.store.events_of(user, 100).await.unwrap()
+    bench.events_of(user, 100).await
 }
 
 pub(crate) async fn a_login_is_one_event_with_what_it_ended(bench: &mut Bench) {
@@ -55,7 +57,7 @@ pub(crate) async fn events_are_newest_first_and_limited(bench: &mut Bench) {
         logins.push(Some(request.id));
     }
     logins.reverse();
-    let newest = bench.store.events_of(&user, 4).await.unwrap();
+    let newest = bench.events_of(&user, 4).await;
     assert_eq!(newest.iter().map(|event| event.session).collect::<Vec<_>>(), logins[..4]);
     assert!(newest.is_sorted_by(|newer, older| newer.at >= older.at));
 }
@@ -72,10 +74,13 @@ pub(crate) async fn events_of_a_user_are_nobody_elses(bench: &mut Bench) {
     }
 }
 
-fn act(number: u32) -> Act {
+pub(crate) fn act(number: u8) -> Act {
     Act {
         actor: Some(format!("key:shop{number}")),
         note: Some(format!("for a reason \u{201e}{number}\u{201c}")),
+        ip: Some(IpAddr::from([192, 0, 2, number])),
+        session: Some(SessionId::new(Partition::FIRST, Timestamp::from_millis(1), [number; 8]))
+            .filter(|_| number != 2),
     }
 }
 
@@ -129,7 +134,7 @@ fn recorded(user: Option<&UserId>) -> NewEvent {
         kind: if user.is_some() { EventKind::Failed } else { EventKind::Job },
         user: user.cloned(),
         reason: user.is_none().then_some(Reason::Kicked),
-        act: Act { actor: Some("user:root".to_owned()), note: None },
+        act: if user.is_some() { Act::NONE } else { act(4) },
         ip: from.as_ref().and_then(|login| login.ip),
         device: from.map(|login| login.device),
     }

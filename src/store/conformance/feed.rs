@@ -1,13 +1,16 @@
 //! Events as they are written, and how sessions are connected.
 
-use super::support::{Bench, GHOST_AFTER_MS, held, login, node, user};
+use super::events::act;
+use super::support::{Bench, GHOST_AFTER_MS, forgotten, held, in_all, login, node, restoring, user};
 use crate::domain::Reason;
-use crate::store::{Act, Attach, EventFilter, EventKind, NewEvent, Notice, Renewal, SessionPresence, Target};
+use crate::store::{
+    Act, Attach, EventFilter, EventKind, Fed, Login, NewEvent, Renewal, Said, SessionPresence, Target,
+};
 
 pub(crate) async fn who_follows_hears_of_every_event_as_the_log_has_it(bench: &mut Bench) {
     bench.log.follow().await.unwrap();
     bench.log.follow().await.unwrap();
-    let act = Act { actor: Some("key:shop".to_owned()), note: Some("why".to_owned()) };
+    let act = act(1);
     for name in ["ann", "ben", "cid"] {
         let user = user(name);
         for _ in 0..2 {
@@ -24,6 +27,32 @@ pub(crate) async fn who_follows_hears_of_every_event_as_the_log_has_it(bench: &m
     heard.sort_unstable_by_key(|event| std::cmp::Reverse(event.id));
     let log = bench.log.events(&EventFilter::default(), 100, None).await.unwrap();
     assert_eq!(heard, log.events, "each once");
+}
+
+pub(crate) async fn expiry_disabling_and_restoring_are_told_as_well(bench: &mut Bench) {
+    bench.log.follow().await.unwrap();
+    let (ann, ben) = (user("ann"), user("ben"));
+    let short = Login { idle_ttl_ms: 20, ..login(&ann) };
+    let seated = bench.seat(&short).await.session;
+    bench.pass(seated.session.deadline()).await;
+    while bench.store.sweep(short.id.partition(), node(1)).await.unwrap().ended == 0 {}
+    bench.store.set_disabled(&ann, true, Said::Now, &act(1)).await.unwrap();
+    bench.store.set_disabled(&ann, false, Said::Now, &act(2)).await.unwrap();
+    let now = bench.now().await;
+    let lost = forgotten(now, &ben, 7);
+    bench.store.restore(&restoring(&lost, in_all(1), now)).await.unwrap();
+    let mut heard = Vec::new();
+    while heard.len() < 5 {
+        heard.push(bench.event().await);
+    }
+    let kinds: Vec<_> = heard.iter().map(|event| (event.kind, event.reason)).collect();
+    let plain = |kind| (kind, None);
+    assert_eq!(kinds[..2], [plain(EventKind::Login), (EventKind::Ended, Some(Reason::Idle))]);
+    let rest = [EventKind::Disabled, EventKind::Enabled, EventKind::Restored].map(plain);
+    assert_eq!(kinds[2..], rest);
+    let log = bench.log.events(&EventFilter::default(), 100, None).await.unwrap().events;
+    heard.sort_unstable_by_key(|event| std::cmp::Reverse(event.id));
+    assert_eq!(heard, log, "each once, as the log has it");
 }
 
 pub(crate) async fn who_no_longer_follows_hears_of_none(bench: &mut Bench) {
@@ -84,7 +113,7 @@ pub(crate) async fn nobody_hears_how_sessions_are_connected_who_does_not_follow(
     bench.log.follow().await.unwrap();
     bench.store.detach(id, held(node(1), 0, 2)).await.unwrap();
     assert_eq!(bench.presence().await[0].connections, 0, "the goodbye is the first that is heard");
-    while let Ok(notice) = bench.notices.try_recv() {
-        assert!(!matches!(notice, Notice::Presence(_)));
+    while let Some(fed) = bench.fed_by_now().await {
+        assert!(!matches!(fed, Fed::Presence(_)));
     }
 }

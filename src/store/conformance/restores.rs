@@ -45,7 +45,7 @@ pub(crate) async fn a_forgotten_session_is_live_again_with_all_that_it_had(bench
     let only = std::slice::from_ref(&record);
     assert_eq!(bench.sessions_of(&user).await, only);
     assert_eq!(bench.store.census(10, 60_000).await.unwrap().newest, only);
-    let log = bench.store.events_of(&user, 10).await.unwrap();
+    let log = bench.events_of(&user, 10).await;
     assert_eq!((log.len(), log[0].kind, log[0].session), (1, EventKind::Restored, Some(record.session.id)));
     let attached = bench.store.attach(record.session.id, held(node(1), 1, 1), 60_000).await.unwrap();
     assert!(matches!(attached, Attach::Live(found) if found.connections == 1));
@@ -60,7 +60,7 @@ pub(crate) async fn restoring_again_changes_nothing(bench: &mut Bench) {
     let before = bench.get(record.session.id).await;
     is_live_again(bench, &record, 1).await;
     assert_eq!(bench.get(record.session.id).await, before);
-    assert_eq!(bench.store.events_of(&user, 10).await.unwrap().len(), 1);
+    assert_eq!(bench.events_of(&user, 10).await.len(), 1);
 }
 
 pub(crate) async fn what_has_ended_is_not_restored_as_live(bench: &mut Bench) {
@@ -115,7 +115,7 @@ pub(crate) async fn a_live_session_that_is_known_as_ended_ends_as_known(bench: &
         (told.sessions[0].0, told.sessions[0].1, told.sessions[0].2),
         (request.id, end.reason, end.at.as_millis())
     );
-    let log = bench.store.events_of(&request.user, 10).await.unwrap();
+    let log = bench.events_of(&request.user, 10).await;
     assert_eq!((log[0].kind, log[0].reason, &log[0].by), (EventKind::Ended, Some(end.reason), &end.by));
     assert_eq!(log.len(), 2);
 }
@@ -138,13 +138,13 @@ pub(crate) async fn a_forgotten_end_is_known_again(bench: &mut Bench) {
     assert_eq!((found.end, found.session), (known.end.clone(), known.session.clone()));
     assert!(bench.sessions_of(&user).await.is_empty());
     assert_eq!(bench.store.census(10, 60_000).await.unwrap().count, 0);
-    let log = bench.store.events_of(&user, 10).await.unwrap();
+    let log = bench.events_of(&user, 10).await;
     assert_eq!((log.len(), log[0].kind, log[0].session), (1, EventKind::Ended, Some(known.session.id)));
     // Again, and as another node remembers it.
     let live = Record { end: None, ..known.clone() };
     assert_eq!(Some(has_ended(bench, &live).await), known.end);
     assert_eq!(Some(has_ended(bench, &known).await), known.end);
-    assert_eq!(bench.store.events_of(&user, 10).await.unwrap().len(), 1);
+    assert_eq!(bench.events_of(&user, 10).await.len(), 1);
 }
 
 pub(crate) async fn a_tombstone_that_would_have_lapsed_is_not_written(bench: &mut Bench) {
@@ -152,7 +152,7 @@ pub(crate) async fn a_tombstone_that_would_have_lapsed_is_not_written(bench: &mu
     let known = ended(&forgotten(bench, &user("user1"), 77).await, Reason::Kicked, long_ago);
     assert_eq!(Some(has_ended(bench, &known).await), known.end);
     assert!(bench.store.get(known.session.id, false).await.unwrap().is_none());
-    assert!(bench.store.events_of(&known.session.user, 10).await.unwrap().is_empty());
+    assert!(bench.events_of(&known.session.user, 10).await.is_empty());
 }
 
 pub(crate) async fn it_yields_to_the_newest_that_holds_its_seat_and_nothing_changes(bench: &mut Bench) {
@@ -160,14 +160,14 @@ pub(crate) async fn it_yields_to_the_newest_that_holds_its_seat_and_nothing_chan
     let old = forgotten(bench, &user, 77).await;
     let first = bench.seat(&login_of(&user, 2)).await.session;
     let second = bench.seat(&Login { data: Some("1".into()), ..login_of(&user, 2) }).await.session;
-    let before = bench.store.events_of(&user, 10).await.unwrap();
+    let before = bench.events_of(&user, 10).await;
     match restore(bench, &old, 2).await {
         Restored::Yields(winner) => assert_eq!(winner, Record { data: None, ..second.clone() }),
         other => panic!("{other:?}"),
     }
     assert!(bench.store.get(old.session.id, false).await.unwrap().is_none());
     assert_eq!(bench.sessions_of(&user).await, [second.clone(), first]);
-    assert_eq!(bench.store.events_of(&user, 10).await.unwrap(), before);
+    assert_eq!(bench.events_of(&user, 10).await, before);
 
     // What a node does then.
     let end = Tombstone { reason: Reason::Takeover, at: second.session.created_at, by: Some(by(&second)) };
@@ -207,7 +207,7 @@ pub(crate) async fn older_ones_end_where_there_is_no_seat_for_both(bench: &mut B
     let Message::Ended(told) = bench.message().await else { panic!("not of an end") };
     assert_eq!((told.generation, told.by), (Generation(12), end.by.clone()));
     assert_eq!((told.sessions.len(), told.sessions[0].0, told.sessions[0].1), (1, gone, Reason::Takeover));
-    let log = bench.store.events_of(&user, 10).await.unwrap();
+    let log = bench.events_of(&user, 10).await;
     assert_eq!((log[0].kind, log[0].session, &log[0].by), (EventKind::Ended, Some(gone), &end.by));
     assert_eq!((log[1].kind, log[1].session), (EventKind::Restored, Some(records[2].session.id)));
 }
@@ -327,7 +327,7 @@ pub(crate) async fn a_session_past_its_deadline_ends_as_lapsed(bench: &mut Bench
         other => panic!("{other:?}"),
     }
     assert!(bench.sessions_of(&idle.session.user).await.is_empty());
-    assert_eq!(bench.store.events_of(&idle.session.user, 10).await.unwrap().len(), 1);
+    assert_eq!(bench.events_of(&idle.session.user, 10).await.len(), 1);
 }
 
 /// It was used through another node, of which this one's image knows nothing; but its renewals found it live.

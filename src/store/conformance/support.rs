@@ -14,7 +14,8 @@ use crate::domain::{
     SeatLimits, Session, SessionId, Timestamp, TokenHash, UserId, Victim,
 };
 use crate::store::{
-    Engine, Event, Image, Log, Login, LoginOutcome, Message, Notice, Restore, SessionPresence, Store, View,
+    Engine, Event, EventFilter, Fed, Feed, Image, Log, Login, LoginOutcome, Message, Notice, Period, Restore,
+    SessionPresence, Store, View,
 };
 
 /// No case waits longer than that for anything.
@@ -30,6 +31,7 @@ pub(crate) struct Bench {
     pub view: Arc<dyn View>,
     pub log: Arc<dyn Log>,
     pub notices: mpsc::Receiver<Notice>,
+    feed: Feed,
     /// A second node's handle on the same store, where the engine allows one.
     second: Option<Second>,
     /// The directory or server behind it; dropped last.
@@ -43,7 +45,8 @@ impl Bench {
         behind: impl Any + Send,
     ) -> Self {
         let (view, log) = (Arc::clone(&engine) as Arc<dyn View>, Arc::clone(&engine) as Arc<dyn Log>);
-        Self { store: engine, view, log, notices, second: None, _behind: Box::new(behind) }
+        let feed = engine.feed().expect("nobody has taken it");
+        Self { store: engine, view, log, notices, feed, second: None, _behind: Box::new(behind) }
     }
 
     /// Adds a second node's handle on the same store.
@@ -92,6 +95,11 @@ impl Bench {
         self.store.sessions_of(user, GHOST_AFTER_MS).await.unwrap()
     }
 
+    /// A user's newest events.
+    pub(crate) async fn events_of(&self, user: &UserId, limit: usize) -> Vec<Event> {
+        events_of(&*self.log, user, limit).await
+    }
+
     pub(crate) async fn now(&self) -> Timestamp {
         Timestamp::from_millis(self.store.time_us().await.unwrap() / 1000)
     }
@@ -115,22 +123,38 @@ impl Bench {
         next_message(&mut self.notices).await
     }
 
-    /// The next word on how sessions are connected; everything else is passed over.
+    /// The next word on how sessions are connected; events are passed over.
     pub(crate) async fn presence(&mut self) -> Vec<SessionPresence> {
-        let presence = |notice| match notice {
-            Notice::Presence(presence) => Some(presence),
-            _ => None,
-        };
-        next(&mut self.notices, presence).await
+        loop {
+            if let Fed::Presence(presence) = self.fed().await {
+                return presence;
+            }
+        }
     }
 
-    /// The next event of the feed; everything else is passed over.
+    /// What the feed has not brought yet to anybody, if it is there already.
+    pub(crate) async fn fed_by_now(&mut self) -> Option<Fed> {
+        tokio::select! {
+            biased;
+            fed = self.feed.recv() => fed,
+            () = std::future::ready(()) => None,
+        }
+    }
+
+    async fn fed(&mut self) -> Fed {
+        let fed = timeout(PATIENCE, self.feed.recv()).await.expect("it arrives");
+        fed.expect("the feed has not ended")
+    }
+
+    /// The next event of the feed; how sessions are connected is passed over.
     pub(crate) async fn event(&mut self) -> Event {
-        let event = |notice| match notice {
-            Notice::Event(event) => Some(*event),
-            _ => None,
-        };
-        next(&mut self.notices, event).await
+        loop {
+            match self.fed().await {
+                Fed::Event(event) => return event,
+                Fed::Presence(_) => {}
+                Fed::Missed => panic!("something was dropped"),
+            }
+        }
     }
 }
 
@@ -160,6 +184,18 @@ async fn next<T>(notices: &mut mpsc::Receiver<Notice>, wanted: impl Fn(Notice) -
         }
     };
     timeout(PATIENCE, next).await.expect("it arrives")
+}
+
+/// A user's newest events.
+pub(crate) async fn events_of(log: &dyn Log, user: &UserId, limit: usize) -> Vec<Event> {
+    let filter = EventFilter { user: Some(user.clone()), ..EventFilter::default() };
+    log.newest(&filter, limit).await.unwrap().events
+}
+
+/// Takeovers and rank of a user.
+pub(crate) async fn rank_of(view: &dyn View, user: &UserId, period: Period) -> Option<(u64, u64)> {
+    let takeovers = view.takeovers_of(user, period).await.unwrap()?;
+    Some((takeovers, view.rank_at(takeovers, period).await.unwrap()))
 }
 
 /// A login that was seated, and what it ended.

@@ -56,14 +56,23 @@ impl Archive {
         self.look(move |connection| contested::top(connection, period, now, top)).await
     }
 
-    pub(super) async fn rank_of(
+    pub(super) async fn takeovers_of(
         &self,
         user: &UserId,
         period: Period,
         now: Timestamp,
-    ) -> Result<Option<(u64, u64)>, StoreError> {
+    ) -> Result<Option<u64>, StoreError> {
         let user = user.clone();
-        self.look(move |connection| contested::rank(connection, period, now, &user)).await
+        self.look(move |connection| contested::takeovers_of(connection, period, now, &user)).await
+    }
+
+    pub(super) async fn rank_at(
+        &self,
+        takeovers: u64,
+        period: Period,
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
+        self.look(move |connection| contested::rank_at(connection, period, now, takeovers)).await
     }
 
     async fn look<T: Send + 'static>(

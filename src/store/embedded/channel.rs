@@ -1,8 +1,9 @@
 //! The channel of each user, inside the process.
 //!
-//! Owns who is subscribed and the queue to the node. Messages arrive here after their commit. Refuses to wait:
-//! when the queue is full, messages are dropped and the node is told of a gap, which makes it check all its
-//! sessions; invariant: a message about a subscribed user is delivered or covered by a gap told later.
+//! Owns who is subscribed and the queues to the node, one for messages and one for events. Messages arrive here after
+//! their commit. Refuses to wait: when their queue is full, messages are dropped and the node is told of a gap, which
+//! makes it check all its sessions; invariant: a message about a subscribed user is delivered or covered by a gap told
+//! later.
 
 use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,10 +11,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::mpsc;
 
 use crate::domain::UserId;
-use crate::store::{Event, Message, NOTICE_QUEUE, Notice, SessionPresence};
+use crate::store::feed::Feeder;
+use crate::store::{Event, Feed, Message, NOTICE_QUEUE, Notice, SessionPresence};
 
 pub(super) struct Channel {
     notices: mpsc::Sender<Notice>,
+    feeder: Feeder,
     inner: Mutex<Inner>,
 }
 
@@ -38,7 +41,7 @@ enum Gap {
 impl Channel {
     pub(super) fn new() -> (Self, mpsc::Receiver<Notice>) {
         let (notices, receiver) = mpsc::channel(NOTICE_QUEUE);
-        (Self { notices, inner: Mutex::default() }, receiver)
+        (Self { notices, feeder: Feeder::default(), inner: Mutex::default() }, receiver)
     }
 
     pub(super) fn subscribe(&self, user: &UserId) {
@@ -54,7 +57,10 @@ impl Channel {
         if message.user().is_some_and(|user| !inner.subscribed.contains(user)) {
             return;
         }
-        self.send(&mut inner, Notice::Message(message));
+        self.tell_gap(&mut inner);
+        if inner.gap != Gap::Whole || self.notices.try_send(Notice::Message(message)).is_err() {
+            inner.gap = Gap::Lost;
+        }
     }
 
     /// From now on events are told, or no longer.
@@ -64,26 +70,21 @@ impl Channel {
 
     /// Tells of an event, if anybody wants to hear of them.
     pub(super) fn tell(&self, event: Event) {
-        let mut inner = self.lock();
-        if inner.follows {
-            self.send(&mut inner, Notice::Event(Box::new(event)));
+        if self.lock().follows {
+            self.feeder.tell(event);
         }
     }
 
-    /// Tells how sessions are connected, if anybody wants to hear of it: advice, which takes no room that a message
-    /// may need.
+    /// Tells how sessions are connected, if anybody wants to hear of it.
     pub(super) fn tell_presence(&self, presence: impl FnOnce() -> Vec<SessionPresence>) {
-        let has_room = self.notices.capacity() > NOTICE_QUEUE / 2;
-        if has_room && self.lock().follows {
-            drop(self.notices.try_send(Notice::Presence(presence())));
+        if self.lock().follows {
+            self.feeder.tell_presence(presence);
         }
     }
 
-    fn send(&self, inner: &mut Inner, notice: Notice) {
-        self.tell_gap(inner);
-        if inner.gap != Gap::Whole || self.notices.try_send(notice).is_err() {
-            inner.gap = Gap::Lost;
-        }
+    /// The reading end of the queue of events; once.
+    pub(super) fn feed(&self) -> Option<Feed> {
+        self.feeder.feed()
     }
 
     /// Messages of a batch whose outcome nobody knows were not sent; what they would have told may have happened.

@@ -52,24 +52,37 @@ pub(super) fn top(
         .collect()
 }
 
-/// How often the user was, and how many were more often, plus one.
-pub(super) fn rank(
+/// How often the user was.
+pub(super) fn takeovers_of(
     connection: &Connection,
     period: Period,
     now: Timestamp,
     user: &UserId,
-) -> Result<Option<(u64, u64)>, StoreError> {
-    let read = || -> rusqlite::Result<Option<(i64, i64)>> {
-        let mut query = connection.prepare_cached(
-            "SELECT own.count, (SELECT count(*) FROM takeover AS other
-                 WHERE other.period = ?1 AND other.number = ?2 AND other.count > own.count)
-             FROM takeover AS own WHERE own.period = ?1 AND own.number = ?2 AND own.user = ?3",
-        )?;
+) -> Result<Option<u64>, StoreError> {
+    let read = || -> rusqlite::Result<Option<i64>> {
+        let mut query = connection
+            .prepare_cached("SELECT count FROM takeover WHERE period = ?1 AND number = ?2 AND user = ?3")?;
         let row = (kind(period), as_i64(period.number(now)), user.as_str());
-        query.query_row(row, |row| Ok((row.get(0)?, row.get(1)?))).optional()
+        query.query_row(row, |row| row.get(0)).optional()
     };
-    let found = read().map_err(unreadable)?;
-    Ok(found.map(|(takeovers, above)| (as_u64(takeovers), as_u64(above) + 1)))
+    Ok(read().map_err(unreadable)?.map(as_u64))
+}
+
+/// One more than there are users that were more often.
+pub(super) fn rank_at(
+    connection: &Connection,
+    period: Period,
+    now: Timestamp,
+    takeovers: u64,
+) -> Result<u64, StoreError> {
+    let read = || -> rusqlite::Result<i64> {
+        let mut query = connection.prepare_cached(
+            "SELECT count(*) FROM takeover WHERE period = ?1 AND number = ?2 AND count > ?3",
+        )?;
+        let row = (kind(period), as_i64(period.number(now)), as_i64(takeovers));
+        query.query_row(row, |row| row.get(0))
+    };
+    Ok(as_u64(read().map_err(unreadable)?) + 1)
 }
 
 /// Whether there are counts of periods that are over.

@@ -84,7 +84,11 @@ impl Disk {
         for row in jobs.query_map([], |row| Ok((row.get::<_, [u8; 16]>(0)?, row.get::<_, Vec<u8>>(1)?)))? {
             let (id, job) = row?;
             let id = Uuid::from_bytes(id);
-            state.jobs.insert(id, Kept::free(Job::decode(id, &job)?.0));
+            match Job::decode(id, &job) {
+                Ok((job, _)) => drop(state.jobs.insert(id, Kept::free(job))),
+                // It is no reason not to serve; it is left as it lies.
+                Err(error) => tracing::error!(%error, "a job is passed over"),
+            }
         }
         Ok(state)
     }

@@ -7,8 +7,8 @@ use super::writer::Request;
 use super::{ANSWER_WITHIN, Embedded, ends, login, presence, restore};
 use crate::domain::{By, Generation, NodeId, Partition, Presence, Reason, Record, SessionId, UserId};
 use crate::store::{
-    Act, Attach, Census, Disabling, Event, Inspection, Login, LoginOutcome, Message, Renewal, Renewed,
-    Restore, Restored, Said, Store, StoreError, Swept, Target,
+    Act, Attach, Census, Disabling, Inspection, Login, LoginOutcome, Message, Renewal, Renewed, Restore,
+    Restored, Said, Store, StoreError, Swept, Target,
 };
 
 #[async_trait]
@@ -116,10 +116,6 @@ impl Store for Embedded {
 
     async fn sweep(&self, partition: Partition, lease: NodeId) -> Result<Swept, StoreError> {
         self.submit(move |step| ends::sweep(step, partition, lease)).await
-    }
-
-    async fn events_of(&self, user: &UserId, limit: usize) -> Result<Vec<Event>, StoreError> {
-        self.read_events(user, limit).await
     }
 
     async fn throttle(

@@ -68,7 +68,8 @@ pub(super) fn take(step: &mut Step<'_>, node: NodeId) -> Option<Job> {
         kept.is_running() && (kept.until <= now || kept.job.node.is_none_or(|holder| holder == node))
     };
     let free = step.state.jobs.values_mut().filter(is_free);
-    let kept = free.min_by_key(|kept| (kept.job.created_at, kept.job.id))?;
+    // Whose turn it is first: nobody has been at it for longer, then it is older.
+    let kept = free.min_by_key(|kept| (kept.until, kept.job.created_at, kept.job.id))?;
     kept.job.node = Some(node);
     kept.until = now.plus_millis(Job::LEASE_MS);
     // A lease ends with the process: it is not written.
@@ -93,16 +94,17 @@ pub(super) fn step(step: &mut Step<'_>, said: &Job) -> bool {
     true
 }
 
-pub(super) fn cancel(step: &mut Step<'_>, id: Uuid) -> Option<Job> {
+/// The job as it is now, and whether this has cancelled it.
+pub(super) fn cancel(step: &mut Step<'_>, id: Uuid) -> Option<(Job, bool)> {
     let now = step.now();
     let kept = step.state.jobs.get_mut(&id)?;
     if !kept.is_running() {
-        return Some(kept.job.clone());
+        return Some((kept.job.clone(), false));
     }
     kept.finish(JobState::Cancelled, now);
     let job = kept.job.clone();
     touch(step, id);
-    Some(job)
+    Some((job, true))
 }
 
 fn touch(step: &mut Step<'_>, id: Uuid) {

@@ -35,6 +35,9 @@ struct Body {
     ip: Option<IpAddr>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     device: Option<Device>,
+    /// The session of who acted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    of: Option<SessionId>,
 }
 
 const KINDS: [(EventKind, u8); 10] = [
@@ -62,8 +65,9 @@ pub(super) fn append(connection: &Connection, event: &Event, kept: u32) -> rusql
         ended: event.ended.clone(),
         actor: event.act.actor.clone(),
         note: event.act.note.clone(),
-        ip: event.ip,
+        ip: event.address(),
         device: event.device.clone(),
+        of: event.act.session,
     };
     let body = serde_json::to_string(&body)
         .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
@@ -126,25 +130,38 @@ pub(super) fn page(
         if count == looked_at || page.events.len() == limit {
             break;
         }
-        let event = read(row)?;
-        page.next = Some(event.id);
-        page.events.extend(Some(event).filter(|event| filter.admits(event)));
+        let place = place_of(row)?;
+        page.next = Some(place);
+        match read(row, place) {
+            Ok(event) => page.events.extend(event.filter(|event| filter.admits(event))),
+            Err(Damaged) => page.damaged += 1,
+        }
     }
     Ok(page)
 }
 
-fn read(row: &Row<'_>) -> Result<Event, StoreError> {
-    let columns = || -> rusqlite::Result<(i64, u16, i64, String, String)> {
-        Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
-    };
-    let (at, partition, sequence, user, body) = columns().map_err(unreadable)?;
-    let damaged = || StoreError::Corrupt(format!("the event {at}-{partition}-{sequence} is damaged"));
-    let partition = Partition::from_index(partition).ok_or_else(damaged)?;
-    let id = EventId { ms: as_u64(at), partition, sequence: as_u64(sequence) };
-    let user = (!user.is_empty()).then(|| UserId::parse("user", &user)).transpose().map_err(|_| damaged())?;
-    let body: Body = serde_json::from_str(&body).map_err(|_| damaged())?;
-    let kind = KINDS.iter().find(|(_, code)| *code == body.kind).ok_or_else(damaged)?.0;
-    let Body { kind: _, at, session, reason, by, ended, actor, note, ip, device } = body;
+/// An entry that nobody can read. It must not hide the others.
+struct Damaged;
+
+/// Where an event stands.
+fn place_of(row: &Row<'_>) -> Result<EventId, StoreError> {
+    let columns = || -> rusqlite::Result<(i64, u16, i64)> { Ok((row.get(0)?, row.get(1)?, row.get(2)?)) };
+    let (at, partition, sequence) = columns().map_err(unreadable)?;
+    let partition = Partition::from_index(partition);
+    let partition = partition.ok_or_else(|| StoreError::Corrupt("an event of no partition".to_owned()))?;
+    Ok(EventId { ms: as_u64(at), partition, sequence: as_u64(sequence) })
+}
+
+/// `None` for one of a kind that this version does not know.
+fn read(row: &Row<'_>, id: EventId) -> Result<Option<Event>, Damaged> {
+    let columns = || -> rusqlite::Result<(String, String)> { Ok((row.get(3)?, row.get(4)?)) };
+    let (user, body) = columns().map_err(|_| Damaged)?;
+    let user = (!user.is_empty()).then(|| UserId::parse("user", &user)).transpose().map_err(|_| Damaged)?;
+    let body: Body = serde_json::from_str(&body).map_err(|_| Damaged)?;
+    let Some((kind, _)) = KINDS.iter().find(|(_, code)| *code == body.kind) else { return Ok(None) };
+    let Body { kind: _, at, session, reason, by, ended, actor, note, ip, device, of } = body;
     let at = Timestamp::from_millis(at.unwrap_or(id.ms));
-    Ok(Event { id, at, kind, user, session, reason, by, ended, act: Act { actor, note }, ip, device })
+    let act = Act { actor, note, ip: None, session: of };
+    let event = Event { id, at, kind: *kind, user, session, reason, by, ended, act, ip: None, device };
+    Ok(Some(event.addressed(ip)))
 }

@@ -3,9 +3,8 @@
 use async_trait::async_trait;
 
 use super::Embedded;
-use crate::domain::UserId;
 use crate::store::{
-    Event, EventFilter, EventId, EventPage, Log, Message, NewEvent, Notification, StoreError,
+    Event, EventFilter, EventId, EventPage, Feed, Log, Message, NewEvent, Notification, StoreError,
 };
 
 /// Rows of one page: about 5 µs each of a log of a million, with its place found, read and taken apart.
@@ -26,10 +25,16 @@ impl Log for Embedded {
     async fn record(&self, event: &NewEvent) -> Result<(), StoreError> {
         let NewEvent { kind, user, reason, act, ip, device } = event.clone();
         self.submit(move |step| {
-            step.log(Event { reason, act, ip, device, ..Event::new(step.now(), kind, user) });
+            let event = Event { reason, act, ip, device, ..Event::new(step.now(), kind, user) };
+            let address = event.address();
+            step.log(event.addressed(address));
             Ok(())
         })
         .await
+    }
+
+    fn feed(&self) -> Option<Feed> {
+        self.shared.channel.feed()
     }
 
     async fn follow(&self) -> Result<(), StoreError> {
@@ -46,14 +51,5 @@ impl Log for Embedded {
         self.running()?;
         self.shared.channel.deliver(Message::Notice(notification.clone()));
         Ok(())
-    }
-}
-
-impl Embedded {
-    /// A user's newest events: all of its partition's log are looked at, if need be.
-    pub(super) async fn read_events(&self, user: &UserId, limit: usize) -> Result<Vec<Event>, StoreError> {
-        self.running()?;
-        let filter = EventFilter { user: Some(user.clone()), ..EventFilter::default() };
-        Ok(self.archive.events(&filter, limit, EventId::MAX, usize::MAX).await?.events)
     }
 }

@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rusqlite::Connection;
 
 use super::{Clock, Embedded, SystemClock};
-use crate::store::Store;
 use crate::store::conformance::Bench;
 
 mod durability;
@@ -26,7 +25,7 @@ async fn open() -> Bench {
 }
 
 /// The store in `dir`, with its notices unheard.
-fn open_in(dir: &Path, clock: impl Clock) -> Arc<dyn Store> {
+fn open_in(dir: &Path, clock: impl Clock) -> Arc<Embedded> {
     Embedded::open(dir, clock).unwrap().0
 }
 

@@ -8,8 +8,8 @@ use uuid::Uuid;
 use super::{Embedded, jobs};
 use crate::domain::{NodeId, Timestamp, UserId};
 use crate::store::{
-    Contested, Filter, Job, Page, Period, Place, Report, ServerStatus, Store as _, StoreError, StoreStatus,
-    View,
+    Contested, Filter, Job, JobList, Page, Period, Place, Report, ServerStatus, Store as _, StoreError,
+    StoreStatus, View,
 };
 
 #[async_trait]
@@ -29,9 +29,14 @@ impl View for Embedded {
         self.archive.contested(period, self.now(), top).await
     }
 
-    async fn rank_of(&self, user: &UserId, period: Period) -> Result<Option<(u64, u64)>, StoreError> {
+    async fn takeovers_of(&self, user: &UserId, period: Period) -> Result<Option<u64>, StoreError> {
         self.running()?;
-        self.archive.rank_of(user, period, self.now()).await
+        self.archive.takeovers_of(user, period, self.now()).await
+    }
+
+    async fn rank_at(&self, takeovers: u64, period: Period) -> Result<u64, StoreError> {
+        self.running()?;
+        self.archive.rank_at(takeovers, period, self.now()).await
     }
 
     async fn disabled_at(&self, user: &UserId) -> Result<Option<Timestamp>, StoreError> {
@@ -44,10 +49,10 @@ impl View for Embedded {
         Ok(())
     }
 
-    async fn reports(&self) -> Result<(Timestamp, Vec<Report>), StoreError> {
+    async fn reports(&self, with_samples: bool) -> Result<(Timestamp, Vec<Report>), StoreError> {
         self.running()?;
         let now = self.now();
-        Ok((now, self.reports.all(now)))
+        Ok((now, self.reports.all(now, with_samples)))
     }
 
     async fn begin_job(&self, job: &Job) -> Result<Option<Timestamp>, StoreError> {
@@ -64,23 +69,23 @@ impl View for Embedded {
         self.submit(move |step| Ok(jobs::step(step, &job))).await
     }
 
-    async fn cancel_job(&self, id: Uuid) -> Result<Option<Job>, StoreError> {
+    async fn cancel_job(&self, id: Uuid) -> Result<Option<(Job, bool)>, StoreError> {
         self.submit(move |step| Ok(jobs::cancel(step, id))).await
     }
 
-    async fn jobs(&self) -> Result<Vec<Job>, StoreError> {
+    async fn jobs(&self) -> Result<JobList, StoreError> {
         let mut jobs: Vec<Job> = self
             .read(|state| (state.jobs.values().map(|kept| kept.job.clone()).collect(), state.changed_in))
             .await?;
         jobs.sort_unstable_by_key(|job| std::cmp::Reverse((job.created_at, job.id)));
-        Ok(jobs)
+        Ok(JobList { jobs, damaged: 0 })
     }
 
     async fn status(&self) -> Result<StoreStatus, StoreError> {
         let inspection = self.inspect().await?;
         let asked = Instant::now();
         // A lookup in the file, as a check of an ended session is.
-        let looked = self.archive.rank_of(&probe()?, Period::Day, self.now()).await;
+        let looked = self.archive.takeovers_of(&probe()?, Period::Day, self.now()).await;
         let round_trip = looked.is_ok().then(|| asked.elapsed());
         let sizes = std::fs::read_dir(&self.dir).into_iter().flatten().flatten();
         let disk_bytes = sizes.filter_map(|file| Some(file.metadata().ok()?.len())).sum();

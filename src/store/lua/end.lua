@@ -1,6 +1,6 @@
 -- Ends live sessions of one user.
 -- ARGV 1 'session', 'user' or 'others'  2 user, '' for 'session'  3 sid, '' for 'user'  4 reason  5 by
---      6 not after, ms  7 actor  8 note  9 the log's bounds
+--      6 not after, ms  7… who acts  11 the log's bounds
 -- Answers {now, nodes, {sid, bytes, …} of those that it ended} | {'late', now}
 local target, user, sid = ARGV[1], ARGV[2], ARGV[3]
 local now, now_us = clock()
@@ -25,5 +25,6 @@ else
   end
   if not may then records = {} end
 end
-local cause = { reason = tonumber(ARGV[4]), by = ARGV[5], actor = ARGV[7], note = ARGV[8] }
+local cause = act_at(7)
+cause.reason, cause.by = tonumber(ARGV[4]), ARGV[5]
 return { now, nodes, end_all(user, records, cause, last, now, now_us) }

@@ -1,6 +1,8 @@
 -- Writes an event that no step has written.
--- ARGV 1 kind  2 user or ''  3 actor  4 note  5 address  6 device  7 code of the reason or 0
---      8 the log's bounds
-log((clock()), ARGV[1], ARGV[2], '',
-  { actor = ARGV[3], note = ARGV[4], ip = ARGV[5], device = ARGV[6], reason = ARGV[7] })
+-- ARGV 1 kind  2 user or ''  3 address of a login  4 device  5 code of the reason or 0  6… who acts
+--      10 the log's bounds
+local what = act_at(6)
+if what.ip == '' then what.ip = ARGV[3] end
+what.device, what.reason = ARGV[4], ARGV[5]
+log((clock()), ARGV[1], ARGV[2], '', what)
 return true

@@ -53,7 +53,7 @@ local function end_lapsed(records, generation, now, now_us)
 end
 
 -- Ends the live ones of one user's records, the lapsed as lapsed; answers sid and bytes of the former. `cause` has
--- reason, by, and the actor and note of the events.
+-- reason, by, and who acts.
 local function end_all(user, records, cause, generation, now, now_us)
   local ended, over, answer = {}, {}, {}
   for _, r in ipairs(records) do

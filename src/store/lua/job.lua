@@ -1,8 +1,8 @@
 -- Begins, takes, steps or cancels a job. The bytes are told in store/job.rs; what follows their header is the caller's.
 -- KEYS 1 the jobs   ARGV 1 'begin', 'take', 'step' or 'cancel'  2 id, '' for 'take'  3 node  4 ms of a lease
 --      begin: 5 rest  6 most jobs  7 ms that a finished one is kept   step: 5 rest  6 state
--- Answers {now, id, bytes} of the job as it is now | false: there is none to take, there are too many, it is not there,
---      it is not running, or another node is at it
+-- Answers {now, id, bytes} of the job as it is now, and 1 to 'cancel' where that has cancelled it | false: there is none
+--      to take, there are too many, it is not there, it is not running, or another node is at it
 local RUNNING, CANCELLED, NOBODY = 0, 2, ('\0'):rep(8)
 local what, id, node, lease = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 local time = redis.call('TIME')
@@ -15,21 +15,26 @@ local function decode(raw)
   return job
 end
 
-local function keep(job)
+local function keep(job, word)
   local raw = struct.pack('>BI6I6I6c8', job.state, job.created, job.finished, job.until_ms, job.node) .. job.rest
   redis.call('HSET', KEYS[1], job.id, raw)
   redis.call('PEXPIRE', KEYS[1], 7 * 24 * 60 * 60 * 1000)
-  return { string.format('%.0f', now), job.id, raw }
+  return { string.format('%.0f', now), job.id, raw, word }
 end
 
+-- One that is damaged is left as it lies, and stands in no other's way.
 local flat, jobs, count = redis.call('HGETALL', KEYS[1]), {}, 0
 for i = 1, #flat, 2 do
-  jobs[flat[i]] = decode(flat[i + 1])
-  jobs[flat[i]].id = flat[i]
-  count = count + 1
+  local readable, job = pcall(decode, flat[i + 1])
+  if readable then
+    job.id, jobs[flat[i]], count = flat[i], job, count + 1
+  end
 end
 
 local function is_free(job) return job.node == NOBODY or job.node == node or job.until_ms <= now end
+
+-- Whose turn it is first: nobody has been at it for longer, then it is older.
+local function turn(job) return ('%015.0f%015.0f'):format(job.until_ms, job.created) .. job.id end
 
 if what == 'begin' then
   -- The same again, because its answer was lost.
@@ -53,8 +58,7 @@ end
 local job = jobs[id]
 if what == 'take' then
   for _, other in pairs(jobs) do
-    local is_earlier = not job or other.created < job.created or (other.created == job.created and other.id < job.id)
-    if other.state == RUNNING and is_free(other) and is_earlier then job = other end
+    if other.state == RUNNING and is_free(other) and (not job or turn(other) < turn(job)) then job = other end
   end
   if not job then return false end
   job.node, job.until_ms = node, now + lease
@@ -65,7 +69,7 @@ if what == 'cancel' then
   if not job then return false end
   if job.state ~= RUNNING then return { string.format('%.0f', now), id, redis.call('HGET', KEYS[1], id) } end
   job.state, job.finished, job.node, job.until_ms = CANCELLED, now, NOBODY, 0
-  return keep(job)
+  return keep(job, 1)
 end
 
 if not job or job.state ~= RUNNING or job.node ~= node then return false end

@@ -1,7 +1,7 @@
 -- Disables a user and ends its sessions, or enables it.
 -- KEYS 7 the user's mark
 -- ARGV 1 user  2 '1' to disable, '0' to enable  3 when that was said, ms, or '' for now  4 ms to keep an enabled mark
---      5 not after, ms, or ''  6 '1' if nobody is left who could know a later word  7 actor  8 note  9 the log's bounds
+--      5 not after, ms, or ''  6 '1' if nobody is left who could know a later word  7… who acts  11 the log's bounds
 -- Answers {now, nodes, the time of the last word, {sid, bytes, …} of those that it ended} | {'late', now}
 local user, disable = ARGV[1], ARGV[2] == '1'
 local now, now_us = clock()
@@ -30,7 +30,7 @@ if disable then
 else
   redis.call('SET', KEYS[7], '0' .. digits(at) .. (out > 0 and ' ' .. digits(out) or ''), 'PX', ARGV[4])
 end
-local act = { actor = ARGV[7], note = ARGV[8] }
-if was ~= disable then log(now, disable and 'disabled' or 'enabled', user, '', act) end
-local cause = { reason = DISABLED, by = '', actor = act.actor, note = act.note }
+if was ~= disable then log(now, disable and 'disabled' or 'enabled', user, '', act_at(7)) end
+local cause = act_at(7)
+cause.reason, cause.by = DISABLED, ''
 return { now, nodes, digits(at), end_all(user, records, cause, last, now, now_us) }

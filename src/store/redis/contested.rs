@@ -2,18 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use redis::Value;
+use redis::{Cmd, Value};
 
 use super::Redis;
 use super::layout::slot_of;
 use super::reads::read_failed;
-use super::reply::{Reply, bytes};
-use super::script::{CONTESTED, Call};
+use super::reply::{Reply, bytes, int};
 use crate::domain::{Partition, Timestamp, UserId};
 use crate::store::{Contested, Period, StoreError};
 
-/// A few microseconds of Redis each.
-const PARTITIONS_AT_ONCE: usize = 64;
+/// Partitions of one round trip, of which each is asked for a number: a few hundred microseconds of Redis.
+const COUNTED_AT_ONCE: usize = 256;
+/// Users of one round trip: no more than that either.
+const USERS_AT_ONCE: usize = 1_024;
 /// Of each partition at first: with 1,024 of them enough for nearly all.
 const FIRST_ASKED: usize = 4;
 
@@ -27,10 +28,7 @@ impl Redis {
         let mut tops = BTreeMap::new();
         let all: Vec<Partition> = Partition::all().collect();
         let first = top.min(FIRST_ASKED);
-        self.ask_contested(&name, &all, first, None, |partition, _, users| {
-            tops.insert(partition, users);
-        })
-        .await?;
+        self.ask_tops(&name, &all, first, &mut tops).await?;
         let among = merged(&tops, top);
         // Where all that a partition gave is among the top, it may have more that is.
         let last = among.last().filter(|_| among.len() == top);
@@ -40,33 +38,42 @@ impl Redis {
             .filter(|(_, users)| users.last().zip(last).is_none_or(|(least, last)| key(least) <= key(last)))
             .map(|(partition, _)| *partition)
             .collect();
-        if first < top && !wanting.is_empty() {
-            self.ask_contested(&name, &wanting, top, None, |partition, _, users| {
-                tops.insert(partition, users);
-            })
-            .await?;
+        if first < top {
+            self.ask_tops(&name, &wanting, top, &mut tops).await?;
         }
         Ok(merged(&tops, top))
     }
 
-    pub(super) async fn rank_contested(
+    pub(super) async fn count_takeovers(
         &self,
         user: &UserId,
         period: Period,
-    ) -> Result<Option<(u64, u64)>, StoreError> {
+    ) -> Result<Option<u64>, StoreError> {
         let partition = Partition::of(user);
-        let name = period.name(self.time_at(partition).await?);
-        let key = self.keys.contested(partition, &name);
+        let key = self.keys.contested(partition, &period.name(self.time_at(partition).await?));
         let mut ask = redis::cmd("ZSCORE");
         ask.arg(&key).arg(user.as_str());
-        let takeovers = match self.commands.send_to(slot_of(&key), ask).await.map_err(read_failed)? {
-            Value::Nil => return Ok(None),
-            score => count(score)?,
-        };
+        match self.commands.send_to(slot_of(&key), ask).await.map_err(read_failed)? {
+            Value::Nil => Ok(None),
+            score => count(score).map(Some),
+        }
+    }
+
+    pub(super) async fn rank_contested(&self, takeovers: u64, period: Period) -> Result<u64, StoreError> {
+        let name = period.name(self.time_at(Partition::FIRST).await?);
         let all: Vec<Partition> = Partition::all().collect();
         let mut above = 0;
-        self.ask_contested(&name, &all, 0, Some(takeovers), |_, more, _| above += more).await?;
-        Ok(Some((takeovers, above + 1)))
+        for some in all.chunks(COUNTED_AT_ONCE) {
+            let answers = self.ask_contested(&name, some, |key| {
+                let mut ask = redis::cmd("ZCOUNT");
+                ask.arg(key).arg("-inf").arg(format!("(-{takeovers}"));
+                ask
+            });
+            for answer in answers.await? {
+                above += int(answer)?;
+            }
+        }
+        Ok(above + 1)
     }
 
     /// Of one primary, by a read: `read_clock` asks them all, and whether they take writes.
@@ -76,41 +83,58 @@ impl Redis {
         Reply::of(time)?.int().map(|seconds| Timestamp::from_millis(seconds.saturating_mul(1_000)))
     }
 
-    /// What each partition answers: how many were taken over more often than that, and the first `asked`.
-    async fn ask_contested(
+    /// Reads the first `asked` of each partition.
+    async fn ask_tops(
         &self,
         name: &str,
         partitions: &[Partition],
         asked: usize,
-        more_than: Option<u64>,
-        mut take: impl FnMut(Partition, u64, Vec<Contested>) + Send,
+        tops: &mut BTreeMap<Partition, Vec<Contested>>,
     ) -> Result<(), StoreError> {
-        for some in partitions.chunks(PARTITIONS_AT_ONCE) {
-            let score = more_than.map_or_else(String::new, |more_than| format!("-{more_than}"));
-            let calls: Vec<Call> = some
-                .iter()
-                .map(|partition| {
-                    Call::new(&CONTESTED, vec![self.keys.contested(*partition, name)]).arg(asked).arg(&score)
-                })
-                .collect();
-            let answers = self.commands.run_all(&calls).await.map_err(read_failed)?;
-            for (partition, answer) in some.iter().zip(answers) {
-                let mut reply = Reply::of(answer)?;
-                let above = reply.int()?;
-                take(*partition, above, users(reply.list()?)?);
+        for some in partitions.chunks((USERS_AT_ONCE / asked.max(1)).clamp(1, COUNTED_AT_ONCE)) {
+            let answers = self.ask_contested(name, some, |key| {
+                let mut ask = redis::cmd("ZRANGE");
+                ask.arg(key).arg(0).arg(asked.saturating_sub(1)).arg("WITHSCORES");
+                ask
+            });
+            for (partition, answer) in some.iter().zip(answers.await?) {
+                tops.insert(*partition, users(Reply::of(answer)?)?);
             }
         }
         Ok(())
     }
+
+    /// Asks these partitions, by one plain command about each one's counts.
+    async fn ask_contested(
+        &self,
+        name: &str,
+        partitions: &[Partition],
+        ask: impl Fn(&[u8]) -> Cmd + Send + Sync,
+    ) -> Result<Vec<Value>, StoreError> {
+        let command = |partition: &Partition| {
+            let key = self.keys.contested(*partition, name);
+            (slot_of(&key), ask(&key))
+        };
+        let commands: Vec<(u16, Cmd)> = partitions.iter().map(command).collect();
+        self.commands.read_all(&commands).await.map_err(read_failed)
+    }
 }
 
+/// Names and scores in turn, or, in RESP3, in pairs.
 fn users(mut list: Reply) -> Result<Vec<Contested>, StoreError> {
     let mut users = Vec::new();
     while !list.is_empty() {
+        let (name, score) = match list.value()? {
+            pair @ Value::Array(_) => {
+                let mut pair = Reply::of(pair)?;
+                (pair.bytes()?, pair.value()?)
+            }
+            name => (bytes(name)?, list.value()?),
+        };
         let damaged = || StoreError::Corrupt("a contested user is none".to_owned());
-        let name = String::from_utf8(list.bytes()?).map_err(|_| damaged())?;
+        let name = String::from_utf8(name).map_err(|_| damaged())?;
         let user = UserId::parse("user", &name).map_err(|_| damaged())?;
-        users.push(Contested { user, takeovers: count(list.value()?)? });
+        users.push(Contested { user, takeovers: count(score)? });
     }
     Ok(users)
 }

@@ -41,8 +41,7 @@ impl Redis {
                 .arg(reason.code())
                 .arg(codec::by_bytes(by))
                 .arg(not_after.as_millis())
-                .arg(act.actor.as_deref().unwrap_or_default())
-                .arg(act.note.as_deref().unwrap_or_default())
+                .act(act)
                 .arg(&self.log_bounds[..])
         };
         let mut reply = Reply::of(self.run_punctual(partition, response_deadline(), call).await?)?;
@@ -68,8 +67,7 @@ impl Redis {
                 .arg(Disabling::ENABLED_KEPT_MS)
                 .arg(or_empty(not_after))
                 .arg(u8::from(matches!(said, Said::Settled(_))))
-                .arg(act.actor.as_deref().unwrap_or_default())
-                .arg(act.note.as_deref().unwrap_or_default())
+                .act(act)
                 .arg(&self.log_bounds[..])
         };
         let answer = match said {

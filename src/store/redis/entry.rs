@@ -1,7 +1,8 @@
-//! How an event lies in a stream, and how it is told on a feed: the same eleven values, there behind their names, here
+//! How an event lies in a stream, and how it is told on a feed: the same twelve values, there behind their names, here
 //! in their order with the entry's id in front and a length (2 bytes) before each (`lua/log.lua`).
 //!
-//! Refuses to guess: an entry of a kind that this version does not know is none, a damaged one is `Corrupt`.
+//! Refuses to guess: an entry of a kind that this version does not know is none, and so is a damaged one, which is
+//! counted: what cannot be read must not hide the rest of the log.
 
 use redis::Value;
 
@@ -10,15 +11,25 @@ use crate::domain::{Partition, Reason, SessionId, Timestamp, UserId};
 use crate::store::{Act, Event, EventId, EventKind, StoreError, codec};
 
 /// The names of the values in a stream, in the order of a feed.
-const NAMES: [&[u8]; 11] = [b"t", b"k", b"u", b"s", b"r", b"b", b"e", b"a", b"m", b"i", b"d"];
+const NAMES: [&[u8]; 12] = [b"t", b"k", b"u", b"s", b"r", b"b", b"e", b"a", b"m", b"i", b"d", b"o"];
+/// Values that every version tells on a feed; those behind them came later.
+const ALWAYS_TOLD: usize = 11;
 
 type Values = [Vec<u8>; NAMES.len()];
 
-/// The id of an entry, and its event if it is of a kind that this version knows.
-pub(super) fn of_stream(
-    partition: Partition,
-    mut entry: Reply,
-) -> Result<(EventId, Option<Event>), StoreError> {
+/// What an entry of a stream says.
+pub(super) enum Entry {
+    Event(Event),
+    /// Of a kind that this version does not know.
+    Unknown,
+    Damaged,
+}
+
+/// An entry and its id, which is Redis's own.
+///
+/// # Errors
+/// `Corrupt` where it is not even an entry.
+pub(super) fn of_stream(partition: Partition, mut entry: Reply) -> Result<(EventId, Entry), StoreError> {
     let id = id(partition, &entry.bytes()?)?;
     let mut fields = entry.list()?;
     let mut values = Values::default();
@@ -28,10 +39,15 @@ pub(super) fn of_stream(
             values[place] = value;
         }
     }
-    Ok((id, event(id, values)?))
+    let entry = match event(id, values) {
+        Ok(Some(event)) => Entry::Event(event),
+        Ok(None) => Entry::Unknown,
+        Err(_) => Entry::Damaged,
+    };
+    Ok((id, entry))
 }
 
-/// What is told on a feed. A later version may put more values behind those that are known.
+/// What is told on a feed. A later version may put more values behind those that are known, an earlier one fewer.
 pub(super) fn of_feed(partition: Partition, payload: &[u8]) -> Result<Option<Event>, StoreError> {
     let mut rest = payload;
     let mut next = || {
@@ -43,8 +59,12 @@ pub(super) fn of_feed(partition: Partition, payload: &[u8]) -> Result<Option<Eve
     let mut next = || next().ok_or_else(|| damaged("an event on a feed"));
     let id = id(partition, &next()?)?;
     let mut values = Values::default();
-    for value in &mut values {
-        *value = next()?;
+    for (place, value) in values.iter_mut().enumerate() {
+        match next() {
+            Ok(told) => *value = told,
+            Err(_) if place >= ALWAYS_TOLD => break,
+            Err(error) => return Err(error),
+        }
     }
     event(id, values)
 }
@@ -58,25 +78,27 @@ fn id(partition: Partition, text: &[u8]) -> Result<EventId, StoreError> {
 }
 
 fn event(id: EventId, values: Values) -> Result<Option<Event>, StoreError> {
-    let [at, kind, user, session, reason, by, ended, actor, note, ip, device] = values;
+    let [at, kind, user, session, reason, by, ended, actor, note, ip, device, of_session] = values;
     let known = EventKind::ALL.into_iter().find(|known| known.as_str().as_bytes() == kind);
     let Some(kind) = known else { return Ok(None) };
     let user =
         text(user)?.map(|user| UserId::parse("user", &user).map_err(|_| damaged("the user of an event")));
     let reason = int(Value::BulkString(reason))?;
-    Ok(Some(Event {
+    let id_of = |bytes: &[u8]| bytes.try_into().ok().and_then(SessionId::from_bytes);
+    let event = Event {
         id,
         at: Timestamp::from_millis(int(Value::BulkString(at))?),
         kind,
         user: user.transpose()?,
-        session: session.as_slice().try_into().ok().and_then(SessionId::from_bytes),
+        session: id_of(&session),
         reason: u8::try_from(reason).ok().and_then(Reason::from_code),
         by: codec::by_from_bytes(&by)?,
         ended: codec::replaced_from_bytes(&ended)?,
-        act: Act { actor: text(actor)?, note: text(note)? },
-        ip: codec::ip_from_bytes(&ip)?,
+        act: Act { actor: text(actor)?, note: text(note)?, ip: None, session: id_of(&of_session) },
+        ip: None,
         device: codec::device_from_bytes(&device)?,
-    }))
+    };
+    Ok(Some(event.addressed(codec::ip_from_bytes(&ip)?)))
 }
 
 /// `None` where there is none, which is empty.
@@ -120,7 +142,7 @@ mod tests {
             let event = of_feed(Partition::FIRST, &told(&values)).unwrap().expect("an event");
             assert_eq!(event.id, EventId { ms: 1_700, partition: Partition::FIRST, sequence: 3 });
             assert_eq!((event.at, event.kind), (Timestamp::from_millis(1_699), EventKind::Failed));
-            assert_eq!(event.act, Act { actor: None, note: Some("why".to_owned()) });
+            assert_eq!(event.act, Act { note: Some("why".to_owned()), ..Act::NONE });
             assert_eq!(event.ip, Some("127.0.0.1".parse().unwrap()));
             values.push(b"more");
         }

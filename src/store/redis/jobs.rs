@@ -9,7 +9,7 @@ use super::reads::read_failed;
 use super::reply::Reply;
 use super::script::{Call, JOB};
 use crate::domain::{NodeId, Timestamp};
-use crate::store::{Job, StoreError};
+use crate::store::{Job, JobList, JobState, StoreError};
 
 impl Redis {
     fn job_call(&self, what: &str, id: Option<Uuid>, node: Option<NodeId>) -> Call {
@@ -22,15 +22,7 @@ impl Redis {
 
     /// Every one of them may be done twice: the second time it changes nothing, or says the same again.
     async fn run_job(&self, call: &Call) -> Result<Option<Job>, StoreError> {
-        match self.commands.run_idempotent(call).await? {
-            Value::Nil => Ok(None),
-            answer => {
-                let mut reply = Reply::of(answer)?;
-                let _now = reply.int()?;
-                let id = job_id(&reply.bytes()?)?;
-                Ok(Some(Job::decode(id, &reply.bytes()?)?.0))
-            }
-        }
+        told(self.commands.run_idempotent(call).await?)
     }
 
     pub(super) async fn keep_job(&self, job: &Job) -> Result<Option<Timestamp>, StoreError> {
@@ -48,35 +40,58 @@ impl Redis {
         match self.run_job(&call).await? {
             Some(_) => Ok(true),
             // The last word about it may have been this one, whose answer was lost.
-            None if job.state != crate::store::JobState::Running => self.is_noted(job).await,
+            None if job.state != JobState::Running => self.is_noted(job).await,
             None => Ok(false),
         }
     }
 
     async fn is_noted(&self, job: &Job) -> Result<bool, StoreError> {
-        let jobs = self.list_jobs().await?;
+        let JobList { jobs, .. } = self.list_jobs().await?;
         Ok(jobs
             .iter()
             .any(|known| known.id == job.id && known.rest() == job.rest() && known.state == job.state))
     }
 
-    pub(super) async fn stop_job(&self, id: Uuid) -> Result<Option<Job>, StoreError> {
-        self.run_job(&self.job_call("cancel", Some(id), None)).await
+    pub(super) async fn stop_job(&self, id: Uuid) -> Result<Option<(Job, bool)>, StoreError> {
+        let call = self.job_call("cancel", Some(id), None);
+        let (answer, is_again) = match self.commands.run(&call).await {
+            Err(StoreError::OutcomeUnknown(_)) => (self.commands.run(&call).await?, true),
+            answer => (answer?, false),
+        };
+        let was_running =
+            matches!(&answer, Value::Array(values) if matches!(values.last(), Some(Value::Int(1))));
+        // Asked again, nobody knows who it was: better noted twice than not at all.
+        let mine = |job: Job| (is_again && job.state == JobState::Cancelled || was_running, job);
+        Ok(told(answer)?.map(mine).map(|(is_mine, job)| (job, is_mine)))
     }
 
-    pub(super) async fn list_jobs(&self) -> Result<Vec<Job>, StoreError> {
+    pub(super) async fn list_jobs(&self) -> Result<JobList, StoreError> {
         let key = self.keys.jobs();
         let mut ask = cmd("HGETALL");
         ask.arg(&key);
         let mut reply = Reply::of(self.commands.send_to(slot_of(&key), ask).await.map_err(read_failed)?)?;
-        let mut jobs = Vec::new();
+        let mut list = JobList::default();
         while !reply.is_empty() {
-            let id = job_id(&reply.bytes()?)?;
-            jobs.push(Job::decode(id, &reply.bytes()?)?.0);
+            let (id, bytes) = (job_id(&reply.bytes()?), reply.bytes()?);
+            match id.and_then(|id| Job::decode(id, &bytes)) {
+                Ok((job, _)) => list.jobs.push(job),
+                Err(_) => list.damaged += 1,
+            }
         }
-        jobs.sort_unstable_by_key(|job| std::cmp::Reverse((job.created_at, job.id)));
-        Ok(jobs)
+        list.jobs.sort_unstable_by_key(|job| std::cmp::Reverse((job.created_at, job.id)));
+        Ok(list)
     }
+}
+
+/// The job of an answer.
+fn told(answer: Value) -> Result<Option<Job>, StoreError> {
+    if answer == Value::Nil {
+        return Ok(None);
+    }
+    let mut reply = Reply::of(answer)?;
+    let _now = reply.int()?;
+    let id = job_id(&reply.bytes()?)?;
+    Ok(Some(Job::decode(id, &reply.bytes()?)?.0))
 }
 
 fn job_id(bytes: &[u8]) -> Result<Uuid, StoreError> {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::future::try_join_all;
 
+use super::entry::Entry;
 use super::layout::slot_of;
 use super::merge::{List, Merge};
 use super::reads::read_failed;
@@ -17,7 +18,7 @@ use super::{Redis, entry};
 use crate::config::EventsConfig;
 use crate::domain::{Partition, Reason, UserId};
 use crate::store::{
-    Audience, Event, EventFilter, EventId, EventPage, Log, Message, NewEvent, Notification, StoreError, codec,
+    Audience, EventFilter, EventId, EventPage, Feed, Log, Message, NewEvent, Notification, StoreError, codec,
 };
 
 /// Entries and commands of one page. Each costs Redis about 3 µs: 15 ms in all.
@@ -28,8 +29,12 @@ const FIRST_ASKED: usize = 2;
 const MOST_ASKED: usize = 128;
 /// Commands that one primary gets at once: it serves others in between.
 const AT_ONCE: usize = 128;
-/// Pages by which a user's events are looked for; a log of 100,000 is read to its end.
-const MOST_PAGES: usize = 16;
+
+/// What a round of reading cost, and met.
+struct Read {
+    looked_at: usize,
+    damaged: u64,
+}
 
 /// The bounds of the log as the scripts get them.
 pub(super) fn bounds(events: EventsConfig) -> [u8; 10] {
@@ -57,13 +62,16 @@ impl Log for Redis {
         let call = Call::new(&EVENT, self.keys.of_partition(partition))
             .arg(kind.as_str())
             .arg(user.as_ref().map_or("", UserId::as_str))
-            .arg(act.actor.as_deref().unwrap_or_default())
-            .arg(act.note.as_deref().unwrap_or_default())
             .arg(codec::ip_bytes(*ip))
             .arg(codec::device_bytes(device.as_ref()))
             .arg(reason.map_or(0, Reason::code))
+            .act(act)
             .arg(&self.log_bounds[..]);
         self.commands.run(&call).await.map(drop)
+    }
+
+    fn feed(&self) -> Option<Feed> {
+        self.subscriptions.notifier().feed()
     }
 
     /// One that fails, or is given up, may leave some feeds followed: others may follow them, and only who counts the
@@ -113,21 +121,6 @@ impl Redis {
         self.commands.send_to(slot_of(channel), publish).await.map(drop)
     }
 
-    /// A user's newest events.
-    pub(super) async fn read_events(&self, user: &UserId, limit: usize) -> Result<Vec<Event>, StoreError> {
-        let filter = EventFilter { user: Some(user.clone()), ..EventFilter::default() };
-        let (mut events, mut before) = (Vec::new(), None);
-        for _ in 0..MOST_PAGES {
-            let page = self.events(&filter, limit - events.len(), before).await?;
-            events.extend(page.events);
-            before = page.next;
-            if before.is_none() || events.len() >= limit {
-                break;
-            }
-        }
-        Ok(events)
-    }
-
     async fn read_log(
         &self,
         filter: &EventFilter,
@@ -139,7 +132,7 @@ impl Redis {
             None => Partition::all().collect(),
         };
         let mut merge = Merge::new(&partitions, before.unwrap_or(EventId::MAX));
-        let (mut events, mut looked_at, mut asked) = (Vec::new(), 0, FIRST_ASKED);
+        let (mut events, mut damaged, mut looked_at, mut asked) = (Vec::new(), 0, 0, FIRST_ASKED);
         // A user's log is one, and most of it is others'.
         if partitions.len() == 1 {
             asked = MOST_ASKED;
@@ -151,7 +144,9 @@ impl Redis {
             }
             let mut lists = merge.in_the_way();
             let share = (LOOKED_AT - looked_at) / lists.len().max(1);
-            looked_at += self.read_lists(filter, &mut lists, asked.min(share).max(1)).await?;
+            let read = self.read_lists(filter, &mut lists, asked.min(share).max(1)).await?;
+            looked_at += read.looked_at;
+            damaged += read.damaged;
             merge.settle();
             asked = (asked * 4).min(MOST_ASKED);
         }
@@ -160,18 +155,18 @@ impl Redis {
             Some(last) if events.len() >= limit => Some(last.id),
             _ => merge.frontier().or(before),
         };
-        Ok(EventPage { events, next })
+        Ok(EventPage { events, next, damaged })
     }
 
-    /// Reads each list further; answers how much was looked at.
+    /// Reads each list further.
     async fn read_lists(
         &self,
         filter: &EventFilter,
         lists: &mut [&mut List],
         asked: usize,
-    ) -> Result<usize, StoreError> {
+    ) -> Result<Read, StoreError> {
         let since = filter.since.map_or_else(|| "-".to_owned(), |since| since.as_millis().to_string());
-        let mut looked_at = lists.len();
+        let mut read = Read { looked_at: lists.len(), damaged: 0 };
         for some in lists.chunks_mut(AT_ONCE) {
             let mut commands = Vec::with_capacity(some.len());
             for list in some.iter() {
@@ -186,16 +181,22 @@ impl Redis {
                 let (mut entries, mut wanted, mut oldest, mut count) =
                     (Reply::of(answer)?, Vec::new(), None, 0);
                 while !entries.is_empty() {
-                    let (id, event) = entry::of_stream(list.partition, entries.list()?)?;
-                    wanted.extend(event.filter(|event| filter.admits(event)));
+                    let (id, entry) = entry::of_stream(list.partition, entries.list()?)?;
+                    match entry {
+                        Entry::Event(event) => {
+                            wanted.extend(Some(event).filter(|event| filter.admits(event)))
+                        }
+                        Entry::Damaged => read.damaged += 1,
+                        Entry::Unknown => {}
+                    }
                     oldest = Some(id);
                     count += 1;
                 }
-                looked_at += count;
+                read.looked_at += count;
                 list.add(wanted, oldest, count < asked);
             }
         }
-        Ok(looked_at)
+        Ok(read)
     }
 }
 

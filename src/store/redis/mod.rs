@@ -49,8 +49,8 @@ use self::subscribers::Subscribers;
 use self::subscriptions::Subscriptions;
 use super::keys::Keys;
 use super::{
-    Act, Attach, Census, Disabling, Event, Inspection, Login, LoginOutcome, Message, NOTICE_QUEUE, Notice,
-    Renewal, Renewed, Restore, Restored, Said, Store, StoreError, Swept, Target,
+    Act, Attach, Census, Disabling, Inspection, Login, LoginOutcome, Message, NOTICE_QUEUE, Notice, Renewal,
+    Renewed, Restore, Restored, Said, Store, StoreError, Swept, Target,
 };
 use crate::chance::Chance;
 use crate::config::{RedisConfig, RedisUrl};
@@ -286,10 +286,6 @@ impl Store for Redis {
 
     async fn sweep(&self, partition: Partition, lease: NodeId) -> Result<Swept, StoreError> {
         self.sweep_partition(partition, Some(lease)).await
-    }
-
-    async fn events_of(&self, user: &UserId, limit: usize) -> Result<Vec<Event>, StoreError> {
-        self.read_events(user, limit).await
     }
 
     async fn throttle(

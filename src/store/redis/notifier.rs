@@ -10,10 +10,12 @@ use tokio::sync::Notify;
 use tokio::sync::mpsc::{self, error::TrySendError};
 
 use crate::domain::PartitionSet;
-use crate::store::{Event, Message, Notice, SessionPresence};
+use crate::store::feed::Feeder;
+use crate::store::{Event, Feed, Message, Notice, SessionPresence};
 
 pub(super) struct Notifier {
     notices: mpsc::Sender<Notice>,
+    feeder: Feeder,
     owed: Mutex<Owed>,
     in_debt: Notify,
 }
@@ -57,30 +59,29 @@ impl Owed {
 
 impl Notifier {
     pub(super) fn new(notices: mpsc::Sender<Notice>) -> Self {
-        Self { notices, owed: Mutex::default(), in_debt: Notify::new() }
+        Self { notices, feeder: Feeder::default(), owed: Mutex::default(), in_debt: Notify::new() }
     }
 
     /// Passes a message on. Called from a connection's own task: it does not block.
     pub(super) fn message(&self, message: Message) {
-        self.pass_on(Notice::Message(message));
-    }
-
-    /// The same for an event of a feed.
-    pub(super) fn event(&self, event: Event) {
-        self.pass_on(Notice::Event(Box::new(event)));
-    }
-
-    /// The same for how sessions are connected, which is only advice: it takes no room that an eviction may need.
-    pub(super) fn presence(&self, presence: Vec<SessionPresence>) {
-        if self.notices.capacity() > self.notices.max_capacity() / 2 {
-            drop(self.notices.try_send(Notice::Presence(presence)));
-        }
-    }
-
-    fn pass_on(&self, notice: Notice) {
-        if let Err(TrySendError::Full(_)) = self.notices.try_send(notice) {
+        if let Err(TrySendError::Full(_)) = self.notices.try_send(Notice::Message(message)) {
             self.owe(Owed::miss);
         }
+    }
+
+    /// The same for an event of a feed, which has a queue of its own.
+    pub(super) fn event(&self, event: Event) {
+        self.feeder.tell(event);
+    }
+
+    /// The same for how sessions are connected.
+    pub(super) fn presence(&self, presence: Vec<SessionPresence>) {
+        self.feeder.tell_presence(|| presence);
+    }
+
+    /// The reading end of that queue; once.
+    pub(super) fn feed(&self) -> Option<Feed> {
+        self.feeder.feed()
     }
 
     /// Tells that messages may get lost from now on, or do not any more.
@@ -136,7 +137,8 @@ mod tests {
     use tokio::time::timeout;
 
     use super::*;
-    use crate::domain::{Generation, Partition};
+    use crate::domain::{Generation, Partition, Timestamp};
+    use crate::store::EventKind;
 
     #[derive(Debug, PartialEq)]
     enum Seen {
@@ -156,7 +158,7 @@ mod tests {
 
     fn seen(notice: &Notice) -> Seen {
         match notice {
-            Notice::Message(_) | Notice::Event(_) | Notice::Presence(_) => Seen::Message,
+            Notice::Message(_) => Seen::Message,
             Notice::Gap { connected: false } => Seen::Lost,
             Notice::Gap { connected: true } => Seen::Back,
             Notice::Failover(partitions) => Seen::Failover(partitions.iter().count()),
@@ -189,6 +191,18 @@ mod tests {
             read(&notifier, &mut receiver, 4).await,
             [Seen::Message, Seen::Message, Seen::Lost, Seen::Back]
         );
+    }
+
+    /// A busy feed is nothing that an eviction has to wait behind, or is dropped for.
+    #[tokio::test]
+    async fn events_take_no_room_of_messages() {
+        let (sender, mut receiver) = mpsc::channel(2);
+        let notifier = Notifier::new(sender);
+        for _ in 0..10_000 {
+            notifier.event(Event::new(Timestamp::default(), EventKind::Login, None));
+        }
+        (0..2).for_each(|_| notifier.message(message()));
+        assert_eq!(read(&notifier, &mut receiver, 2).await, [Seen::Message, Seen::Message]);
     }
 
     #[tokio::test]

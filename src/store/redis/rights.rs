@@ -74,9 +74,12 @@ impl Rights {
             line.replace("{bucket}", &bucket).replace("{numsub}", channels.count_subscribers())
         };
         let mut needed: Vec<String> = COMMANDS.iter().map(real).collect();
-        needed.push(format!("{} {partition}u:x m", channels.publish()));
-        for name in [channels.subscribe(), channels.unsubscribe()] {
-            needed.push(format!("{name} {partition}u:x"));
+        // A user's, the feed, and that of every node.
+        for channel in ["u:x", "f", "all"] {
+            needed.push(format!("{} {partition}{channel} m", channels.publish()));
+            for name in [channels.subscribe(), channels.unsubscribe()] {
+                needed.push(format!("{name} {partition}{channel}"));
+            }
         }
         if channels == Channels::Sharded {
             needed.push("ASKING".to_owned());
@@ -174,8 +177,15 @@ mod tests {
     #[test]
     fn keys_and_channels_are_those_of_the_database() {
         let rights = Rights::new(&Keys::new(3), Channels::Sharded, true);
-        for line in ["GET hs3:{0}:s:x", "GETEX hs3:meta PX 1", "SPUBLISH hs3:{0}:u:x m", "ASKING", "WAIT 1 1"]
-        {
+        for line in [
+            "GET hs3:{0}:s:x",
+            "GETEX hs3:meta PX 1",
+            "SPUBLISH hs3:{0}:u:x m",
+            "SPUBLISH hs3:{0}:f m",
+            "SSUBSCRIBE hs3:{0}:all",
+            "ASKING",
+            "WAIT 1 1",
+        ] {
             assert!(rights.needed.iter().any(|needed| needed == line), "{line}: {rights:?}");
         }
         assert!(rights.needed.iter().any(|needed| needed.starts_with("SET hs3:t:")), "{rights:?}");

@@ -6,6 +6,7 @@ use redis::{Cmd, ToRedisArgs};
 
 use super::channels::Channels;
 use super::layout::slot_of;
+use crate::store::{Act, codec};
 
 /// A script as Redis gets it.
 pub(super) struct Script {
@@ -65,7 +66,6 @@ script!(EVENT = "record" "log" "event");
 script!(CENSUS = "record" "census");
 script!(PAGE = "any" "record" "presence" "page");
 script!(LIST = "record" "presence" "list");
-script!(CONTESTED = "contested");
 script!(REPORT = "report");
 script!(JOB = "job");
 script!(THROTTLE = "throttle");
@@ -91,6 +91,14 @@ impl Call {
     pub(super) fn arg(mut self, arg: impl ToRedisArgs) -> Self {
         arg.write_redis_args(&mut self.args);
         self
+    }
+
+    /// Who acts, as `lua/log.lua` reads it: four arguments.
+    pub(super) fn act(self, act: &Act) -> Self {
+        self.arg(act.actor.as_deref().unwrap_or_default())
+            .arg(act.note.as_deref().unwrap_or_default())
+            .arg(codec::ip_bytes(act.ip))
+            .arg(act.session.as_ref().map_or(&[][..], |session| session.as_bytes()))
     }
 
     /// By its hash, which Redis knows unless it was restarted since.

@@ -5,7 +5,9 @@ use uuid::Uuid;
 
 use super::Redis;
 use crate::domain::{NodeId, Timestamp, UserId};
-use crate::store::{Contested, Filter, Job, Page, Period, Place, Report, StoreError, StoreStatus, View};
+use crate::store::{
+    Contested, Filter, Job, JobList, Page, Period, Place, Report, StoreError, StoreStatus, View,
+};
 
 #[async_trait]
 impl View for Redis {
@@ -23,8 +25,12 @@ impl View for Redis {
         self.most_contested(period, top).await
     }
 
-    async fn rank_of(&self, user: &UserId, period: Period) -> Result<Option<(u64, u64)>, StoreError> {
-        self.rank_contested(user, period).await
+    async fn takeovers_of(&self, user: &UserId, period: Period) -> Result<Option<u64>, StoreError> {
+        self.count_takeovers(user, period).await
+    }
+
+    async fn rank_at(&self, takeovers: u64, period: Period) -> Result<u64, StoreError> {
+        self.rank_contested(takeovers, period).await
     }
 
     async fn disabled_at(&self, user: &UserId) -> Result<Option<Timestamp>, StoreError> {
@@ -35,8 +41,8 @@ impl View for Redis {
         self.keep_report(node, body, sample).await
     }
 
-    async fn reports(&self) -> Result<(Timestamp, Vec<Report>), StoreError> {
-        self.read_reports().await
+    async fn reports(&self, with_samples: bool) -> Result<(Timestamp, Vec<Report>), StoreError> {
+        self.read_reports(with_samples).await
     }
 
     async fn begin_job(&self, job: &Job) -> Result<Option<Timestamp>, StoreError> {
@@ -51,11 +57,11 @@ impl View for Redis {
         self.note_job(job).await
     }
 
-    async fn cancel_job(&self, id: Uuid) -> Result<Option<Job>, StoreError> {
+    async fn cancel_job(&self, id: Uuid) -> Result<Option<(Job, bool)>, StoreError> {
         self.stop_job(id).await
     }
 
-    async fn jobs(&self) -> Result<Vec<Job>, StoreError> {
+    async fn jobs(&self) -> Result<JobList, StoreError> {
         self.list_jobs().await
     }
 

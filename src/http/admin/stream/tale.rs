@@ -11,8 +11,8 @@ use tokio::time::{Instant, sleep_until};
 
 use super::frame;
 use crate::domain::Timestamp;
-use crate::enforcer::{Told, Watcher};
-use crate::store::{Event, EventId};
+use crate::enforcer::{Replay, Told, Watcher};
+use crate::store::{Event, EventId, StoreError};
 
 /// How often a client that is told nothing hears that the stream lives, and its right to it is looked at.
 const HEARTBEAT: Duration = Duration::from_secs(15);
@@ -33,21 +33,36 @@ pub(super) struct Tale {
     told: BTreeSet<EventId>,
     /// To be told at once.
     ready: VecDeque<Frame>,
-    /// When the log is to be read, if it is, and from when on.
-    read_at: Option<(Instant, Timestamp)>,
+    /// The log is being read, before the feed is heard again.
+    reading: Option<Reading>,
     beat_at: Instant,
+}
+
+/// A reading of the log that is under way, or waits for its time.
+struct Reading {
+    at: Instant,
+    replay: Replay,
+}
+
+impl Reading {
+    /// Reads on when it is time; answers whether that was all. Cancelled, it has read nothing.
+    async fn go_on(&mut self, watcher: &Watcher) -> Result<bool, StoreError> {
+        sleep_until(self.at).await;
+        watcher.read_on(&mut self.replay).await
+    }
 }
 
 impl Tale {
     pub fn new(watcher: Watcher, after: Option<EventId>, now: Timestamp) -> Self {
         let start = Instant::now();
         let last = after.map_or(now, |id| Timestamp::from_millis(id.ms));
+        let replay = || watcher.replay(last.minus_millis(RESUME_MS));
         Self {
+            reading: after.map(|_| Reading { at: start, replay: replay() }),
             watcher,
             last,
             told: after.into_iter().collect(),
             ready: VecDeque::from([frame::hello()]),
-            read_at: after.map(|_| (start, last.minus_millis(RESUME_MS))),
             beat_at: start + HEARTBEAT,
         }
     }
@@ -55,21 +70,31 @@ impl Tale {
     /// The next frame; `None` at the end.
     pub async fn next(&mut self) -> Option<Frame> {
         loop {
+            self.beat().await?;
             if let Some(frame) = self.ready.pop_front() {
                 return Some(frame);
             }
-            match self.read_at {
-                Some((at, since)) if at <= Instant::now() => self.read(since).await,
-                Some((at, _)) => tokio::select! {
-                    biased;
-                    () = self.watcher.closed() => return None,
-                    () = sleep_until(at.min(self.beat_at)) => self.beat().await?,
-                },
-                None => tokio::select! {
+            let Some(reading) = &mut self.reading else {
+                tokio::select! {
                     biased;
                     told = self.watcher.next() => self.hear(told?),
-                    () = sleep_until(self.beat_at) => self.beat().await?,
-                },
+                    () = sleep_until(self.beat_at) => {}
+                }
+                continue;
+            };
+            let read = tokio::select! {
+                biased;
+                () = self.watcher.closed() => return None,
+                read = reading.go_on(&self.watcher) => read,
+                () = sleep_until(self.beat_at) => continue,
+            };
+            match read {
+                Ok(true) => self.have_read(),
+                Ok(false) => {}
+                Err(error) => {
+                    tracing::debug!(%error, "a watcher waits for the log");
+                    reading.at = Instant::now() + RETRY;
+                }
             }
         }
     }
@@ -81,27 +106,21 @@ impl Tale {
             Told::Moved(movements) => self.ready.push_back(frame::presence(&movements)),
             Told::Gap { connected } => {
                 self.ready.push_back(frame::gap(connected));
-                self.read_at = connected.then(|| (Instant::now(), self.last.minus_millis(GAP_MS)));
+                let replay = || self.watcher.replay(self.last.minus_millis(GAP_MS));
+                self.reading = connected.then(|| Reading { at: Instant::now(), replay: replay() });
             }
         }
     }
 
-    /// Tells what the log says happened since. Where it can't be read, it is asked again in a while.
-    async fn read(&mut self, since: Timestamp) {
-        match self.watcher.replay(since).await {
-            Ok(replay) => {
-                self.read_at = None;
-                if replay.is_cut {
-                    self.ready.push_back(frame::reset());
-                }
-                for event in replay.events {
-                    self.tell(&event);
-                }
-            }
-            Err(error) => {
-                tracing::debug!(%error, "a watcher waits for the log");
-                self.read_at = Some((Instant::now() + RETRY, since));
-            }
+    /// Tells what the log has said.
+    fn have_read(&mut self) {
+        let Some(Reading { replay, .. }) = self.reading.take() else { return };
+        let (events, is_cut) = replay.finish();
+        if is_cut {
+            self.ready.push_back(frame::reset());
+        }
+        for event in events {
+            self.tell(&event);
         }
     }
 
@@ -116,8 +135,11 @@ impl Tale {
         self.ready.push_back(frame::event(event));
     }
 
-    /// A sign of life where it is due, for who may still watch.
+    /// A sign of life where it is due, for who may still watch; also a client that is slow to take what is ready.
     async fn beat(&mut self) -> Option<()> {
+        if self.watcher.is_closed() {
+            return None;
+        }
         if self.beat_at > Instant::now() {
             return Some(());
         }

@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout};
 use super::{HandClock, SECOND_US, SystemClock, count, database, open_in};
 use crate::domain::{Generation, OnFull, Reason, Record, SessionId};
 use crate::store::conformance::support::{
-    Seated, fresh_id, full, held, ids, login, login_of, node, seated, user,
+    Seated, events_of, fresh_id, full, held, ids, login, login_of, node, seated, user,
 };
 use crate::store::{Act, EventKind, Login, LoginOutcome, Said, Store, Target, codec};
 
@@ -40,7 +40,7 @@ async fn a_restart_changes_nothing_but_who_is_connected() {
     clock.advance(SECOND_US);
     store.set_data(newest.id, Some("3")).await.unwrap();
     let before = store.sessions_of(&user, 60_000).await.unwrap();
-    let events = store.events_of(&user, 10).await.unwrap();
+    let events = events_of(&*store, &user, 10).await;
     store.close().await;
 
     let store = open_in(dir.path(), clock.clone());
@@ -49,7 +49,7 @@ async fn a_restart_changes_nothing_but_who_is_connected() {
     after[1].session.presence.clone_from(&before[1].session.presence);
     (after[1].connections, after[1].nodes) = (3, vec![node(1)]);
     assert_eq!(after, before);
-    assert_eq!(store.events_of(&user, 10).await.unwrap(), events);
+    assert_eq!(events_of(&*store, &user, 10).await, events);
     assert!(matches!(store.login(&login(&gone)).await.unwrap(), LoginOutcome::Disabled));
     // The reason is never lost, and a login whose reply was lost in the restart answers as the first.
     assert_eq!(get(&*store, victim.id).await.end, answer.replaced[0].end);
@@ -60,7 +60,7 @@ async fn a_restart_changes_nothing_but_who_is_connected() {
     // Logs and generations go on where they were.
     let next = seat(&*store, &login_of(&user, 2)).await;
     assert!(next.session.session.generation > answer.session.session.generation);
-    let log = store.events_of(&user, 10).await.unwrap();
+    let log = events_of(&*store, &user, 10).await;
     assert_eq!((log[0].session, log[0].kind), (Some(next.session.session.id), EventKind::Login));
     store.close().await;
 }

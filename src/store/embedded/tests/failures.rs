@@ -11,7 +11,7 @@ use super::{Clock, Embedded, SystemClock, count, database, open_in};
 use crate::domain::Reason;
 use crate::store::conformance::Bench;
 use crate::store::conformance::presence::a_damaged_record_is_named_and_the_others_are_renewed;
-use crate::store::conformance::support::{held, ids, login, neighbours, node, seated, user};
+use crate::store::conformance::support::{events_of, held, ids, login, neighbours, node, seated, user};
 use crate::store::{Act, LoginOutcome, Notice, Said, Store, StoreError, Target};
 
 #[tokio::test]
@@ -147,7 +147,7 @@ async fn a_login_that_was_given_up_before_its_turn_is_not_seated() {
     shut.store(false, Ordering::Release);
     assert!(seated(store.login(&newer).await.unwrap()).replaced.is_empty());
     assert!(store.get(ghost.id, false).await.unwrap().is_none(), "the ghost was seated");
-    assert_eq!(store.events_of(&newer.user, 10).await.unwrap().len(), 1);
+    assert_eq!(events_of(&*store, &newer.user, 10).await.len(), 1);
     store.close().await;
 }
 

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::chaos_proxy::{ChaosProxy, Fault, Loss};
 use super::redis_server::RedisServer;
-use super::{Redis, connect, gap, login, message_about, seated, user};
+use super::{Redis, connect, events_of, gap, login, message_about, seated, user};
 use crate::domain::{NodeId, Presence, Reason};
 use crate::store::{Act, Attach, Store as _, StoreError, Target};
 
@@ -40,7 +40,7 @@ async fn a_login_with_a_lost_reply(how: Loss) {
     assert_eq!(replaced[0].session.id, old.id);
     let live = store.sessions_of(&user, 60_000).await.unwrap();
     assert_eq!(live, [session]);
-    assert_eq!(store.events_of(&user, 10).await.unwrap().len(), 2, "it happened once");
+    assert_eq!(events_of(&*store, &user, 10).await.len(), 2, "it happened once");
 }
 
 #[tokio::test]

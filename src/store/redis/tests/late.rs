@@ -6,7 +6,7 @@ use tokio::time::{Instant, sleep};
 
 use super::faked_clock::FakedClock;
 use super::redis_server::RedisServer;
-use super::{Redis, connect, login, seated, user};
+use super::{Redis, connect, events_of, login, seated, user};
 use crate::domain::{Reason, SeatLimits, UserId};
 use crate::store::{Act, EventKind, Login, Said, Store as _, StoreError, Target};
 
@@ -28,7 +28,7 @@ async fn settled(server: &RedisServer, user: &UserId) -> Vec<EventKind> {
     let (store, _notices) = connect(&server.url());
     recovers(&store).await;
     sleep(Duration::from_millis(200)).await;
-    store.events_of(user, 100).await.unwrap().into_iter().map(|event| event.kind).collect()
+    events_of(&*store, user, 100).await.into_iter().map(|event| event.kind).collect()
 }
 
 /// A hung Redis that woke up carried out a login that its node had long answered with 503, and the ghost put out who

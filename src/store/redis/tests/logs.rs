@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::timeout;
+
 use super::redis_server::RedisServer;
-use super::{Redis, connect, gap, login, next, seated, user};
+use super::{Redis, connect, gap, login, seated, user};
 use crate::chance::Chance;
 use crate::config::{EventsConfig, RedisConfig, RedisUrl};
 use crate::domain::{NodeId, Partition};
-use crate::store::{Act, EventKind, Log as _, NewEvent, Notice, Store as _};
+use crate::store::{Act, EventFilter, EventKind, Fed, Log as _, NewEvent, Store as _, StoreError, View as _};
 
 fn job() -> NewEvent {
     NewEvent::new(EventKind::Job, None, Act::NONE)
@@ -49,6 +51,38 @@ async fn a_log_is_kept_by_length_and_by_age() {
 }
 
 #[tokio::test]
+async fn what_nobody_can_read_hides_nothing_else() {
+    let server = RedisServer::start().await;
+    let (store, _notices) = connect(&server.url());
+    store.record(&job()).await.unwrap();
+    let log = store.keys.log(Partition::FIRST);
+    for (name, value) in [("u", "\u{7f}"), ("b", "{"), ("i", "12345"), ("d", "x")] {
+        let mut add = redis::cmd("XADD");
+        add.arg(&log).arg("*").arg("t").arg(1).arg("k").arg("job").arg("r").arg(0).arg(name).arg(value);
+        let _: String = server.query(&add).await.unwrap();
+    }
+    store.record(&job()).await.unwrap();
+    let page = store.events(&EventFilter::default(), 10, None).await.unwrap();
+    assert_eq!((page.events.len(), page.damaged, page.next), (2, 4, None));
+    let page = store.events(&EventFilter::default(), 1, None).await.unwrap();
+    assert_eq!((page.events.len(), page.next), (1, Some(page.events[0].id)));
+
+    let node = NodeId::from_bytes([1; 8]);
+    let begun = crate::store::conformance::jobs::job(2);
+    store.begin_job(&begun).await.unwrap();
+    let jobs = store.keys.jobs();
+    // One that scripts can't read, and one of which they read enough.
+    let empty = [0_u8; 27];
+    for (id, bytes) in [([0_u8; 16], &empty[..3]), ([1; 16], &empty[..])] {
+        let () = server.query(redis::cmd("HSET").arg(&jobs).arg(&id[..]).arg(bytes)).await.unwrap();
+    }
+    let list = store.jobs().await.unwrap();
+    assert_eq!((list.jobs.len(), list.damaged), (1, 2));
+    assert!(matches!(store.take_job(node).await, Err(StoreError::Corrupt(_))), "its turn comes first");
+    assert_eq!(store.take_job(node).await.unwrap().map(|job| job.id), Some(begun.id));
+}
+
+#[tokio::test]
 async fn a_feed_that_was_cut_is_a_gap_and_heard_again() {
     let server = RedisServer::start().await;
     let (store, mut notices) = connect(&server.url());
@@ -58,5 +92,6 @@ async fn a_feed_that_was_cut_is_a_gap_and_heard_again() {
     gap(&mut notices, true).await;
     let (other, _notices) = connect(&server.url());
     other.record(&job()).await.unwrap();
-    assert!(matches!(next(&mut notices).await, Notice::Event(event) if event.kind == EventKind::Job));
+    let fed = timeout(Duration::from_secs(20), store.feed().unwrap().recv()).await.unwrap();
+    assert!(matches!(fed, Some(Fed::Event(event)) if event.kind == EventKind::Job));
 }

@@ -13,6 +13,7 @@ use crate::domain::{
     SessionId, Timestamp, TokenHash, UserId, Victim,
 };
 use crate::store::conformance::Bench;
+use crate::store::conformance::support::events_of;
 use crate::store::{Login, LoginOutcome, Message, Notice};
 
 #[path = "../../../../tests/support/certificates.rs"]

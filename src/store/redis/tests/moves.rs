@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 
 use super::cluster::{open, recovers, seat, seats, slot, users};
 use super::redis_cluster::RedisCluster;
-use super::{Redis, login, seated, user};
+use super::{Redis, events_of, login, seated, user};
 use crate::domain::{NodeId, Presence, Reason, SessionId};
 use crate::store::{Act, Login, Store as _, StoreError, Target};
 
@@ -203,7 +203,7 @@ async fn an_end_of_a_session_whose_data_have_moved_away_is_whole() {
     carry(&cluster, from, to, &[store.keys.data(request.id)]).await;
     let ended = store.end(&Target::Session(request.id), Reason::Kicked, None, &Act::NONE).await.unwrap();
     assert_eq!(ended.len(), 1);
-    assert_eq!(store.events_of(&user, 10).await.unwrap().len(), 2, "the login and its end");
+    assert_eq!(events_of(&*store, &user, 10).await.len(), 2, "the login and its end");
     while cluster.migrate(slot(&user), from, to, 10).await {}
     cluster.finish_move(slot(&user), from, to).await;
     assert_eq!(store.census(10, 60_000).await.unwrap().count, 0);
