@@ -49,7 +49,7 @@ pub(super) async fn idle(run: &Arc<Run>, wishes: &Idle) -> Result<Report, Failur
         .figure("resident_memory_bytes", resident(settled))
         .figure("resident_memory_per_connection_bytes", each)
         .figure("duration_s", thousandths(window.as_secs_f64()))
-        .figure("idle_cpu_percent", cpu_percent.map_or(Value::Null, |percent| thousandths(percent))))
+        .figure("idle_cpu_percent", cpu_percent.map_or(Value::Null, thousandths)))
 }
 
 struct Idling {
