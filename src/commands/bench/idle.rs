@@ -29,6 +29,11 @@ pub(super) async fn idle(run: &Arc<Run>, wishes: &Idle) -> Result<Report, Failur
     descriptors::allow(count + openers)?;
     let at_start = |fault: Fault| fault.at_start(run);
     let before = usage(run, &wishes.pids).await.map_err(at_start)?;
+    if before.is_none() && !wishes.pids.is_empty() {
+        return Err(Failure::Wrong(
+            "--pid names no process, or one that this system tells nothing of".to_owned(),
+        ));
+    }
     let began = Instant::now();
     let crowd = Crowd::gather(run, count, openers).await?;
     let connecting = began.elapsed();
