@@ -10,6 +10,7 @@ mod support;
 mod accounts;
 mod administration;
 mod balancer;
+mod bench_command;
 mod clocks;
 mod drain;
 mod durability;

@@ -15,6 +15,7 @@ pub mod redis_sentinel;
 pub mod redis_server;
 pub mod rig;
 pub mod socket;
+pub mod socket_io;
 
 pub use client::{Answer, Client, Login};
 pub use node::{Node, NodeOptions};

@@ -20,7 +20,7 @@ use crate::commands::client::Failure;
 /// Ports that a client has towards one port of one address: 28,232 by Linux's default, less what others use.
 const FROM_ONE_ADDRESS: usize = 20_000;
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Crowd {
     devices: TaskTracker,
     leave: CancellationToken,
@@ -30,13 +30,11 @@ pub(super) struct Crowd {
 impl Crowd {
     /// `count` of them, over all nodes in turns; fewer only where the run is to stop.
     pub async fn gather(run: &Arc<Run>, count: usize, openers: usize) -> Result<Self, Failure> {
-        let crowd = Arc::new(Self::default());
+        let crowd = Self::default();
         let gate = Gate { run: Arc::clone(run), count, nodes: run.nodes() };
-        let (entering, entered_run) = (Arc::clone(&crowd), Arc::clone(run));
+        let (entering, entered_run) = (crowd.clone(), Arc::clone(run));
         gate.open(openers, move |_, _, device| entering.admit(&entered_run, device)).await?;
-        // Nobody enters any more, so that nobody else has it.
-        Arc::into_inner(crowd)
-            .ok_or_else(|| Failure::Refused("connections are still being opened".to_owned()))
+        Ok(crowd)
     }
 
     fn admit(&self, run: &Arc<Run>, device: Device) {

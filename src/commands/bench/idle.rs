@@ -29,6 +29,11 @@ pub(super) async fn idle(run: &Arc<Run>, wishes: &Idle) -> Result<Report, Failur
     descriptors::allow(count + openers)?;
     let at_start = |fault: Fault| fault.at_start(run);
     let before = usage(run, &wishes.pids).await.map_err(at_start)?;
+    if before.is_none() && !wishes.pids.is_empty() {
+        return Err(Failure::Wrong(
+            "--pid names no process, or one that this system tells nothing of".to_owned(),
+        ));
+    }
     let began = Instant::now();
     let crowd = Crowd::gather(run, count, openers).await?;
     let connecting = began.elapsed();
@@ -49,7 +54,7 @@ pub(super) async fn idle(run: &Arc<Run>, wishes: &Idle) -> Result<Report, Failur
         .figure("resident_memory_bytes", resident(settled))
         .figure("resident_memory_per_connection_bytes", each)
         .figure("duration_s", thousandths(window.as_secs_f64()))
-        .figure("idle_cpu_percent", cpu_percent.map_or(Value::Null, |percent| thousandths(percent))))
+        .figure("idle_cpu_percent", cpu_percent.map_or(Value::Null, thousandths)))
 }
 
 struct Idling {

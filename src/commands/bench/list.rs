@@ -78,7 +78,7 @@ impl Walk {
         for node in 0..run.nodes() {
             apis.push(Api::new(run, node)?);
         }
-        let progress = Progress::of("walking", 0);
+        let progress = Progress::of_some("walking");
         let mut walk = Self::default();
         let mut path = format!("/api/admin/sessions?limit={limit}");
         for api in (0..MAX_PAGES).map(|page| page as usize % run.nodes()) {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 const COUNT: &str = "{msg:12} [{bar:40}] {pos}/{len} {per_sec}";
+const OPEN: &str = "{msg:12} {pos} {per_sec}";
 const TIME: &str = "{msg:12} [{bar:40}] {elapsed}/{len} ms";
 /// Enough for an eye.
 const LOOKS_A_SECOND: u8 = 5;
@@ -16,6 +17,11 @@ impl Progress {
     /// Of so many things.
     pub fn of(what: &'static str, count: usize) -> Self {
         Self::new(what, count as u64, COUNT)
+    }
+
+    /// Of things of which nobody knows how many there are.
+    pub fn of_some(what: &'static str) -> Self {
+        Self::new(what, 0, OPEN)
     }
 
     /// Of time that passes, told by [`Progress::at`].

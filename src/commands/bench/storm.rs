@@ -10,9 +10,8 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::crowd::{Gate, source};
+use super::crowd::Gate;
 use super::descriptors;
-use super::device::{Device, Heard};
 use super::fault::{Fault, Faults};
 use super::progress::Progress;
 use super::report::{Report, thousandths};
@@ -21,9 +20,10 @@ use super::times::Times;
 use crate::cli::bench::Storm;
 use crate::commands::client::Failure;
 
-/// The SDK's (`web/sdk/patience.js`): the first pause is up to so long, each further one up to twice the last.
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+mod client;
+
+use self::client::Client;
+
 /// For how long the node's end is waited for, where somebody else ends it.
 const ENDED_WITHIN: Duration = Duration::from_secs(600);
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -152,79 +152,6 @@ fn after(back: &[Duration], count: usize, percent: usize) -> Value {
     let needed = (count * percent).div_ceil(100);
     let time = needed.checked_sub(1).and_then(|last| back.get(last));
     time.map_or(Value::Null, |time| thousandths(time.as_secs_f64()))
-}
-
-struct Client {
-    storm: Arc<Weather>,
-    number: usize,
-    token: String,
-}
-
-impl Client {
-    /// Idles on the first node, comes back when that is gone, and idles on another one.
-    async fn live(self, device: Device) {
-        if !self.idle(device).await {
-            return;
-        }
-        let began = *self.storm.began.get_or_init(Instant::now);
-        let came_back = self.storm.leave.run_until_cancelled(self.come_back(began)).await;
-        match came_back {
-            Some(Ok(device)) => {
-                self.storm.back().push(began.elapsed());
-                if self.idle(device).await {
-                    self.storm.run.faults().add(Fault::Cut);
-                }
-            }
-            Some(Err(fault)) => self.give_up(fault),
-            None => {}
-        }
-    }
-
-    /// Until the connection is lost, which is true, or the client has no more to do here.
-    async fn idle(&self, mut device: Device) -> bool {
-        match self.storm.leave.run_until_cancelled(device.idle()).await {
-            None => {
-                device.end().await;
-                false
-            }
-            // Codes from 4000 on, but the two that say otherwise (docs/protocol.md), are the end of the session.
-            Some(Heard::Out(..)) | Some(Heard::Closed(Some(4400..=4407 | 4409..=4428 | 4430..))) => {
-                self.give_up(Fault::LoginLost);
-                false
-            }
-            Some(_) => true,
-        }
-    }
-
-    async fn come_back(&self, began: Instant) -> Result<Device, Fault> {
-        let run = &self.storm.run;
-        let others = (run.nodes() - 1).max(1);
-        let mut pause = FIRST_PAUSE;
-        for attempt in 0.. {
-            tokio::time::sleep(run.chance.up_to(pause)).await;
-            if began.elapsed() > self.storm.within {
-                break;
-            }
-            pause = LONGEST_PAUSE.min(pause * 2);
-            self.storm.attempts.fetch_add(1, Ordering::Relaxed);
-            // As a balancer does: in turns over those that are left.
-            let node = 1 + (self.number + attempt) % others;
-            let from = source(run.node(node).address(), self.number / others);
-            match Device::connect(run, node, &self.token, from).await {
-                Err(Fault::LoginLost) => return Err(Fault::LoginLost),
-                Err(fault) => {
-                    self.storm.failures.lock().unwrap_or_else(PoisonError::into_inner).add(fault);
-                }
-                Ok(device) => return Ok(device),
-            }
-        }
-        Err(Fault::NotBack)
-    }
-
-    fn give_up(&self, fault: Fault) {
-        self.storm.run.faults().add(fault);
-        self.storm.given_up.fetch_add(1, Ordering::Relaxed);
-    }
 }
 
 #[cfg(test)]

@@ -12,10 +12,10 @@ const LONGEST_NS: u64 = 120_000_000_000;
 const DIGITS: u8 = 3;
 
 /// How long one kind of thing took each time. The percentiles are at most a thousandth wrong.
-pub(super) struct Times(Option<Histogram<u64>>);
+pub(super) struct Times(Histogram<u64>);
 
-/// The figures, milliseconds with what they were measured in: nanoseconds.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+/// The figures. All are 0 where nothing was recorded.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub(super) struct Summary {
     pub count: u64,
     pub rate_per_s: f64,
@@ -30,32 +30,26 @@ pub(super) struct Summary {
 
 impl Default for Times {
     fn default() -> Self {
-        // The bounds are right, as the test shows.
-        Self(Histogram::new_with_bounds(FINEST_NS, LONGEST_NS, DIGITS).ok())
+        let histogram = Histogram::new_with_bounds(FINEST_NS, LONGEST_NS, DIGITS);
+        Self(histogram.expect("bounds that do not depend on anything"))
     }
 }
 
 impl Times {
     pub fn record(&mut self, time: Duration) {
         let ns = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-        if let Some(histogram) = &mut self.0 {
-            histogram.saturating_record(ns.clamp(FINEST_NS, LONGEST_NS));
-        }
+        self.0.saturating_record(ns.clamp(FINEST_NS, LONGEST_NS));
     }
 
     pub fn add(&mut self, other: &Self) {
-        if let (Some(histogram), Some(other)) = (&mut self.0, &other.0) {
-            // Both have the same bounds.
-            let _ = histogram.add(other);
-        }
+        self.0.add(&other.0).expect("the same bounds");
     }
 
     /// `window`: how long all of it took, for the rate.
     pub fn summary(&self, window: Duration) -> Summary {
-        let none = Histogram::new_with_bounds(FINEST_NS, LONGEST_NS, DIGITS).ok();
-        let Some(times) = self.0.as_ref().or(none.as_ref()) else { return Summary::NONE };
+        let Self(times) = self;
         if times.is_empty() {
-            return Summary::NONE;
+            return Summary::default();
         }
         let at = |quantile| ms(times.value_at_quantile(quantile));
         Summary {
@@ -70,20 +64,6 @@ impl Times {
             mean_ms: round(times.mean() / 1e6),
         }
     }
-}
-
-impl Summary {
-    const NONE: Self = Self {
-        count: 0,
-        rate_per_s: 0.0,
-        min_ms: 0.0,
-        p50_ms: 0.0,
-        p90_ms: 0.0,
-        p99_ms: 0.0,
-        p999_ms: 0.0,
-        max_ms: 0.0,
-        mean_ms: 0.0,
-    };
 }
 
 /// To the tenth.
@@ -130,7 +110,7 @@ mod tests {
 
     #[test]
     fn nothing_recorded_is_nothing_told_and_no_time_is_out_of_bounds() {
-        assert_eq!(Times::default().summary(Duration::ZERO), Summary::NONE);
+        assert_eq!(Times::default().summary(Duration::ZERO), Summary::default());
         let mut times = Times::default();
         times.record(Duration::ZERO);
         times.record(Duration::from_secs(1_000_000));

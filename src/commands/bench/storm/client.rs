@@ -1,0 +1,91 @@
+//! One client of a storm: idles on the first node, loses it, and comes back on another one as the SDK does.
+//!
+//! Invariant: it ends as one of three: back, given up with an error that is counted, or sent away with all the others.
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::Weather;
+use crate::commands::bench::crowd::source;
+use crate::commands::bench::device::{Device, Heard};
+use crate::commands::bench::fault::Fault;
+
+/// The SDK's (`web/sdk/patience.js`): the first pause is up to so long, each further one up to twice the last.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+pub(super) struct Client {
+    pub storm: Arc<Weather>,
+    pub number: usize,
+    pub token: String,
+}
+
+impl Client {
+    /// Idles on the first node, comes back when that is gone, and idles on another one.
+    pub async fn live(self, device: Device) {
+        if !self.idle(device).await {
+            return;
+        }
+        let began = *self.storm.began.get_or_init(Instant::now);
+        let came_back = self.storm.leave.run_until_cancelled(self.come_back(began)).await;
+        match came_back {
+            Some(Ok(device)) => {
+                self.storm.back().push(began.elapsed());
+                if self.idle(device).await {
+                    self.storm.run.faults().add(Fault::Cut);
+                }
+            }
+            Some(Err(fault)) => self.give_up(fault),
+            None => {}
+        }
+    }
+
+    /// Until the connection is lost, which is true, or the client has no more to do here.
+    async fn idle(&self, mut device: Device) -> bool {
+        match self.storm.leave.run_until_cancelled(device.idle()).await {
+            None => {
+                device.end().await;
+                false
+            }
+            // Codes from 4000 on, but the two that say otherwise (docs/protocol.md), are the end of the session.
+            Some(Heard::Out(..)) | Some(Heard::Closed(Some(4400..=4407 | 4409..=4428 | 4430..))) => {
+                self.give_up(Fault::LoginLost);
+                false
+            }
+            Some(_) => true,
+        }
+    }
+
+    async fn come_back(&self, began: Instant) -> Result<Device, Fault> {
+        let run = &self.storm.run;
+        let others = (run.nodes() - 1).max(1);
+        let mut pause = FIRST_PAUSE;
+        for attempt in 0.. {
+            tokio::time::sleep(run.chance.up_to(pause)).await;
+            if began.elapsed() > self.storm.within {
+                break;
+            }
+            pause = LONGEST_PAUSE.min(pause * 2);
+            self.storm.attempts.fetch_add(1, Ordering::Relaxed);
+            // As a balancer does: in turns over those that are left.
+            let node = 1 + (self.number + attempt) % others;
+            let from = source(run.node(node).address(), self.number / others);
+            match Device::connect(run, node, &self.token, from).await {
+                Err(Fault::LoginLost) => return Err(Fault::LoginLost),
+                Err(fault) => {
+                    self.storm.failures.lock().unwrap_or_else(PoisonError::into_inner).add(fault);
+                }
+                Ok(device) => return Ok(device),
+            }
+        }
+        Err(Fault::NotBack)
+    }
+
+    fn give_up(&self, fault: Fault) {
+        self.storm.run.faults().add(fault);
+        self.storm.given_up.fetch_add(1, Ordering::Relaxed);
+    }
+}
