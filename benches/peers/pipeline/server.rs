@@ -5,6 +5,7 @@
 //! its sockets, repairs no lost message, and never unsubscribes. Whatever Hotseat does beyond this is what its
 //! guarantees cost.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ use dashmap::DashMap;
 use redis::aio::MultiplexedConnection;
 use redis::{PushInfo, PushKind};
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
 const SEAT_TTL_S: u32 = 3_600;
 const TAKEN_OVER: u16 = 4409;
@@ -41,15 +42,19 @@ struct Node {
 pub async fn serve(listener: TcpListener, redis: &str) -> Result<(), String> {
     let sockets = Sockets::default();
     let client = redis::Client::open(format!("{redis}?protocol=resp3")).map_err(told)?;
-    let (pushes, arriving) = mpsc::unbounded_channel();
-    let config = redis::AsyncConnectionConfig::new().set_push_sender(pushes);
+    let arriving = Arc::clone(&sockets);
+    // Where the message is read, without another task between.
+    let hear = move |push: PushInfo| {
+        put_out(&push, &arriving);
+        Ok::<(), Infallible>(())
+    };
+    let config = redis::AsyncConnectionConfig::new().set_push_sender(hear);
     let node = Node {
         commands: client.get_multiplexed_async_connection().await.map_err(told)?,
         subscriptions: client.get_multiplexed_async_connection_with_config(&config).await.map_err(told)?,
         seat: Arc::new(redis::Script::new(include_str!("../seat.lua"))),
-        sockets: Arc::clone(&sockets),
+        sockets,
     };
-    tokio::spawn(put_out(arriving, sockets));
     let app = Router::new()
         .route("/api/sessions", post(login))
         .route("/api/verify", get(verify))
@@ -132,15 +137,13 @@ async fn attend(mut socket: WebSocket, mut is_over: oneshot::Receiver<()>) -> Re
 }
 
 /// Each message names the session that lost its seat.
-async fn put_out(mut arriving: mpsc::UnboundedReceiver<PushInfo>, sockets: Sockets) {
-    while let Some(push) = arriving.recv().await {
-        let (PushKind::Message, [_, redis::Value::BulkString(session)]) = (push.kind, push.data.as_slice())
-        else {
-            continue;
-        };
-        if let Some((_, over)) = str::from_utf8(session).ok().and_then(|session| sockets.remove(session)) {
-            let _ = over.send(());
-        }
+fn put_out(push: &PushInfo, sockets: &Sockets) {
+    let (PushKind::Message, [_, redis::Value::BulkString(session)]) = (&push.kind, push.data.as_slice())
+    else {
+        return;
+    };
+    if let Some((_, over)) = str::from_utf8(session).ok().and_then(|session| sockets.remove(session)) {
+        let _ = over.send(());
     }
 }
 

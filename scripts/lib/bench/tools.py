@@ -22,17 +22,16 @@ class Tools:
 
 
 def build(profile: str, venv: Path) -> Tools:
-    """Everything with the same profile: that of `cargo build --release`, which `cargo bench` inherits."""
-    built = cargo("build", "--profile", profile, "--bin", "hotseat")
-    benches = cargo(
-        "bench", "--profile", profile, "--no-run", *(word for name in BENCHES for word in ("--bench", name))
-    )
-    return Tools(built["hotseat"], {name: benches[name] for name in BENCHES}, "node", venv / "bin/python")
+    """All at once, so that the server and what it is compared with have the same profile (the bench profile inherits
+    release) and the same features of the crates that they share."""
+    names = [word for name in BENCHES for word in ("--bench", name)]
+    made = executables("cargo", "bench", "--locked", "--profile", profile, "--no-run", *names)
+    return Tools(made["hotseat"], {name: made[name] for name in BENCHES}, "node", venv / "bin/python")
 
 
-def cargo(command: str, *words: str) -> dict[str, Path]:
-    """Runs cargo and answers which executables it made, by target."""
-    line = ["cargo", command, "--locked", "--quiet", "--message-format=json-render-diagnostics", *words]
+def executables(*command: str) -> dict[str, Path]:
+    """Runs cargo; which executables it made, by target."""
+    line = [*command, "--quiet", "--message-format=json-render-diagnostics"]
     done = subprocess.run(line, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     if done.returncode:
         raise Failed(f"{' '.join(line)} failed")
