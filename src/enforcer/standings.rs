@@ -28,9 +28,12 @@ pub struct Standing {
     pub rank: Option<u64>,
 }
 
+/// By period and number of takeovers: when it was asked, and the answer.
+type Known = HashMap<(Period, u64), (Instant, Option<u64>)>;
+
 /// The ranks that were asked for lately.
 #[derive(Default)]
-pub(super) struct Ranks(Mutex<HashMap<(Period, u64), (Instant, Option<u64>)>>);
+pub(super) struct Ranks(Mutex<Known>);
 
 impl Ranks {
     fn known(&self, period: Period, takeovers: u64) -> Option<Option<u64>> {
@@ -49,7 +52,7 @@ impl Ranks {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<(Period, u64), (Instant, Option<u64>)>> {
+    fn lock(&self) -> MutexGuard<'_, Known> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
