@@ -73,3 +73,14 @@ test("an administrator who is ended by another is out of the console", async () 
     await page.getByRole("heading", { name: "Signed out by an administrator" }).waitFor();
   });
 });
+
+test("a console that is left alone reads on and is ended as idle", async () => {
+  await withPeople(async ({ node, person }) => {
+    const page = await openConsole(await person(), "/nodes");
+    await rowOf(page, `:${node.port}`).getByText("Well").waitFor();
+    let reads = 0;
+    page.on("request", (request) => (reads += request.headers()["hotseat-background"] ? 1 : 0));
+    await page.getByRole("heading", { name: "Signed out after a long pause" }).waitFor();
+    assert.ok(reads > 0, "it has read meanwhile, and that was no use");
+  }, { IDLE_TTL: "15s" });
+});

@@ -46,7 +46,13 @@ test("the tail moves as things happen on any node, and stands still when told to
     await createSession(node.nodes[1].url, "anna");
     await rowOf(page, "anna").waitFor();
     await page.getByLabel("Live").uncheck();
+    const other = await page.context().newPage();
+    await other.goto(`${node.url}/admin/audit?type=login`);
+    await rowOf(other, "anna").waitFor();
     await createSession(node.nodes[1].url, "bert");
+    await rowOf(other, "bert").waitFor();
+    assert.equal(await rowOf(page, "bert").count(), 0, "what another page was told is not shown here");
+    await other.close();
     await page.getByLabel("Live").check();
     await rowOf(page, "bert").waitFor();
     assert.equal(await rowOf(page, "anna").count(), 1, "no event stands twice");

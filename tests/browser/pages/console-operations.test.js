@@ -92,3 +92,59 @@ test("a notice reaches everybody", async () => {
     await toasted(page, "Notice: Restart at noon");
   });
 });
+
+test("a notice reaches those with a role and nobody else", async () => {
+  await withPeopleAndTwoNodes(async ({ node, person }) => {
+    const [here, there] = node.nodes;
+    const socketOf = async (user, roles) => {
+      const { token } = await createSession(node.url, user, { roles });
+      return (await person()).openSocket(there.port, token);
+    };
+    const [member, guest] = [await socketOf("anna", ["member"]), await socketOf("bert", ["guest"])];
+    const page = await openConsole(await person({ at: here }), "/jobs");
+    const send = async (button, text, whom) => {
+      await page.getByRole("button", { name: button }).click();
+      await page.getByRole("dialog").getByLabel("Text").fill(text);
+      await confirm(page, "Send notice");
+      await toasted(page, `Notice sent to ${whom}.`);
+    };
+    await page.getByLabel("Role").fill("member");
+    await send("Notice to this role", "For members", "everybody with the role member");
+    await send("Notice to everybody", "For all", "everybody");
+    const noticesOf = (socket) => socket.evaluate(() => globalThis.told.filter(({ type }) => type === "notice").map(({ text }) => text));
+    for (const socket of [member, guest]) await until("the last one is there", async () => (await noticesOf(socket)).includes("For all"));
+    assert.deepEqual([await noticesOf(member), await noticesOf(guest)], [["For members", "For all"], ["For all"]]);
+  });
+});
+
+test("a job's bar moves while it runs, and it is cancelled from its card", async () => {
+  await withPeopleAndTwoNodes(async ({ node, person }) => {
+    // A job that lasts as long as the test wants: what the real ones do is told by tests of the server.
+    const job = { id: "0192d4e0-0000-7000-8000-000000000001", kind: "end-sessions", role: "member", everybody: false, actor: "user:admin", note: null, state: "running", created_at: new Date().toISOString(), finished_at: null, seen: 250, ended: 200, total: 1000, progress: 0.25, node: "00112233445566ff" };
+    const someone = await person();
+    await openConsole(someone);
+    const page = await someone.context.newPage();
+    const cancelled = [];
+    await page.route("**/api/admin/jobs*", (route) => route.fulfill({ json: { jobs: [job] } }));
+    await page.route("**/api/admin/jobs/*", (route) => {
+      cancelled.push(`${route.request().method()} ${new URL(route.request().url()).pathname}`);
+      job.state = "cancelled";
+      return route.fulfill({ status: 200, json: job });
+    });
+    await page.goto(`${node.url}/admin/jobs`);
+    const card = page.getByRole("article", { name: "End all sessions with the role member" });
+    const bar = card.getByRole("progressbar", { name: "Progress of: End all sessions with the role member" });
+    const value = () => bar.evaluate((element) => element.value);
+    await card.getByText("Running").waitFor();
+    assert.equal(await value(), 0.25);
+    Object.assign(job, { progress: 0.75, seen: 750, ended: 600 });
+    await until("the bar has moved by itself", async () => (await value()) === 0.75);
+    await card.getByText("600").waitFor();
+    await card.getByRole("button", { name: "Cancel job" }).click();
+    await confirm(page, "Cancel job");
+    await card.getByText("Cancelled").waitFor();
+    await toasted(page, "The job is cancelled.");
+    assert.deepEqual(cancelled, [`DELETE /api/admin/jobs/${job.id}`]);
+    assert.equal(await card.getByRole("button", { name: "Cancel job" }).count(), 0);
+  });
+});

@@ -53,6 +53,19 @@ test("connections, node and last seen move as sockets open and close on another 
   });
 });
 
+test("age and last seen tick by themselves", async () => {
+  await withPeopleAndTwoNodes(async ({ node, person }) => {
+    await createSession(node.url, "anna");
+    const page = await openConsole(await person(), "/sessions");
+    for (const label of ["Age", "Last seen"]) {
+      const time = rowOf(page, "anna").locator(`[data-label="${label}"] time`);
+      const { text, title } = await time.evaluate(({ textContent, title }) => ({ text: textContent, title }));
+      await until(`${label} ticks`, async () => (await time.textContent()) !== text);
+      assert.equal(await time.getAttribute("title"), title, "the moment itself stays");
+    }
+  });
+});
+
 test("a takeover exchanges the row of the old device for that of the new one", async () => {
   await withPeopleAndTwoNodes(async ({ node, person }) => {
     await createSession(node.nodes[1].url, "anna", { device: { name: "Old phone", class: "mobile" } });

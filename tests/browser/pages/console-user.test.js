@@ -103,6 +103,12 @@ test("how contested a user is stands on its page, and leads to the list", async 
     assert.match(await second.textContent(), /^2carl1/);
     await page.getByRole("button", { name: "This week" }).click();
     assert.match(page.url(), /period=week$/);
+    const { since, users } = await callWithKey(node.url, "GET", "/api/admin/contested?period=week");
+    const monday = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium" }).format(new Date(since));
+    assert.equal(new Date(since).getUTCDay(), 1);
+    await page.locator(".table-note").filter({ hasText: `Counted since ${monday}` }).waitFor();
+    assert.deepEqual(users.map(({ user_id, takeovers }) => [user_id, takeovers]), [["dora", 2], ["carl", 1]]);
+    await rowOf(page, "dora").getByText("2", { exact: true }).waitFor();
     await page.getByRole("link", { name: "dora" }).click();
     await page.getByRole("heading", { name: "dora", level: 1 }).waitFor();
   });

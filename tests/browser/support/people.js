@@ -87,14 +87,17 @@ export class Person {
     return page;
   }
 
-  /** Opens a WebSocket to a node, and waits until it is welcome. */
+  /** Opens a WebSocket to a node; what it is told stands in `told` of the page. */
   async openSocket(port, token) {
     const page = await this.context.newPage();
     await page.evaluate(
       ([url, protocols]) =>
         new Promise((resolve, reject) => {
           const socket = new WebSocket(url, protocols);
-          [globalThis.socket, socket.onmessage, socket.onclose] = [socket, resolve, reject];
+          // What it is told, for a test to look at.
+          globalThis.told = [];
+          [socket.onopen, socket.onclose] = [resolve, reject];
+          socket.onmessage = ({ data }) => globalThis.told.push(JSON.parse(data));
         }).then(() => {}),
       [`ws://127.0.0.1:${port}/ws`, ["hotseat.v1", `bearer.${token}`]],
     );

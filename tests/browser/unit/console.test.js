@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { pathOf, ticksUpTo, timesWithin } from "../../../web/console/parts/scale.js";
+import { areaOf, pathOf, ticksUpTo, timesWithin } from "../../../web/console/parts/scale.js";
 import { byNode, gridOf, merged, middle, most, sum, valuesOf } from "../../../web/console/parts/series.js";
 import { isWanted } from "../../../web/console/parts/wanted.js";
 import { agoOf, durationOf } from "../../../web/console/time.js";

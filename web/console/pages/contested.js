@@ -70,7 +70,7 @@ function rivalRow({ rank, user_id: user, takeovers, evidence }) {
   const pairs = evidence.pairs.slice(0, PAIRS_SHOWN).map(({ from, to, at }) => h("li", null, seat(from), icon("arrow"), h("span", { class: "unseen" }, " to "), seat(to), h("span", { class: "quiet" }, timeOf(at))));
   return row(COLUMNS, [
     countOf(rank),
-    h("a", { class: "name", href: linkTo("users", user) }, user),
+    h("a", { class: "name", href: linkTo("users", user), title: user }, user),
     h("b", null, countOf(takeovers)),
     h("span", null, plural(evidence.devices, "device"), ", ", plural(evidence.addresses, "address", "addresses")),
     pairs.length > 0 ? h("ul", { class: "pairs", "aria-label": plural(pairs.length, "latest takeover") }, pairs) : h("span", { class: "quiet" }, "no longer in the log"),

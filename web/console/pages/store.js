@@ -17,13 +17,15 @@ import { bytesOf, countOf, latencyOf, shortOf } from "../words.js";
 
 const EVERY_MS = 10_000;
 
+const percentOf = (/** @type {number} */ value) => `${shortOf(Math.round(value * 10) / 10)} %`;
+
 /** @type {Record<string, [label: string, format: (value: number) => string]>} */
 const BOUNDS = {
-  memory_percent: ["Memory in use", (value) => `${shortOf(value)} %`],
+  memory_percent: ["Memory in use", percentOf],
   round_trip_us: ["Round trip", latencyOf],
   replication_lag_bytes: ["Replication lag", bytesOf],
   clients: ["Clients", countOf],
-  hit_percent: ["Reads that find", (value) => `${shortOf(value)} %`],
+  hit_percent: ["Hit rate", percentOf],
 };
 
 /**
@@ -82,7 +84,7 @@ function serverFacts(server) {
     ["Keys", server.keys === null ? null : countOf(server.keys)],
     ["Clients", server.clients === null ? null : countOf(server.clients)],
     ["Commands", server.commands_per_s === null ? null : `${countOf(server.commands_per_s)} a second`],
-    ["Reads that find", hit_rate === null ? null : `${(hit_rate * 100).toFixed(1)} %`],
+    ["Hit rate", hit_rate === null ? null : percentOf(hit_rate * 100)],
     ["Replicas", server.replicas === null ? null : countOf(server.replicas)],
     ["Replication lag", server.replication_lag_bytes === null ? null : bytesOf(server.replication_lag_bytes)],
     ["Round trip", server.round_trip_us === null ? null : latencyOf(server.round_trip_us)],

@@ -8,7 +8,8 @@
 
 import { h, svg } from "../dom.js";
 import { clockOf, minuteOf } from "../time.js";
-import { pathOf, ticksUpTo, timesWithin } from "./scale.js";
+import { areaOf, pathOf, ticksUpTo, timesWithin } from "./scale.js";
+import { roundOf, summaryOf } from "./summary.js";
 import { valuesTable } from "./values-table.js";
 
 const HEIGHT = 168;
@@ -17,6 +18,8 @@ const LEFT = 52;
 const RIGHT = 8;
 const BOTTOM = 22;
 const MIN_WIDTH = 220;
+/** Half of a time below the plot: so near to the edge it stands whole. */
+const HALF_LABEL = 16;
 
 /** @typedef {{grid: Grid, lines: Line[]}} Data */
 
@@ -54,7 +57,10 @@ export class Chart {
   /** @param {Data} data */
   show(data) {
     this.#data = data;
-    const lines = data.lines.map(({ name }, at) => h("li", { class: `series-${at + 1}` }, name));
+    const lines = data.lines.map(({ name, values }, at) => {
+      const last = values.findLast((value) => value !== null);
+      return h("li", { class: `series-${at + 1}` }, name, ...(last === undefined || last === null ? [] : [" ", h("b", null, this.#format(last))]));
+    });
     this.#legend.replaceChildren(...lines);
     this.#plot.setAttribute("aria-label", `${this.#title}. ${summaryOf(data, this.#format)} Arrow keys read the values.`);
     this.#draw();
@@ -74,20 +80,23 @@ export class Chart {
     const { grid: { times }, lines } = this.#data;
     const width = this.#width;
     const known = lines.flatMap(({ values }) => values).filter((value) => value !== null);
-    const ticks = ticksUpTo(Math.max(0, ...known), 3);
-    const top = ticks[ticks.length - 1];
+    const isEmpty = known.length === 0;
+    const ticks = isEmpty ? [0] : ticksUpTo(Math.max(0, ...known), 3);
+    const top = ticks[ticks.length - 1] || 1;
     const y = (/** @type {number} */ value) => HEIGHT - BOTTOM - (value / top) * (HEIGHT - TOP - BOTTOM);
     const x = (/** @type {number} */ at) => this.#x(at);
     const [first, last] = [times[0], times[times.length - 1]];
     const atTime = (/** @type {number} */ time) => LEFT + ((time - first) / (last - first)) * (width - LEFT - RIGHT);
-    const rules = ticks.map((tick) => svg("g", { class: "rule" }, svg("path", { d: `M${LEFT} ${y(tick)}H${width - RIGHT}` }), svg("text", { x: LEFT - 8, y: y(tick) + 4, "text-anchor": "end" }, this.#format(tick))));
-    const labels = timesWithin(first, last, width / 90).map((time) => svg("text", { x: atTime(time), y: HEIGHT - 4, "text-anchor": "middle" }, minuteOf(time)));
+    const rules = ticks.map((tick) => svg("g", { class: "rule" }, svg("path", { d: `M${LEFT} ${y(tick)}H${width - RIGHT}` }), svg("text", { x: LEFT - 8, y: y(tick) + 4, "text-anchor": "end" }, isEmpty ? "" : roundOf(this.#format(tick)))));
+    const labels = timesWithin(first, last, width / 90).map((time) => svg("text", { x: Math.min(atTime(time), width - HALF_LABEL), y: HEIGHT - 4, "text-anchor": "middle" }, minuteOf(time)));
+    // More than one area would hide the others.
+    const areas = lines.length === 1 ? [svg("path", { class: "area-of series-1", d: areaOf(lines[0].values, x, y) })] : [];
     const drawn = lines.map(({ values }, at) => svg("path", { class: `line-of series-${at + 1}`, d: pathOf(values, x, y) }));
-    const empty = known.length === 0 && svg("text", { class: "none", x: (width + LEFT) / 2, y: HEIGHT / 2 - 8, "text-anchor": "middle" }, "Nothing measured yet");
+    const empty = isEmpty && svg("text", { class: "none", x: (width + LEFT) / 2, y: HEIGHT / 2 - 8, "text-anchor": "middle" }, "Nothing measured yet");
     this.#plot.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
     this.#plot.setAttribute("width", `${width}`);
     this.#plot.setAttribute("height", `${HEIGHT}`);
-    this.#plot.replaceChildren(...rules, ...labels, ...drawn, svg("path", { class: "crosshair" }), ...(empty ? [empty] : []));
+    this.#plot.replaceChildren(...rules, ...labels, ...areas, ...drawn, svg("path", { class: "crosshair" }), ...(empty ? [empty] : []));
     this.#mark(this.#at);
   }
 
@@ -124,17 +133,4 @@ export class Chart {
   #fillTable(/** @type {boolean} */ isOpen) {
     this.#table.replaceChildren(...(isOpen && this.#data ? [valuesTable(this.#title, this.#data, this.#format)] : []));
   }
-}
-
-/**
- * @param {Data} data
- * @param {(value: number) => string} format
- */
-function summaryOf({ lines }, format) {
-  const words = lines.map(({ name, values }) => {
-    const known = values.filter((value) => value !== null);
-    if (known.length === 0) return `${name}: nothing measured.`;
-    return `${name}: now ${format(known[known.length - 1])}, highest ${format(Math.max(...known))}, lowest ${format(Math.min(...known))}.`;
-  });
-  return words.join(" ");
 }

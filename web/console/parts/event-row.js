@@ -37,9 +37,9 @@ export function eventRow(event, columns) {
   const cells = {
     When: timeOf(event.time),
     What: whatOf(event),
-    User: user && h("a", { class: "name", href: linkTo("users", user) }, user),
-    Device: device && h("span", { class: "device" }, icon(device.class), nameOf(device)),
-    Address: ip && h("code", null, ip),
+    User: user && h("a", { class: "name", href: linkTo("users", user), title: user }, user),
+    Device: device && h("span", { class: "device" }, icon(device.class), h("span", { class: "device-name", title: nameOf(device) }, nameOf(device))),
+    Address: ip && h("code", { title: ip }, ip),
     By: actor && h("span", { title: actor }, actorOf(actor)),
     Details: detailsOf(event),
   };

@@ -53,3 +53,23 @@ export function pathOf(values, x, y) {
   });
   return path;
 }
+
+/**
+ * What lies between such a line and nothing.
+ * @param {(number | null)[]} values
+ * @param {(at: number) => number} x
+ * @param {(value: number) => number} y
+ * @returns {string} for `d`
+ */
+export function areaOf(values, x, y) {
+  let path = "";
+  values.forEach((value, at) => {
+    if (value === null) return;
+    const isFirst = at === 0 || values[at - 1] === null;
+    const isLast = at === values.length - 1 || values[at + 1] === null;
+    if (isFirst) path += `M${x(at).toFixed(1)} ${y(0).toFixed(1)}`;
+    path += `L${x(at).toFixed(1)} ${y(value).toFixed(1)}`;
+    if (isLast) path += `V${y(0).toFixed(1)}Z`;
+  });
+  return path;
+}

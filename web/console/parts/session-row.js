@@ -30,9 +30,9 @@ export function sessionRow(session, columns, { select, end, user = true }) {
   const own = id === me.session?.id;
   const cells = [
     select && me.mayAct && h("input", { type: "checkbox", name: "session", value: id, "aria-label": `Select ${label}`, on: { change: select } }),
-    user && [h("a", { href: linkTo("users", user_id), class: "name" }, user_id), own && badge("you", "accent")],
-    h("span", { class: "device" }, icon(device.class), h("span", { title: CLASSES[device.class] }, nameOf(device)), h("span", { class: "unseen" }, `, ${CLASSES[device.class]}`), !user && own && badge("you", "accent")),
-    ip ? h("code", null, ip) : "–",
+    user && [h("a", { href: linkTo("users", user_id), class: "name", title: user_id }, user_id), own && badge("you", "accent")],
+    h("span", { class: "device" }, icon(device.class), h("span", { class: "device-name", title: `${nameOf(device)} (${CLASSES[device.class]})` }, nameOf(device)), h("span", { class: "unseen" }, `, ${CLASSES[device.class]}`), !user && own && badge("you", "accent")),
+    ip ? h("code", { title: ip }, ip) : "–",
     nodeOf(node),
     connectionsOf(connections),
     timeOf(session.created_at, "age"),

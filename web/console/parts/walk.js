@@ -77,6 +77,7 @@ export class Walk {
     this.#asking = asking;
     try {
       await this.#read(AbortSignal.any([asking.signal, this.#signal]), anew);
+      this.#asking = null;
       this.showFoot();
       // Not each change of the count: on a busy system that would never fall silent.
       announce(`${countOf(this.#list.count())} loaded${this.#cursor ? ", and there are more" : ""}.`);
@@ -107,13 +108,15 @@ export class Walk {
       for (const item of page[this.#list.member]) this.#list.put(item);
       found += page[this.#list.member].length;
       this.#cursor = page.next_cursor;
-      this.#list.shown?.(!this.#cursor);
+      this.#list.shown?.(false);
     }
   }
 
   /** Says what is below; to be called after rows came or went by themselves. */
   showFoot() {
     const count = this.#list.count();
+    // Before the answer is here nobody knows whether that is all.
+    if (this.#asking) return this.#list.shown?.(false);
     this.#list.shown?.(!this.#cursor);
     if (count >= MAX_SHOWN) this.foot.replaceChildren(h("p", { class: "quiet" }, `${countOf(MAX_SHOWN)} are shown. Search to see others.`));
     else if (this.#cursor) this.foot.replaceChildren(this.#more);
