@@ -68,6 +68,13 @@ test("a line breaks where nothing is known, and a lone value is a dot", () => {
   assert.equal(pathOf([null], x, y), "");
 });
 
+test("an area ends where the line breaks", () => {
+  const x = (at) => at * 10;
+  const y = (value) => 100 - value;
+  assert.equal(areaOf([1, 2, null, 3], x, y), "M0.0 100.0L0.0 99.0L10.0 98.0V100.0ZM30.0 100.0L30.0 97.0V100.0Z");
+  assert.equal(areaOf([null, null], x, y), "");
+});
+
 test("times are told in their largest unit, the future too", () => {
   for (const [seconds, text] of [[0.4, "0 s"], [59, "59 s"], [60, "1 min"], [7199, "1 h"], [90_000, "1 d"]]) assert.equal(durationOf(seconds), text);
   assert.equal(durationOf(90_061, { units: 2 }), "1 d 1 h");
@@ -84,6 +91,9 @@ test("figures are short where there is little room", () => {
 
 test("an event that arrives is held against the same filter as those that are read", () => {
   const takeover = { type: "login", user: "ann", reason: null, ended: [{ session: "1", reason: "takeover" }] };
+  // The word for a disabling is that of the act; whom it put out stands in events of their own.
+  const disabled = { type: "disabled", user: "bob", reason: null, ended: [] };
+  const putOut = { type: "ended", user: "bob", reason: "disabled", ended: [] };
   const kicked = { type: "ended", user: "bob", reason: "kicked", ended: [] };
   for (const [event, filter, wanted] of [
     [takeover, { user: "", type: "" }, true],
@@ -93,5 +103,8 @@ test("an event that arrives is held against the same filter as those that are re
     [kicked, { user: "", type: "kicked,failed" }, true],
     [kicked, { user: "", type: "ended" }, true],
     [kicked, { user: "", type: "disabled" }, false],
+    [disabled, { user: "", type: "disabled" }, true],
+    [putOut, { user: "", type: "disabled" }, false],
+    [putOut, { user: "", type: "ended" }, true],
   ]) assert.equal(isWanted(event, filter), wanted, JSON.stringify(filter));
 });
