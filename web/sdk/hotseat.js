@@ -18,7 +18,7 @@
 
 import { Account } from "./account.js";
 import { Line } from "./line.js";
-import { watchPage } from "./page.js";
+import { Page } from "./page.js";
 import { browser } from "./platform.js";
 import { HotseatError } from "./problem.js";
 import { endAsTold, SUBPROTOCOL } from "./protocol.js";
@@ -28,23 +28,17 @@ import { openSocket } from "./wire.js";
 export { HotseatError };
 
 export class Hotseat extends Account {
-  /**
-   * Who was signed in last, as far as this page knows: the name to offer in a login form.
-   * @type {string | null}
-   */
+  /** @type {string | null} Who was signed in last, as far as this page knows: the name to offer in a login form. */
   username = null;
-  #platform;
   #login;
   #line;
-  /** @type {(() => void) | null} */
-  #unwatch = null;
+  #page;
 
   /** @param {HotseatOptions} [options] */
   constructor({ url = globalThis.location?.origin, token, login, platform = browser() } = {}) {
     const base = new URL(`${url}`.replace(/\/*$/, "/"));
     const currentToken = () => (typeof token === "function" ? token() : (token ?? null));
     super(platform, base, currentToken);
-    this.#platform = platform;
     this.#login = login;
     this.#line = new Line(platform, {
       name: token === undefined ? `${SUBPROTOCOL} ${base}` : null,
@@ -53,6 +47,7 @@ export class Hotseat extends Account {
       changed: (before, now) => this.#changed(before, now),
       said: (type, detail) => this.emit(type, detail),
     });
+    this.#page = new Page(platform, (what) => this.#line.tell(what));
   }
 
   /** @returns {State} */
@@ -60,10 +55,7 @@ export class Hotseat extends Account {
     return this.#line.now.state;
   }
 
-  /**
-   * The session as the latest `welcome` had it.
-   * @returns {Session | null}
-   */
+  /** @returns {Session | null} The session as the latest `welcome` had it. */
   get session() {
     return this.#line.now.welcome?.session ?? null;
   }
@@ -79,7 +71,7 @@ export class Hotseat extends Account {
    * @returns {Promise<Session | null>} null when a login is needed
    */
   async resume() {
-    this.#watch();
+    this.#page.watch();
     try {
       const session = await this.fetchSession();
       this.#line.connect();
@@ -93,14 +85,13 @@ export class Hotseat extends Account {
 
   /** Connects with the current credential unless connected; `resume` is for pages that may have none. */
   connect() {
-    this.#watch();
+    this.#page.watch();
     this.#line.connect();
   }
 
   /** Takes this tab out; the others go on. Does not log out. */
   close() {
-    this.#unwatch?.();
-    this.#unwatch = null;
+    this.#page.leave();
     this.#line.leave();
   }
 
@@ -117,18 +108,13 @@ export class Hotseat extends Account {
     return answer;
   }
 
-  /**
-   * Makes a token that one's own login API got (`POST /api/sessions`) this browser's, and connects all tabs.
-   * @param {string} token
-   */
+  /** @param {string} token Of one's own login API (`POST /api/sessions`): becomes this browser's, and connects all tabs. */
   async adopt(token) {
     await super.adopt(token);
     this.#reconnect();
   }
 
-  /**
-   * Logs out; all tabs become `idle`.
-   */
+  /** Logs out; all tabs become `idle`. */
   async logout() {
     await super.logout();
     this.#line.stop();
@@ -151,15 +137,8 @@ export class Hotseat extends Account {
     return true;
   }
 
-  #watch() {
-    this.#unwatch ??= watchPage(this.#platform, {
-      wake: () => this.#line.tell("wake"),
-      activity: () => this.#line.tell("activity"),
-    });
-  }
-
   #reconnect() {
-    this.#watch();
+    this.#page.watch();
     this.#line.restart();
   }
 

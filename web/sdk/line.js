@@ -11,17 +11,13 @@
  * @module
  */
 
+/** @import {Word} from "./lead.js" */
 /** @import {End, HotseatEvents, Snapshot} from "./model.js" */
 /** @import {Platform} from "./platform.js" */
 
-import { Connection } from "./connection.js";
-import { connecting, ended, IDLE, isActive, live, waiting } from "./snapshot.js";
+import { Lead } from "./lead.js";
+import { connecting, ended, IDLE, isActive } from "./snapshot.js";
 import { Tabs } from "./tabs.js";
-
-/**
- * What the server says that changes no state: passed on to every tab as it is.
- * @typedef {"notice" | "restarting"} Word
- */
 
 /**
  * @typedef {object} LineOptions
@@ -35,7 +31,7 @@ import { Tabs } from "./tabs.js";
 export class Line {
   #platform;
   #options;
-  #connection;
+  #lead;
   /** @type {Tabs | null} set while this tab takes part */
   #tabs = null;
   /** @type {Snapshot} */
@@ -48,14 +44,10 @@ export class Line {
   constructor(platform, options) {
     this.#platform = platform;
     this.#options = options;
-    this.#connection = new Connection(platform, options.open, options.signedIn, {
-      connecting: () => this.#publish(connecting(this.#now)),
-      live: (welcome) => this.#publish(live(welcome)),
-      waiting: (retryAt) => this.#publish(waiting(this.#now, retryAt)),
-      ended: (end) => this.#publish(this.#wasOwnWish(end) ? IDLE : ended(end)),
-      idle: () => this.#publish(IDLE),
-      notice: (notice) => this.#pass("notice", notice),
-      restarting: (restarting) => this.#pass("restarting", restarting),
+    this.#lead = new Lead(platform, options, {
+      now: () => this.#now,
+      publish: (snapshot) => this.#publish(snapshot),
+      pass: (type, detail) => this.#pass(type, detail),
     });
   }
 
@@ -103,22 +95,17 @@ export class Line {
   leave() {
     this.#tabs?.leave();
     this.#tabs = null;
-    this.#connection.stop();
+    this.#lead.give();
     this.#apply(IDLE);
   }
 
   #join() {
     if (this.#tabs) return;
     this.#tabs = new Tabs(this.#platform, this.#options.name, {
-      lead: () => this.#takeLead(),
+      lead: () => this.#lead.take(),
       hear: (message) => this.#hear(message),
     });
     this.#tabs.join();
-  }
-
-  #takeLead() {
-    if (isActive(this.#now)) this.#connection.start();
-    else this.#publish(this.#now);
   }
 
   /** Until the leader's snapshot comes; and if there is no leader yet, what this tab will do as one. */
@@ -128,13 +115,13 @@ export class Line {
 
   /** @param {string} op */
   #ask(op) {
-    if (this.leads) this.#obey(op);
+    if (this.leads) this.#lead.obey(op);
     else this.#tabs?.send({ op });
   }
 
   /** @param {any} message of another tab, perhaps of another version of this page */
   #hear(message) {
-    if (this.leads) this.#obey(message.op);
+    if (this.leads) this.#lead.obey(message.op);
     else if (message.op === "notice" || message.op === "restarting") this.#options.said(message.op, message.detail);
     // A leader that merely rests has nothing to say against an end that this tab has learnt.
     else if (message.op === "snapshot" && !(message.snapshot.state === "idle" && this.#now.state === "ended")) {
@@ -142,28 +129,7 @@ export class Line {
     }
   }
 
-  /** @param {string} op */
-  #obey(op) {
-    if (op === "restart" || (op === "connect" && !isActive(this.#now))) this.#connection.start();
-    else if (op === "hello" || op === "connect") this.#publish(this.#now);
-    else if (op === "wake") this.#connection.wake();
-    else if (op === "activity") this.#connection.activity();
-    else if (op === "stop") {
-      this.#connection.stop();
-      this.#publish(IDLE);
-    }
-  }
-
-  /** Whoever logs out is not put out. */
-  #wasOwnWish(/** @type {End} */ end) {
-    return end.reason === "logout" && end.by?.session_id === this.#now.welcome?.session.id;
-  }
-
-  /**
-   * @template {Word} T
-   * @param {T} type
-   * @param {HotseatEvents[T]["detail"]} detail
-   */
+  /** @template {Word} T @param {T} type @param {HotseatEvents[T]["detail"]} detail */
   #pass(type, detail) {
     this.#tabs?.send({ op: type, detail });
     this.#options.said(type, detail);

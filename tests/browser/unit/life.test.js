@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { watchPage } from "../../../web/sdk/page.js";
+import { Page } from "../../../web/sdk/page.js";
 import { openLiveTab } from "../support/hotseats.js";
 import { settle, World } from "../support/world.js";
 
@@ -77,7 +77,7 @@ test("activity is told at most once a minute, from all tabs together", async () 
 test("input that a script made up is no activity", () => {
   const platform = new World().tab();
   let count = 0;
-  watchPage(platform, { wake: () => {}, activity: () => (count += 1) });
+  new Page(platform, (what) => (count += what === "activity" ? 1 : 0)).watch();
   platform.document.dispatchEvent(new Event("keydown"));
   assert.equal(count, 0);
   platform.document.dispatchEvent(trusted("keydown"));

@@ -20,19 +20,13 @@ import { HotseatError } from "./problem.js";
 export { HotseatError };
 export declare class Hotseat extends Account {
     #private;
-    /**
-     * Who was signed in last, as far as this page knows: the name to offer in a login form.
-     * @type {string | null}
-     */
+    /** @type {string | null} Who was signed in last, as far as this page knows: the name to offer in a login form. */
     username: string | null;
     /** @param {HotseatOptions} [options] */
     constructor({ url, token, login, platform }?: HotseatOptions);
     /** @returns {State} */
     get state(): State;
-    /**
-     * The session as the latest `welcome` had it.
-     * @returns {Session | null}
-     */
+    /** @returns {Session | null} The session as the latest `welcome` had it. */
     get session(): Session | null;
     /** Whether this is the tab that holds the socket. */
     get leads(): boolean;
@@ -54,14 +48,9 @@ export declare class Hotseat extends Account {
      * @returns {Promise<LoginAnswer>}
      */
     login(username: string, password: string, options?: LoginOptions): Promise<LoginAnswer>;
-    /**
-     * Makes a token that one's own login API got (`POST /api/sessions`) this browser's, and connects all tabs.
-     * @param {string} token
-     */
+    /** @param {string} token Of one's own login API (`POST /api/sessions`): becomes this browser's, and connects all tabs. */
     adopt(token: string): Promise<void>;
-    /**
-     * Logs out; all tabs become `idle`.
-     */
+    /** Logs out; all tabs become `idle`. */
     logout(): Promise<void>;
     /**
      * Takes the seat back after a takeover: by the app's `login` where it gave one, else by the password.
