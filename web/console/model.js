@@ -15,6 +15,7 @@
  * @property {string | null} user
  * @property {string | null} session
  * @property {string | null} actor `user:<id>` or `key:<name>`
+ * @property {string | null} [actor_session]
  * @property {string | null} reason
  * @property {By | null} by
  * @property {{session: string, reason: string}[]} ended
@@ -25,7 +26,7 @@
 
 /** @typedef {Pick<Session, "id" | "node" | "connections" | "last_seen_at">} SessionPresence how a session is connected now */
 
-/** @typedef {{rank: number, takeovers: number}} Standing how often a user was taken over in a period */
+/** @typedef {{rank: number | null, takeovers: number}} Standing how often a user was taken over in a period; null: not known just now */
 
 /**
  * @typedef {object} UserView

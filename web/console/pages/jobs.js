@@ -16,11 +16,13 @@ import { badge, heading } from "../parts/heading.js";
 import { jobForm } from "../parts/job-form.js";
 import { failure, nothing, skeleton } from "../parts/states.js";
 import { toast } from "../parts/toast.js";
+import { paced } from "../poll.js";
 import { stream } from "../stream.js";
 import { timeOf } from "../time.js";
 import { actorOf, countOf } from "../words.js";
 
 const RUNNING_MS = 1000;
+const STALE_PACE = { soonMs: 500, everyMs: 10_000 };
 const STATES = /** @type {const} */ ({ running: ["Running", "accent"], done: ["Done", "good"], cancelled: ["Cancelled", ""] });
 
 /**
@@ -49,7 +51,7 @@ export function show(main, _place, signal) {
   };
   const start = me.mayAct && jobForm(load);
   main.replaceChildren(heading("Jobs", "Ending the sessions of a role, or everybody’s. Kept for 24 hours after they finish."), ...(start ? [start] : []), body);
-  stream.on({ event: ({ type }) => type === "job" && load(), stale: () => load() }, signal);
+  stream.on({ event: ({ type }) => type === "job" && load(), stale: paced(STALE_PACE, signal, load) }, signal);
   signal.addEventListener("abort", () => clearTimeout(timer));
   load();
 }

@@ -131,7 +131,7 @@ function standings({ contested }) {
     "dl",
     { class: "facts" },
     periods.map(([label, standing, period]) =>
-      h("div", null, h("dt", null, label), h("dd", null, standing ? [plural(standing.takeovers, "takeover"), h("a", { href: linkTo("contested", null, { period }) }, `rank ${standing.rank}`)] : h("span", { class: "quiet" }, "Not taken over"))),
+      h("div", null, h("dt", null, label), h("dd", null, standing ? [plural(standing.takeovers, "takeover"), h("a", { href: linkTo("contested", null, { period }) }, standing.rank === null ? "rank not known" : `rank ${standing.rank}`)] : h("span", { class: "quiet" }, "Not taken over"))),
     ),
   );
 }

@@ -15,6 +15,8 @@ import { actorOf, HAPPENINGS, nameOf, TONES } from "../words.js";
 import { badge } from "./heading.js";
 import { row } from "./table.js";
 
+/** How the note of a login begins that the brake did not let be looked at. */
+const HELD_OFF = "held off";
 /** Nobody reads it; the title has it whole. */
 const JOB_ID = /, job [0-9a-f-]{36}/;
 
@@ -40,7 +42,7 @@ export function eventRow(event, columns) {
     User: user && h("a", { class: "name", href: linkTo("users", user), title: user }, user),
     Device: device && h("span", { class: "device" }, icon(device.class), h("span", { class: "device-name", title: nameOf(device) }, nameOf(device))),
     Address: ip && h("code", { title: ip }, ip),
-    By: actor && h("span", { title: actor }, actorOf(actor)),
+    By: actor && h("span", { title: event.actor_session ? `${actor}, session ${event.actor_session}` : actor }, actorOf(actor)),
     Details: detailsOf(event),
   };
   return row(columns, columns.map(({ label }) => cells[label] ?? null), { data: { id: event.id } });
@@ -50,11 +52,11 @@ export function eventRow(event, columns) {
  * What happened, in a badge or two.
  * @param {Happening} event
  */
-export function whatOf({ type, reason, ended }) {
+export function whatOf({ type, reason, ended, note }) {
   const word = type === "ended" && reason ? reason : type;
   const takeovers = ended.filter((each) => each.reason === "takeover").length;
   return [
-    badge(HAPPENINGS[word] ?? word, TONES[word]),
+    badge(type === "failed" && note?.startsWith(HELD_OFF) ? "Held off" : (HAPPENINGS[word] ?? word), TONES[word]),
     takeovers > 0 && badge(takeovers === 1 ? "Takeover" : `${takeovers} takeovers`, "accent"),
     ended.some((each) => each.reason === "replaced") && badge("Replaced its own"),
   ];

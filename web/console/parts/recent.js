@@ -8,6 +8,7 @@
 
 import { isAbort, read } from "../api.js";
 import { h } from "../dom.js";
+import { paced } from "../poll.js";
 import { linkTo } from "../router.js";
 import { stream } from "../stream.js";
 import { eventColumns, eventRow } from "./event-row.js";
@@ -16,6 +17,7 @@ import { failure, nothing, skeleton } from "./states.js";
 import { table } from "./table.js";
 
 const SHOWN = 12;
+const STALE_PACE = { soonMs: 500, everyMs: 5000 };
 
 /** @param {AbortSignal} signal */
 export function recentPanel(signal) {
@@ -47,7 +49,8 @@ export function recentPanel(signal) {
       if (!isAbort(error)) place.replaceChildren(failure(error, load));
     }
   };
-  stream.on({ event: take, stale: load }, signal);
+  // A busy system says every second that there was more than it tells.
+  stream.on({ event: take, stale: paced(STALE_PACE, signal, load) }, signal);
   load();
   return panel("Right now", place, h("p", { class: "panel-foot" }, h("a", { href: linkTo("audit") }, "All in the audit")));
 }
