@@ -1,8 +1,8 @@
 //! What follows when messages may have been lost or the store may have forgotten: one task that checks and heals.
 //!
-//! After a gap every session of this node is checked. After a failover the node first tells the store again what its
-//! journal says of the partitions concerned (ends, then who is disabled, then logins by generation), at once, for
-//! until then an ended session may be accepted; then it renews all its sessions there, spread over a second, and
+//! After a gap every session of this node is checked. After a failover the node first tells the store again who was
+//! enabled, and then all that its journal says of the partitions concerned (ends, then who is disabled, then logins by
+//! generation), at once, for until then an ended session may be accepted; then it renews all its sessions there, spread over a second, and
 //! restores those that are missing. When every node has had the time to do the same, who is disabled is said a last
 //! time, as settled: whoever came in before the store knew it again goes.
 //!
@@ -142,6 +142,7 @@ impl Enforcer {
     async fn repair(&self, work: &Work, shutdown: &CancellationToken) -> bool {
         let start = Instant::now();
         let restored = self.metrics.restored_so_far();
+        self.enable_all_again(&work.forgotten, shutdown).await;
         let (facts, unhealed) = self.replay_all(&work.forgotten, shutdown).await;
         let mut check = work.unchecked;
         check.extend(&without(&work.forgotten, &unhealed));
@@ -177,6 +178,21 @@ impl Enforcer {
             }
         }
         left.is_empty()
+    }
+
+    /// Says who was enabled, before all else and everywhere: it ends nobody and is little, all else may take long, and
+    /// another node that knows of an older disabling waits only so long before it takes that for the last word. What
+    /// can't be said now is said again with the rest.
+    async fn enable_all_again(&self, partitions: &PartitionSet, shutdown: &CancellationToken) {
+        for partition in partitions.iter() {
+            if shutdown.is_cancelled() {
+                return;
+            }
+            if let Err(error) = self.enable_again(partition).await {
+                tracing::debug!(%partition, %error, "who was enabled is said again later");
+                return;
+            }
+        }
     }
 
     /// Replays the journal of some partitions; answers how many facts, and where it failed.

@@ -100,6 +100,14 @@ impl Part {
         taken
     }
 
+    /// Of each user the last, newest first.
+    fn last_marks(&self) -> Vec<Mark> {
+        let (mut marks, mut marked) = (self.marks.copy(), HashSet::new());
+        marks.reverse();
+        marks.retain(|mark| marked.insert(mark.user.clone()));
+        marks
+    }
+
     /// Drops the oldest fact; `false` if there is none.
     fn drop_oldest(&mut self, taken: &mut Taken) -> bool {
         let oldest = [self.logins.oldest(), self.ends.oldest(), self.marks.oldest()];
@@ -215,14 +223,18 @@ impl Journal {
     /// A copy of what is known of a partition.
     pub fn facts(&self, partition: Partition) -> Facts {
         let Some(part) = self.part(partition) else { return Facts::default() };
-        let (ends, mut marks, mut logins) = (part.ends.copy(), part.marks.copy(), part.logins.copy());
+        let (ends, mut logins) = (part.ends.copy(), part.logins.copy());
+        let marks = part.last_marks();
         drop(part);
-        let mut marked = HashSet::new();
-        marks.reverse();
-        marks.retain(|mark| marked.insert(mark.user.clone()));
         let ended: HashSet<SessionId> = ends.iter().map(Image::id).collect();
         logins.retain(|login| !ended.contains(&login.image.id()));
         Facts { ends, marks, logins }
+    }
+
+    /// Who was disabled and is enabled again, as far as that was said lately.
+    pub fn enablings(&self, partition: Partition) -> Vec<Mark> {
+        let Some(part) = self.part(partition) else { return Vec::new() };
+        part.last_marks().into_iter().filter(|mark| !mark.disabled).collect()
     }
 
     /// Who is disabled, as far as that was said lately.

@@ -76,6 +76,17 @@ impl Enforcer {
         }
     }
 
+    /// Says again who was enabled lately in a partition.
+    ///
+    /// # Errors
+    /// The store's, at the first word that it could not be told.
+    pub(super) async fn enable_again(&self, partition: Partition) -> Result<(), StoreError> {
+        for mark in self.journal.enablings(partition) {
+            passed_over(&mark.user, self.mark_again(&mark, Said::Again(mark.at)).await)?;
+        }
+        Ok(())
+    }
+
     /// Tells the store all that it has acknowledged to this node lately in a partition; answers how many facts.
     ///
     /// # Errors

@@ -31,6 +31,7 @@ mod race;
 mod refusals;
 mod seats;
 mod secrets;
+mod secured;
 mod sessions_command;
 mod slow_reader;
 mod socket_refusals;

@@ -11,6 +11,8 @@ use super::caller::MARK;
 use super::deafness::Counts;
 use super::stage::{Stage, Store, Topology};
 use super::wire::{Trouble, Whom};
+use crate::support::redis_cluster::RedisCluster;
+use crate::support::redis_sentinel::RedisSentinel;
 
 /// How long a trouble lasts that is lifted by hand.
 const HOLD: Duration = Duration::from_millis(700);
@@ -65,6 +67,11 @@ pub enum Fault {
 pub struct Strike {
     /// From when on the time counts until logins are answered again: from the death of a primary, else from the end.
     pub counted: Instant,
+    /// From when on the time counts until all holds again: from the moment when the store could be asked, that is when
+    /// another primary was promoted, named as such and took writes, when a restarted server answered, when a server was
+    /// emptied, or when what was in the way was gone and the nodes ran. Not from when servers and nodes were whole, which
+    /// is what is to be judged.
+    pub reachable: Instant,
     /// What the nodes counted while all messages were lost.
     pub deafness: Option<Counts>,
 }
@@ -166,7 +173,6 @@ impl Fault {
     /// Does it, and undoes what can be undone.
     pub async fn strike(self, stage: &mut Stage, http: &reqwest::Client, random: &mut StdRng) -> Strike {
         let last = stage.last_node();
-        let begun = Instant::now();
         let mut deafness = None;
         match self {
             Self::Healthy => sleep(HOLD).await,
@@ -198,39 +204,41 @@ impl Fault {
                 sleep(PAUSE).await;
                 stage.node(last).thaw();
             }
-            _ => self.strike_store(&mut stage.store, random).await,
+            _ => return self.strike_store(&mut stage.store, random).await,
         }
-        let counted = match self {
-            // Until the kill.
-            Self::WritesForgotten => begun + UNHEARD,
-            _ if self.is_a_death() => begun,
-            _ => Instant::now(),
-        };
-        Strike { counted, deafness }
+        let over = Instant::now();
+        Strike { counted: over, reachable: over, deafness }
     }
 
-    async fn strike_store(self, store: &mut Store, random: &mut StdRng) {
-        match (self, store) {
+    async fn strike_store(self, store: &mut Store, random: &mut StdRng) -> Strike {
+        let (begun, reachable) = match (self, store) {
             (Self::StoreRestarted, Store::Single(server)) => {
                 server.kill();
                 server.restart().await;
+                (Instant::now(), Instant::now())
             }
             (Self::StoreRestartedEmpty, Store::Single(server)) => {
                 server.kill();
                 server.forget();
                 server.restart().await;
+                (Instant::now(), Instant::now())
             }
             (Self::Flushed, Store::Single(server)) => {
                 server.query::<()>(&cmd("FLUSHALL")).await.expect("a server that runs");
+                (Instant::now(), Instant::now())
             }
             (_, Store::Sentinel(rig)) => self.strike_sentinel(rig).await,
             (_, Store::Cluster(rig)) => self.strike_cluster(rig, random).await,
             (fault, _) => panic!("{fault:?} means nothing there"),
-        }
+        };
+        let counted = if self.is_a_death() { begun } else { reachable };
+        Strike { counted, reachable, deafness: None }
     }
 
-    async fn strike_sentinel(self, rig: &mut crate::support::redis_sentinel::RedisSentinel) {
+    /// When the primary was gone, or told to go, and when the store could be asked again.
+    async fn strike_sentinel(self, rig: &mut RedisSentinel) -> (Instant, Instant) {
         let primary = rig.current_primary().await;
+        let mut begun = Instant::now();
         match self {
             Self::Flushed => rig.server(primary).query::<()>(&cmd("FLUSHALL")).await.expect("a primary"),
             Self::PrimaryKilled => {
@@ -247,27 +255,28 @@ impl Fault {
                     rig.server(index).unlink_from(rig.server(primary)).await;
                 }
                 sleep(UNHEARD).await;
+                begun = Instant::now();
                 rig.kill(primary);
-                let promoted = rig.wait_for_another(primary).await;
+                rig.wait_for_another(primary).await;
+                let promoted = Instant::now();
                 for index in (0..rig.len()).filter(|index| *index != primary) {
                     rig.server(index).link_again().await;
                 }
-                assert_ne!(promoted, primary);
+                return (begun, promoted);
             }
             Self::PlannedFailover => {
                 rig.failover().await;
             }
             fault => panic!("{fault:?} means nothing behind Sentinels"),
         }
+        (begun, Instant::now())
     }
 
-    async fn strike_cluster(
-        self,
-        rig: &mut crate::support::redis_cluster::RedisCluster,
-        random: &mut StdRng,
-    ) {
+    /// The same.
+    async fn strike_cluster(self, rig: &mut RedisCluster, random: &mut StdRng) -> (Instant, Instant) {
         let slot = random.random_range(0..16_384);
         let primary = rig.primary_of(slot).await;
+        let mut begun = Instant::now();
         match self {
             Self::Flushed => rig.server(primary).query::<()>(&cmd("FLUSHALL")).await.expect("a primary"),
             Self::PrimaryKilled => {
@@ -283,9 +292,12 @@ impl Fault {
                 let replica = rig.replica_of(primary).await;
                 rig.server(replica).unlink_from(rig.server(primary)).await;
                 sleep(UNHEARD).await;
+                begun = Instant::now();
                 rig.kill(primary);
                 rig.wait_for_another(slot, primary).await;
+                let promoted = Instant::now();
                 rig.server(replica).link_again().await;
+                return (begun, promoted);
             }
             Self::PlannedFailover => {
                 rig.failover(primary).await;
@@ -301,6 +313,7 @@ impl Fault {
             }
             fault => panic!("{fault:?} means nothing on a Cluster"),
         }
+        (begun, Instant::now())
     }
 }
 

@@ -8,15 +8,13 @@ use serde_json::json;
 use tokio::time::{Instant, sleep};
 
 use super::history::OnFull;
-use super::lag::Lag;
 use super::stage::{Stage, Topology};
 use super::wire::{Trouble, Whom};
+use crate::support::lag::Lag;
 use crate::support::rig::{sign_in, whoami};
 use crate::support::{Heard, Node, Socket, eventually};
 
 const FENCE_AFTER: Duration = Duration::from_secs(3);
-/// The bound is exact; this is for the test's own reading.
-const SLACK: Duration = Duration::from_millis(250);
 const ONE_SEAT: &str = r#"[{"max": 1}]"#;
 /// On every primary of a Cluster some.
 const USERS: usize = 12;
@@ -64,7 +62,7 @@ async fn the_older_device_on_a_cut_off_node_is_out_in_time(topology: Topology) {
         first = first.min(cut.elapsed());
         last = last.max(cut.elapsed());
     }
-    let limit = FENCE_AFTER + SLACK + lag.allowance();
+    let limit = FENCE_AFTER + lag.allowance();
     println!("fenced on {} after {first:?} to {last:?}, {FENCE_AFTER:?} are promised", topology.name());
     assert!(last < limit, "the older devices were out after {last:?}, not within {limit:?}");
 

@@ -28,6 +28,8 @@ pub struct Terms {
     pub may_cut: bool,
     /// The store may have forgotten: by when everything acknowledged holds again.
     pub healed: Option<Us>,
+    /// From when that time counts.
+    pub reachable: Us,
     /// How long an ended socket may stay, if nothing else is wrong.
     pub out_within: Us,
     /// From when each session was asked about once more.
@@ -36,12 +38,15 @@ pub struct Terms {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
-    /// Something acknowledged is gone, or was not there again in time.
+    /// Something acknowledged is gone, and was still gone when it was asked about for the last time. However busy the
+    /// machine was, that is no matter of time.
     Lost,
     /// Something that is promised within a time came after it.
     Late,
     /// Something that must never be seen.
     Wrong,
+    /// What is excused while a store that may have forgotten heals: no violation, but how long that took is told.
+    Healing,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +65,9 @@ pub struct Verdict {
     pub two_live: Us,
     /// From the answer to whatever ended a session to the last word to its socket, the longest.
     pub out: Us,
+    /// From the moment when a store that may have forgotten could be reached again to the last question to which the
+    /// answer was none of what had been acknowledged.
+    pub healed: Us,
 }
 
 pub fn judge(history: &History, terms: Terms) -> Verdict {
@@ -81,8 +89,19 @@ pub fn judge(history: &History, terms: Terms) -> Verdict {
     for socket in &history.sockets {
         facts.judge_way_out(socket, &mut verdict);
     }
+    let (healing, found): (Vec<_>, Vec<_>) =
+        verdict.violations.drain(..).partition(|violation| violation.kind == Kind::Healing);
+    let last = healing.iter().map(|excused| excused.at).max();
+    verdict.healed = last.map_or(0, |last| last.saturating_sub(terms.reachable));
+    verdict.violations = found;
     verdict.violations.sort_by_key(|violation| violation.at);
     verdict
+}
+
+/// Whether the last word about a session of this user was none of what had been acknowledged.
+pub fn is_unsettled(history: &History) -> bool {
+    let facts = Facts::read(history, Terms::default());
+    facts.seats.keys().any(|session| facts.is_gone(session))
 }
 
 /// Whether a socket of a session that is known to have ended is still open.

@@ -14,7 +14,6 @@ mod fault;
 mod history;
 #[allow(unused_imports, dead_code, reason = "their tests belong to the other target, which has a harness")]
 mod judge;
-mod lag;
 mod person;
 mod report;
 #[allow(unused_imports, dead_code, reason = "as of `judge`")]

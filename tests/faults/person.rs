@@ -2,6 +2,7 @@
 //!
 //! Steps come one after the other, chosen by the seed; within a step calls may run at once. All users run at once.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -15,8 +16,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::caller::Caller;
 use super::device::{self, Ticket};
-use super::history::{How, OnFull};
+use super::history::{How, Id, OnFull};
 use super::scribe::{Clock, Scribe};
+
+/// The most sockets of one session. It may have 16 connections, and while a node is cut off or paused the one that was
+/// lost on it counts beside the one that came after it; so whoever hears of too many hears what is wrong.
+const SOCKETS: usize = 8;
 
 pub struct Person {
     pub scribe: Scribe,
@@ -26,6 +31,8 @@ pub struct Person {
     /// Every session that it was given, oldest first, with the device that it is on.
     tickets: Vec<(Ticket, String)>,
     sockets: JoinSet<()>,
+    /// How many of them there were of each session.
+    held: BTreeMap<Id, usize>,
     /// Ends the sockets.
     leave: CancellationToken,
     devices: usize,
@@ -49,6 +56,7 @@ impl Person {
             random: StdRng::seed_from_u64(role.seed),
             tickets: Vec::new(),
             sockets: JoinSet::new(),
+            held: BTreeMap::new(),
             leave: CancellationToken::new(),
             devices: 0,
         }
@@ -131,6 +139,11 @@ impl Person {
         let newest = self.tickets.len().saturating_sub(3);
         let Some((ticket, _)) = self.tickets[newest..].choose(&mut self.random).cloned() else { return };
         let first = self.random.random_range(0..self.nodes.len());
+        let held = self.held.entry(ticket.session.clone()).or_default();
+        if *held == SOCKETS {
+            return;
+        }
+        *held += 1;
         let (nodes, scribe, leave) = (self.nodes.clone(), self.scribe.clone(), self.leave.clone());
         self.sockets.spawn(device::stay(ticket, nodes, first, scribe, leave));
     }

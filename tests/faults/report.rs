@@ -1,6 +1,6 @@
 //! The fault table: a row for each fault on each topology, as text for a terminal or as Markdown.
 //!
-//! Runs that were void, because the machine was too busy to tell, are counted apart and in no other column.
+//! Of some times both the median and the worst are told. Runs that were void, because the machine was too busy to tell, are counted apart and in no other column.
 
 use std::collections::BTreeMap;
 
@@ -9,18 +9,21 @@ use super::history::Us;
 use super::run::Outcome;
 use super::stage::Topology;
 
-const COLUMNS: usize = 10;
+const COLUMNS: usize = 13;
 
 const HEADINGS: [&str; COLUMNS] = [
     "fault",
     "topology",
     "runs",
     "logins",
-    "worst time with two live (ms)",
-    "worst out (ms)",
-    "logins back after (ms)",
+    "two live (ms)",
+    "out (ms)",
+    "healed after (ms)",
+    "back after (ms)",
     "lost",
     "wrong",
+    "late",
+    "elections lost, and back after (ms)",
     "void",
 ];
 
@@ -34,9 +37,13 @@ struct Row {
     logins: usize,
     two_live: Us,
     out: Us,
-    back_ms: u128,
+    healed_ms: Vec<u128>,
+    back_ms: Vec<u128>,
     lost: usize,
     wrong: usize,
+    late: usize,
+    /// Of the runs in which an election of a primary came to nothing, which are in none of `back_ms`.
+    split_ms: Vec<u128>,
     void: usize,
 }
 
@@ -56,9 +63,12 @@ impl Report {
         row.logins += outcome.logins;
         row.two_live = row.two_live.max(outcome.two_live);
         row.out = row.out.max(outcome.out);
-        row.back_ms = row.back_ms.max(outcome.back.as_millis());
+        row.healed_ms.push(outcome.healed.div_ceil(1000).into());
+        let back_ms = if outcome.elections_lost == 0 { &mut row.back_ms } else { &mut row.split_ms };
+        back_ms.push(outcome.back.as_millis());
         row.lost += outcome.lost();
-        row.wrong += outcome.broken() - outcome.lost();
+        row.late += outcome.late();
+        row.wrong += outcome.broken() - outcome.lost() - outcome.late();
     }
 
     /// Those that were judged.
@@ -77,7 +87,7 @@ impl Report {
 
     /// Violations of every kind.
     pub fn violations(&self) -> usize {
-        self.rows.values().map(|row| row.lost + row.wrong).sum()
+        self.rows.values().map(|row| row.lost + row.wrong + row.late).sum()
     }
 
     pub fn text(&self) -> String {
@@ -110,12 +120,30 @@ impl Report {
                 row.logins.to_string(),
                 (row.two_live.div_ceil(1000)).to_string(),
                 (row.out.div_ceil(1000)).to_string(),
-                row.back_ms.to_string(),
+                if fault.forgets(*topology) { spread(&row.healed_ms) } else { "-".to_owned() },
+                spread(&row.back_ms),
                 row.lost.to_string(),
                 row.wrong.to_string(),
+                row.late.to_string(),
+                split(&row.split_ms),
                 row.void.to_string(),
             ]
         });
         std::iter::once(HEADINGS.map(str::to_owned)).chain(rows).collect()
     }
+}
+
+/// The median and the worst.
+fn spread(times_ms: &[u128]) -> String {
+    let mut times_ms = times_ms.to_vec();
+    times_ms.sort_unstable();
+    match (times_ms.get(times_ms.len() / 2), times_ms.last()) {
+        (Some(median), Some(worst)) => format!("{median}, {worst}"),
+        _ => "-".to_owned(),
+    }
+}
+
+/// How many, and the worst.
+fn split(times_ms: &[u128]) -> String {
+    times_ms.iter().max().map_or_else(|| "0".to_owned(), |worst| format!("{}, {worst}", times_ms.len()))
 }

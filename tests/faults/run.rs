@@ -13,10 +13,10 @@ use super::deafness::Counts;
 use super::fault::{Fault, Strike};
 use super::history::{History, OnFull, Us};
 use super::judge::{self, Kind, Terms, Verdict, Violation};
-use super::lag::Lag;
 use super::person::{Person, Role};
 use super::scribe::Clock;
 use super::stage::{Stage, Topology};
+use crate::support::lag::Lag;
 
 const PEOPLE: usize = 9;
 /// Before the fault.
@@ -27,10 +27,12 @@ const LAST: Duration = Duration::from_millis(400);
 const OUT_WITHIN: Duration = Duration::from_secs(2);
 /// By when all holds again after a failover: a renewal, and a second.
 const HEALED_WITHIN: Duration = Duration::from_secs(2);
-/// By when logins are answered again, from the death of a primary, or from the end of what was lifted.
+/// By when logins are answered again, from the death of a primary.
 const BACK_WITHIN: Duration = Duration::from_secs(5);
-/// And by when, from the moment when another primary was there.
+/// And by when, from the moment when the store could be reached again: the longest pause between two attempts.
 const FOUND_WITHIN: Duration = Duration::from_secs(2);
+/// What was lost must still be lost after so long, or it was late.
+const SETTLED_WITHIN: Duration = Duration::from_secs(5);
 /// A call that takes longer has no answer; the nodes themselves give up after 3 s.
 const CALL_TIMEOUT: Duration = Duration::from_secs(8);
 /// Longer than any fault here takes to be over.
@@ -55,8 +57,12 @@ pub struct Outcome {
     pub logins: usize,
     pub two_live: Us,
     pub out: Us,
+    /// From the moment when the store could be reached again until nothing acknowledged was contradicted any more.
+    pub healed: Us,
     /// From the death, or from the end of what was lifted, until logins were answered again.
     pub back: Duration,
+    /// How many elections of another primary came to nothing, and made [`Self::back`] longer.
+    pub elections_lost: usize,
     pub violations: Vec<(String, Violation)>,
     /// Whether the machine was later than any bound allows for.
     pub too_busy: bool,
@@ -68,7 +74,7 @@ pub struct Outcome {
 impl Outcome {
     /// How often acknowledged things were lost.
     pub fn lost(&self) -> usize {
-        self.violations.iter().filter(|(_, violation)| violation.kind == Kind::Lost).count()
+        self.count(Kind::Lost)
     }
 
     /// How often a promise was broken, losses among them.
@@ -76,12 +82,21 @@ impl Outcome {
         if self.is_void() { 0 } else { self.violations.len() }
     }
 
+    /// How often something was not lost and not wrong, but too late.
+    pub fn late(&self) -> usize {
+        if self.is_void() { 0 } else { self.count(Kind::Late) }
+    }
+
     /// Whether it says nothing: what was found may come of a machine that was too busy, for all of it is about time.
-    /// What a login, a check or a socket must never be told counts however busy the machine was.
+    /// What a login, a check or a socket must never be told, and what is lost for good, counts however busy the machine
+    /// was.
     pub fn is_void(&self) -> bool {
-        let is_of_time = |violation: &Violation| matches!(violation.kind, Kind::Late | Kind::Lost);
         let found = &self.violations;
-        self.too_busy && !found.is_empty() && found.iter().all(|(_, violation)| is_of_time(violation))
+        self.too_busy && !found.is_empty() && self.count(Kind::Late) == found.len()
+    }
+
+    fn count(&self, kind: Kind) -> usize {
+        self.violations.iter().filter(|(_, violation)| violation.kind == kind).count()
     }
 
     /// In a line, as soon as it is over.
@@ -90,13 +105,18 @@ impl Outcome {
         let verdict = match self.broken() {
             0 if self.is_void() => "VOID, the machine was too busy".to_owned(),
             0 => "held".to_owned(),
-            broken => format!("BROKEN {broken} times, {} of them lost", self.lost()),
+            broken => format!("BROKEN {broken} times, {} of them lost, {} late", self.lost(), self.late()),
         };
-        let (logins, out, back) = (self.logins, self.out.div_ceil(1000), self.back.as_millis());
+        let (logins, back) = (self.logins, self.back.as_millis());
+        let [two, out, healed] = [self.two_live, self.out, self.healed].map(|time| time.div_ceil(1000));
+        let split = match self.elections_lost {
+            0 => String::new(),
+            lost => format!(" ({lost} elections of a primary came to nothing)"),
+        };
         let (fault, topology, took) = (fault.name(), topology.name(), self.took.as_secs_f64());
         format!(
-            "{fault} on {topology}, seed {seed}: {verdict}; {logins} logins, out within {out} ms, \
-             logins back after {back} ms; took {took:.1} s"
+            "{fault} on {topology}, seed {seed}: {verdict}; {logins} logins, two live for {two} ms, \
+             out within {out} ms, healed after {healed} ms, logins back after {back} ms{split}; took {took:.1} s"
         )
     }
 }
@@ -117,13 +137,16 @@ impl fmt::Display for Outcome {
 /// The fault, as it went by.
 struct Struck {
     from: Us,
-    /// When everything was served again, if it was.
-    to: Us,
-    served: bool,
-    /// Until logins were answered again.
+    /// When the store could be reached again: what is promised within a time of that counts from here, and not from when
+    /// servers or nodes were whole.
+    reachable: Us,
+    /// When logins and sockets were served again by all nodes, if they were.
+    served: Option<Us>,
+    /// Until logins were answered again, if they were.
     back: Duration,
     /// And until they could be.
     over: Duration,
+    elections_lost: usize,
     /// What the wires have swallowed meanwhile.
     swallowed: u32,
     /// What the nodes counted while all messages were lost.
@@ -150,26 +173,26 @@ pub async fn run(stage: &mut Stage, plan: Plan) -> Outcome {
     let mut people: Vec<Person> = people.collect();
 
     let healing = plan.fault.noticed_within() + HEALED_WITHIN + lag.allowance();
-    let healed = plan.fault.forgets(plan.topology).then(|| struck.to + us(healing));
-    sleep(Duration::from_micros(healed.unwrap_or(struck.to).saturating_sub(clock.now()))).await;
+    let healed = plan.fault.forgets(plan.topology).then(|| struck.reachable + us(healing));
+    let served = struck.reachable + us(FOUND_WITHIN + lag.allowance());
+    let served = struck.served.map_or(served, |at| at.min(served));
+    sleep(Duration::from_micros(healed.unwrap_or(served).saturating_sub(clock.now()))).await;
     join_all(people.iter_mut().map(Person::log_in_once_more)).await;
     let audit = clock.now();
-    join_all(people.iter_mut().map(Person::audit)).await;
-    let last = Instant::now() + OUT_WITHIN + lag.allowance() + Duration::from_millis(100);
-    while people.iter().any(|person| person.scribe.look(judge::is_pending)) && Instant::now() < last {
-        sleep(Duration::from_millis(10)).await;
-    }
+    ask_all(&mut people, lag.allowance()).await;
 
     let terms = Terms {
         // What a healing store can't say for certain is answered with 503, too.
-        disturbed: Some((struck.from, healed.unwrap_or(struck.to))),
+        disturbed: Some((struck.from, healed.map_or(served, |healed| healed.max(served)))),
         may_fail: plan.fault.may_fail(),
         may_cut: plan.fault.may_cut(),
         healed,
+        reachable: struck.reachable,
         out_within: us(OUT_WITHIN + lag.allowance()),
         audit,
     };
     let mut outcome = Outcome::of(plan, struck.back);
+    outcome.elections_lost = struck.elections_lost;
     for person in people {
         let scribe = person.leave().await;
         scribe.look(|history| outcome.take(history, judge::judge(history, terms)));
@@ -179,6 +202,23 @@ pub async fn run(stage: &mut Stage, plan: Plan) -> Outcome {
     outcome
 }
 
+/// Everybody asks about everything once more, and waits for who has yet to be told.
+async fn ask_all(people: &mut [Person], lag: Duration) {
+    let begun = Instant::now();
+    join_all(people.iter_mut().map(Person::audit)).await;
+    let last = begun + OUT_WITHIN + lag + Duration::from_millis(100);
+    while people.iter().any(|person| person.scribe.look(judge::is_pending)) && Instant::now() < last {
+        sleep(Duration::from_millis(10)).await;
+    }
+    // It is too late for that now, whatever the answer. It tells what is late from what is lost.
+    while people.iter().any(|person| person.scribe.look(judge::is_unsettled))
+        && begun.elapsed() < SETTLED_WITHIN
+    {
+        sleep(Duration::from_millis(200)).await;
+        join_all(people.iter_mut().map(Person::audit)).await;
+    }
+}
+
 async fn strike(
     stage: &mut Stage,
     plan: Plan,
@@ -186,14 +226,18 @@ async fn strike(
     clock: Clock,
     random: &mut StdRng,
 ) -> Struck {
-    let (from, before) = (clock.now(), stage.swallowed());
-    let Strike { counted, deafness } = plan.fault.strike(stage, http, random).await;
-    let (over, swallowed) = (counted.elapsed(), stage.swallowed() - before);
+    let (from, before) = (clock.now(), (stage.swallowed(), stage.elections_lost()));
+    let Strike { counted, reachable, deafness } = plan.fault.strike(stage, http, random).await;
+    let (over, swallowed) = (reachable.duration_since(counted), stage.swallowed() - before.0);
+    let reachable = clock.at(reachable);
     let logs_in = stage.logs_in_within(GIVE_UP, http).await.is_some();
     let back = counted.elapsed();
+    let is_served = logs_in && stage.serves_within(GIVE_UP, http).await.is_some();
+    let served = is_served.then(|| clock.now());
+    // People go on meanwhile, and are judged as ever: an old primary that has not heard of its end must harm nobody.
     stage.settle().await;
-    let served = logs_in && stage.serves_within(GIVE_UP, http).await.is_some();
-    Struck { from, to: clock.now(), served, back, over, swallowed, deafness }
+    let elections_lost = stage.elections_lost() - before.1;
+    Struck { from, reachable, served, back, over, elections_lost, swallowed, deafness }
 }
 
 impl Plan {
@@ -212,13 +256,27 @@ impl Outcome {
     pub fn of(plan: Plan, back: Duration) -> Self {
         let (violations, histories) = (Vec::new(), Vec::new());
         let (too_busy, took) = (false, Duration::ZERO);
-        Self { plan, logins: 0, two_live: 0, out: 0, back, violations, too_busy, took, histories }
+        let (logins, two_live, out, healed, elections_lost) = (0, 0, 0, 0, 0);
+        Self {
+            plan,
+            logins,
+            two_live,
+            out,
+            healed,
+            back,
+            elections_lost,
+            violations,
+            too_busy,
+            took,
+            histories,
+        }
     }
 
     fn take(&mut self, history: &History, verdict: Verdict) {
         self.logins += verdict.logins;
         self.two_live = self.two_live.max(verdict.two_live);
         self.out = self.out.max(verdict.out);
+        self.healed = self.healed.max(verdict.healed);
         if !verdict.violations.is_empty() {
             self.histories.push(history.clone());
         }
@@ -228,10 +286,16 @@ impl Outcome {
 
     /// What no single user sees.
     fn judge_the_whole(&mut self, struck: &Struck, lag: Duration) {
-        // What Sentinels or a Cluster take to agree, which may be long if their first vote is split, is theirs.
-        let limit = BACK_WITHIN.max(struck.over + FOUND_WITHIN) + lag;
-        if !struck.served || self.back > limit {
+        let limit = self.back_within(struck.over) + lag;
+        if struck.served.is_none() || self.back > limit {
             self.found(Kind::Late, format!("logins were back after {:?}, not within {limit:?}", self.back));
+        }
+        let socket_limit = struck.reachable + us(FOUND_WITHIN + lag);
+        if let Some(served) = struck.served
+            && served > socket_limit
+        {
+            let late = (served - socket_limit) / 1000;
+            self.found(Kind::Late, format!("sockets were served {late} ms late"));
         }
         let swallows = matches!(self.plan.fault, Fault::MessagesLost | Fault::RepliesLost);
         if swallows && struck.swallowed == 0 {
@@ -244,6 +308,18 @@ impl Outcome {
         }
         if self.logins < PEOPLE {
             self.wrong(format!("only {} logins: nothing is proved", self.logins));
+        }
+    }
+
+    /// After the death of a primary five seconds, whatever Sentinels or a Cluster need to agree; but where an election
+    /// came to nothing, which they themselves must say, what they needed for the next is theirs. Such runs are counted.
+    fn back_within(&self, over: Duration) -> Duration {
+        if !self.plan.fault.is_a_death() {
+            FOUND_WITHIN
+        } else if self.elections_lost > 0 {
+            BACK_WITHIN.max(over + FOUND_WITHIN)
+        } else {
+            BACK_WITHIN
         }
     }
 
@@ -280,12 +356,24 @@ mod tests {
 
     #[test]
     fn what_came_late_on_a_machine_that_was_too_busy_is_void_and_what_must_never_be_is_not() {
-        let void = found(true, &[Kind::Late, Kind::Lost]);
+        let void = found(true, &[Kind::Late, Kind::Late]);
         assert!(void.is_void() && void.broken() == 0);
-        for counts in [found(false, &[Kind::Late, Kind::Lost]), found(true, &[Kind::Late, Kind::Wrong])] {
+        let counts = [(false, Kind::Late), (true, Kind::Wrong), (true, Kind::Lost)];
+        for counts in counts.map(|(too_busy, kind)| found(too_busy, &[Kind::Late, kind])) {
             assert!(!counts.is_void() && counts.broken() == 2);
         }
         let held = found(true, &[]);
         assert!(!held.is_void(), "nothing came late, however busy it was");
+    }
+
+    #[test]
+    fn only_an_election_that_came_to_nothing_makes_more_of_five_seconds() {
+        let mut outcome = found(false, &[]);
+        outcome.plan.fault = Fault::PrimaryKilled;
+        let slow = Duration::from_secs(9);
+        assert_eq!(outcome.back_within(slow), BACK_WITHIN);
+        outcome.elections_lost = 1;
+        assert_eq!(outcome.back_within(slow), slow + FOUND_WITHIN);
+        assert_eq!(outcome.back_within(Duration::from_secs(1)), BACK_WITHIN);
     }
 }

@@ -16,7 +16,11 @@ impl Clock {
     }
 
     pub fn now(self) -> Us {
-        Us::try_from(self.0.elapsed().as_micros()).unwrap_or(Us::MAX)
+        self.at(Instant::now())
+    }
+
+    pub fn at(self, instant: Instant) -> Us {
+        Us::try_from(instant.duration_since(self.0).as_micros()).unwrap_or(Us::MAX)
     }
 }
 

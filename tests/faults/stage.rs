@@ -90,6 +90,8 @@ impl Stage {
         NodeOptions::new(self.url(node))
             .set("renew_interval", "1s")
             .set("heartbeat", "1s")
+            // Longer than any failover, as operators are told to have it: what happens else is not promised.
+            .set("ghost_after", "12s")
             // Why a call was answered with 503 is said at this level only.
             .set("log", "info,hotseat::http::problem=debug")
             .set("on_full", on_full)
@@ -195,6 +197,15 @@ impl Stage {
             Store::Embedded(_) | Store::Single(_) => {}
             Store::Sentinel(rig) => rig.wait_until_whole().await,
             Store::Cluster(rig) => rig.wait_until_whole().await,
+        }
+    }
+
+    /// How many elections of a primary came to nothing, by the account of those who held them.
+    pub fn elections_lost(&self) -> usize {
+        match &self.store {
+            Store::Embedded(_) | Store::Single(_) => 0,
+            Store::Sentinel(rig) => rig.elections_lost(),
+            Store::Cluster(rig) => rig.elections_lost(),
         }
     }
 

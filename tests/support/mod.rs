@@ -3,9 +3,11 @@
 //! Owns processes and temporary directories, and ends them when they are dropped. Refuses to know the program's
 //! types: a black-box test sees what users see, JSON and close codes.
 
+pub mod certificates;
 pub mod chaos_proxy;
 pub mod client;
 pub mod faked_clock;
+pub mod lag;
 pub mod node;
 pub mod patience;
 pub mod prometheus;

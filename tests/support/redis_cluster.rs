@@ -161,6 +161,12 @@ impl RedisCluster {
         .await
     }
 
+    /// How many elections of replicas have come to nothing, by their own account.
+    pub fn elections_lost(&self) -> usize {
+        let lost = |member: &Member| member.server.log().matches("Failover attempt expired").count();
+        self.members.iter().map(lost).sum()
+    }
+
     /// The slots of a primary that somebody listens to.
     pub async fn slots_heard(&self, primary: usize) -> BTreeSet<u16> {
         let channels: Vec<String> = self.ask(primary, cmd("PUBSUB").arg("SHARDCHANNELS")).await;

@@ -161,6 +161,13 @@ impl RedisSentinel {
         self.servers[index].restart_with(variables).await;
     }
 
+    /// How many elections of a leader among the Sentinels have come to nothing, by their own account: the votes were
+    /// split, and the next election waits for twice the failover time-out.
+    pub fn elections_lost(&self) -> usize {
+        let lost = |sentinel: &RedisServer| sentinel.log().matches("-failover-abort-not-elected").count();
+        self.sentinels.iter().map(lost).sum()
+    }
+
     /// Waits until another server than `old` is the primary, and answers which.
     pub async fn wait_for_another(&self, old: usize) -> usize {
         let another = async || self.primary_now().await.filter(|primary| *primary != old);

@@ -527,6 +527,38 @@ async fn who_was_disabled_is_disabled_again_and_who_was_enabled_after_that_is_no
     assert!(store.get(back.session.id, false).await.unwrap().unwrap().is_live());
 }
 
+/// The node that knew of the enabling had so much to tell before it that the other took its disabling for the last word,
+/// and put out who had logged in since.
+#[tokio::test]
+async fn who_was_enabled_is_told_again_before_all_else_however_long_that_takes() {
+    let store = Forgetful::new();
+    let (first, second) = (node(1, &store, Renewals::Off), node(2, &store, Renewals::Off));
+    let berta = UserId::parse("user_id", "berta").unwrap();
+    first.enforcer.set_disabled(&berta, true, &Act::NONE).await.unwrap();
+    second.enforcer.set_disabled(&berta, false, &Act::NONE).await.unwrap();
+    // Of which the second ends the first.
+    second.login_as("berta", "laptop", false).await;
+    second.login_as("berta", "phone", false).await;
+
+    store.empty().await;
+    first.enforcer.replay(Partition::of(&berta)).await.unwrap();
+    let refused = first.enforcer.login(new_session("berta", "tv", false)).await.unwrap();
+    assert!(matches!(refused, LoginAnswer::Disabled), "for all that is known yet");
+    // No end and no login gets through, for longer than anybody waits.
+    store.failing_restores.store(usize::MAX, Ordering::Relaxed);
+    store.announce().await;
+    let seated = async {
+        loop {
+            let answer = first.enforcer.login(new_session("berta", "tv", false)).await.unwrap();
+            if !matches!(answer, LoginAnswer::Disabled) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    timeout(DEADLINE, seated).await.expect("the enabling is the last word");
+}
+
 /// The store forgot that a user was disabled, and seated it through another node before it was told again: the login
 /// was refused from then on, and that session stayed.
 #[tokio::test]

@@ -277,11 +277,19 @@ impl Commands {
             };
             tokio::select! {
                 biased;
-                wire = line.wire(deadline) => return wire,
+                wire = line.wire(deadline) => return wire.map_err(|error| self.explained(error)),
                 changed = routes.changed() => changed.map_err(|_| closed())?,
                 () = self.stop.cancelled() => return Err(closed()),
                 () = sleep_until(deadline) => return Err(self.unserved(slot)),
             }
+        }
+    }
+
+    /// While nobody can be found that takes writes, that is the reason; how the one was lost that did is an old story.
+    fn explained(&self, error: StoreError) -> StoreError {
+        match (error, self.doubts.trouble()) {
+            (StoreError::Unavailable(_), Some(why)) => StoreError::Unavailable(why.to_string()),
+            (error, _) => error,
         }
     }
 

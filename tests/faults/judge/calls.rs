@@ -22,12 +22,12 @@ impl Facts<'_> {
             What::List { saw: ListSeen::Failed(failure) }
             | What::End { saw: EndSeen::Failed(failure), .. }
             | What::Enable { saw: EndSeen::Failed(failure) } => self.judge_failure(call, failure, found),
+            What::End { how: How::Kick(id) | How::Logout(id), saw: EndSeen::Unknown } => {
+                let what = format!("there was never what {:?} ends", call.what);
+                found.push(self.contradiction(call.began, call.ended, id, what));
+            }
             What::End { saw: EndSeen::Unknown, .. } => {
-                if !self.is_forgetful(call.began, call.ended) {
-                    found.push(
-                        self.contradiction(call.ended, format!("there was never what {:?} ends", call.what)),
-                    );
-                }
+                found.push(wrong(call.ended, format!("{:?} is for no user", call.what)));
             }
             What::End { saw: EndSeen::Ended(_), .. }
             | What::Enable { saw: EndSeen::Ended(_) | EndSeen::Unknown } => {
@@ -52,8 +52,9 @@ impl Facts<'_> {
                             format!("generation {generation} put out the newer {victim}"),
                         ));
                     }
-                    if before && !self.is_forgetful(call.began, call.ended) {
-                        found.push(wrong(call.ended, format!("{victim} was put out after its end")));
+                    if before {
+                        let what = format!("{victim} was put out after its end");
+                        found.push(self.wrong_unless_healing(call.began, call.ended, what));
                     }
                 }
             }
@@ -71,10 +72,9 @@ impl Facts<'_> {
                     })
                 };
                 // A store that has forgotten an enabling says so until it is told again.
-                if !self.is_forgetful(call.began, call.ended)
-                    && disabling.map(|(began, ..)| began).all(undone)
-                {
-                    found.push(wrong(call.ended, "was told that the user is disabled".to_owned()));
+                if disabling.map(|(began, ..)| began).all(undone) {
+                    let what = "was told that the user is disabled".to_owned();
+                    found.push(self.wrong_unless_healing(call.began, call.ended, what));
                 }
             }
             LoginSeen::Failed(failure) => self.judge_failure(call, failure, found),
@@ -88,9 +88,9 @@ impl Facts<'_> {
                 self.judge_acceptance(call.began, call.ended, session, found);
             }
             CheckSeen::Ended(tombstone) => self.judge_tombstone(session, tombstone, call.ended, found),
-            CheckSeen::Unknown if self.is_forgetful(call.began, call.ended) => {}
             CheckSeen::Unknown => {
-                found.push(self.contradiction(call.ended, format!("{session} is said never to have been")));
+                let what = format!("{session} is said never to have been");
+                found.push(self.contradiction(call.began, call.ended, session, what));
             }
             CheckSeen::Failed(failure) => self.judge_failure(call, failure, found),
         }
@@ -104,9 +104,9 @@ impl Facts<'_> {
 
     /// Guarantee 1: what is known to be over is not accepted by what began after.
     pub fn judge_acceptance(&self, began: Us, ended: Us, session: &Id, found: &mut Vec<Violation>) {
-        let over = self.over.get(session).is_some_and(|over| *over < began);
-        if over && !self.is_forgetful(began, ended) {
-            found.push(self.contradiction(ended, format!("{session} was accepted after its end")));
+        if self.over.get(session).is_some_and(|over| *over < began) {
+            let what = format!("{session} was accepted after its end");
+            found.push(self.contradiction(began, ended, session, what));
         }
     }
 

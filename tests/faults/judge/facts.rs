@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::super::history::{
     Call, CheckSeen, EndSeen, Failure, History, How, Id, LoginSeen, Tombstone, Us, What,
 };
-use super::{Kind, Terms, Violation};
+use super::{Kind, Terms, Violation, wrong};
 
 /// Until when a login may be carried out after it was asked for: its bound in the store, and the way there and back.
 const CARRIED_OUT_WITHIN: Us = 3_200_000;
@@ -213,9 +213,37 @@ impl<'a> Facts<'a> {
         self.terms.disturbed.is_some_and(|(from, _)| ended >= from && began <= healed)
     }
 
-    pub fn contradiction(&self, at: Us, what: String) -> Violation {
-        let kind = if self.terms.healed.is_some() { Kind::Lost } else { Kind::Wrong };
-        Violation { kind, at, what }
+    /// Something about a session that was acknowledged otherwise, in an answer to what was asked at `began`.
+    pub fn contradiction(&self, began: Us, ended: Us, session: &Id, what: String) -> Violation {
+        let kind = match self.terms.healed {
+            None => Kind::Wrong,
+            Some(_) if self.is_forgetful(began, ended) => return self.healing(began, what),
+            Some(_) if self.is_gone(session) => Kind::Lost,
+            Some(_) => Kind::Late,
+        };
+        Violation { kind, at: ended, what }
+    }
+
+    /// What is wrong unless the store may have forgotten.
+    pub fn wrong_unless_healing(&self, began: Us, ended: Us, what: String) -> Violation {
+        if self.is_forgetful(began, ended) { self.healing(began, what) } else { wrong(ended, what) }
+    }
+
+    fn healing(&self, began: Us, what: String) -> Violation {
+        Violation { kind: Kind::Healing, at: began, what }
+    }
+
+    /// Whether it was lost for good: the last check of it does not know it, or accepts it after its end.
+    pub fn is_gone(&self, session: &Id) -> bool {
+        let last = self.history.calls.iter().rev().find_map(|call| match &call.what {
+            What::Check { session: asked, saw } if asked == session => Some((call.began, saw)),
+            _ => None,
+        });
+        match last {
+            Some((_, CheckSeen::Unknown)) => true,
+            Some((began, CheckSeen::Live { .. })) => self.over.get(session).is_some_and(|over| *over < began),
+            Some((_, CheckSeen::Ended(_) | CheckSeen::Failed(_))) | None => false,
+        }
     }
 }
 

@@ -37,7 +37,10 @@ impl Facts<'_> {
                 Heard::Out(told) => self.judge_tombstone(&socket.session, told, *at, found),
                 _ => {}
             }
-            if let Some((kind, fault)) = self.fault_of(*at, heard, &before) {
+            if is_unknown(heard) && before.out.is_none() {
+                let what = format!("{} is said never to have been, to its socket", socket.session);
+                found.push(self.contradiction(before.opened, *at, &socket.session, what));
+            } else if let Some((kind, fault)) = self.fault_of(*at, heard, &before) {
                 let what = format!("a socket of {} {fault}: {heard:?}", socket.session);
                 found.push(Violation { kind, at: *at, what });
             }
@@ -52,9 +55,6 @@ impl Facts<'_> {
         let tired = |excused: bool, fault| (!excused).then_some((Kind::Late, fault));
         let refusal = self.terms.may_fail && self.is_disturbed(before.opened, at);
         let loss = self.terms.may_cut && self.is_disturbed(at, at);
-        let kind = if self.terms.healed.is_some() { Kind::Lost } else { Kind::Wrong };
-        let forgotten = self.is_forgetful(before.opened, at);
-        let unknown = (!forgotten).then_some((kind, "is said never to have been"));
         match heard {
             Heard::Left => None,
             Heard::Closed(code) if before.out.is_some() => {
@@ -63,8 +63,6 @@ impl Facts<'_> {
             Heard::Cut if before.out.is_some() => told(loss, "was out and then cut"),
             _ if before.out.is_some() => told(false, "heard something after it was out"),
             Heard::Out(_) => None,
-            Heard::Error(code) if code == "invalid-token" => unknown,
-            Heard::Closed(4401) => unknown,
             Heard::Welcome { .. } => told(!before.welcomed, "was welcomed twice"),
             Heard::Error(code) if code == "store-unavailable" => tired(refusal, "was refused"),
             Heard::Refused(0 | 503) | Heard::Cut | Heard::Closed(1012 | 1013) if !before.welcomed => {
@@ -137,6 +135,11 @@ impl Facts<'_> {
         let affected = self.terms.may_fail && self.is_disturbed(since, since + self.terms.out_within);
         until.filter(|_| affected).map_or(since, |until| since.max(until)) + self.terms.out_within
     }
+}
+
+/// Whether it says that there is no such token.
+fn is_unknown(heard: &Heard) -> bool {
+    matches!(heard, Heard::Closed(4401)) || matches!(heard, Heard::Error(code) if code == "invalid-token")
 }
 
 /// The close code of each reason, by the contract.

@@ -359,6 +359,25 @@ fn after_a_failover_what_was_acknowledged_holds_again() {
 }
 
 #[test]
+fn what_a_failover_has_lost_for_good_is_no_matter_of_time_and_what_came_back_late_is_one() {
+    let failover = |story: Story| story.wait(100).healed_since(7 * MS).audit();
+    let back = failover(takeover()).unknown("b").live("b").live("a").ended("a", "takeover", Some("b"));
+    back.late("never to have been");
+    let gone = failover(takeover()).live("b").unknown("b").ended("a", "takeover", Some("b"));
+    gone.broken(Kind::Lost, "never to have been");
+}
+
+#[test]
+fn how_long_a_failover_took_to_heal_is_the_last_contradiction_that_it_excuses() {
+    let story = takeover().wait(100).unknown("b").wait(50).live("b").healed_since(7 * MS).audit();
+    let mut story = story.ended("a", "takeover", Some("b")).live("b");
+    story.terms.reachable = 30 * MS;
+    let verdict = judge(&story.history, story.terms);
+    assert!(verdict.violations.is_empty(), "{:#?}", verdict.violations);
+    assert_eq!(verdict.healed, (6 + 100 + 1 - 30) * MS);
+}
+
+#[test]
 fn whoever_is_not_asked_about_is_missed() {
     takeover().audit().live("b").wrong("can't be accounted for");
     takeover().audit().ended("a", "takeover", Some("b")).live("b").list(&[]).wrong("differ");

@@ -88,12 +88,8 @@ impl Facts<'_> {
         };
         for id in self.seats.keys() {
             if !matches!(last(id), Some(CheckSeen::Live { .. } | CheckSeen::Ended(_))) {
-                found.push(
-                    self.contradiction(
-                        self.terms.audit,
-                        format!("{id} can't be accounted for: {:?}", last(id)),
-                    ),
-                );
+                let what = format!("{id} can't be accounted for: {:?}", last(id));
+                found.push(self.contradiction(self.terms.audit, self.terms.audit, id, what));
             }
         }
         let list = self.history.calls.iter().rev().find_map(|call| match &call.what {

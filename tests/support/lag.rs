@@ -2,7 +2,8 @@
 //!
 //! A promise of two seconds is none on a machine that lets a process wait for one of them. The harness sleeps by
 //! itself all the while, and what it oversleeps at worst is allowed to everybody, several times over, but never more
-//! than [`CAP`]. On a machine that was later still, what came late proves nothing: such a run is void.
+//! than [`CAP`]. On a machine that was later still, what came late proves nothing: a run of `tests/faults` is void then,
+//! and any other test fails.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
