@@ -18,3 +18,12 @@ pub mod process;
 mod protocol;
 pub mod store;
 mod sweeper;
+
+/// What the micro-benchmarks look at, and nobody else may use.
+#[doc(hidden)]
+pub mod inside {
+    pub use crate::enforcer::CheckCache;
+    pub use crate::http::SessionView;
+    pub use crate::hub::{Connection, Eviction, Hub};
+    pub use crate::protocol::ServerMessage;
+}

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use super::here::Left;
 use super::{Checked, Enforcer};
 use crate::domain::{Presence, Record, SessionId, Token, Tombstone};
 use crate::hub::{Connection, ConnectionId};
@@ -96,14 +97,19 @@ impl Enforcer {
         self.renew_vanished(session, presence).await;
     }
 
-    /// What the store has yet to hear of the session's connections, now that this one is gone.
+    /// What the store has yet to hear of the session's connections, now that this one is gone: nothing, if the session
+    /// has ended. That never becomes undone, and each takeover would else cost the store a second script.
     fn unregister(&self, session: SessionId, connection: ConnectionId) -> Option<Presence> {
         let removed = self.hub.remove(session, connection)?;
         self.metrics.connections.dec();
-        self.keep_goodbye(session, removed.presence);
-        if let Some((record, live_at)) = self.here.leave(session) {
-            // It is on no node's list of sessions now, and may be about to connect again.
-            self.journal.left(&record, live_at, removed.presence);
+        match self.here.leave(session) {
+            Left::Ended => return None,
+            Left::Some => self.keep_goodbye(session, removed.presence),
+            Left::Last(record, live_at) => {
+                self.keep_goodbye(session, removed.presence);
+                // It is on no node's list of sessions now, and may be about to connect again.
+                self.journal.left(&record, live_at, removed.presence);
+            }
         }
         Some(removed.presence)
     }

@@ -20,7 +20,7 @@ const CLEARANCES: u32 = 4;
 /// What was found live lately. An entry goes when the message of its end arrives or it is too old. A read that
 /// was under way when any message arrived is not remembered, so that a stale answer never outlives the
 /// message.
-pub(super) struct CheckCache {
+pub struct CheckCache {
     ttl: Duration,
     capacity: usize,
     ended: AtomicU64,
@@ -30,7 +30,7 @@ pub(super) struct CheckCache {
 }
 
 /// When a read began, in numbers of ends.
-pub(super) struct ReadTicket(u64);
+pub struct ReadTicket(u64);
 
 impl CheckCache {
     pub fn new(ttl: Duration) -> Self {

@@ -68,6 +68,16 @@ pub(super) enum Recalled {
     Live(Box<Record>, Timestamp),
 }
 
+/// What is left of a session of which a connection has gone.
+pub(super) enum Left {
+    /// It has ended, and nobody counts its connections any more.
+    Ended,
+    /// Other connections, or nothing that was known of it.
+    Some,
+    /// That was the last one; the session as [`Recalled::Live`].
+    Last(Box<Record>, Timestamp),
+}
+
 impl Here {
     /// A connection of the session comes.
     pub fn enter(&self, id: SessionId, hold: Hold) {
@@ -78,16 +88,22 @@ impl Here {
         });
     }
 
-    /// A connection of the session has gone; answers the session if that was the last one, as
-    /// [`Recalled::Live`]. The hold is given back after the lock is.
-    pub fn leave(&self, id: SessionId) -> Option<(Record, Timestamp)> {
-        let left = self.0.change_or_remove(id, |held| {
+    /// A connection of the session has gone. The hold is given back after the lock is.
+    pub fn leave(&self, id: SessionId) -> Left {
+        let mut has_ended = false;
+        let last = self.0.change_or_remove(id, |held| {
+            has_ended = matches!(held.known, Known::Ended);
             held.connections = held.connections.saturating_sub(1);
             held.connections > 0
-        })?;
-        let Known::Live(live) = left.known else { return None };
-        // An image that can't be read would be a fault of ours, and is found by who recalls it.
-        Some((live.record().ok()?, live.at))
+        });
+        match last.map(|held| held.known) {
+            // An image that can't be read would be a fault of ours, and is found by who recalls it.
+            Some(Known::Live(live)) => {
+                live.record().map_or(Left::Some, |record| Left::Last(Box::new(record), live.at))
+            }
+            _ if has_ended => Left::Ended,
+            _ => Left::Some,
+        }
     }
 
     /// The store said that the session is live, as the record with its data shows it.

@@ -57,6 +57,7 @@ use crate::store::{Census, Log, Store, StoreError, View};
 
 pub use attach::Attached;
 pub use attendance::Movements;
+pub use cache::CheckCache;
 pub use check::Checked;
 pub use failures::{Brakes, FailedLogin};
 pub use jobs::NewJob;
@@ -67,7 +68,7 @@ pub use standings::Standing;
 pub use watch::{Told, WatchError, Watcher};
 
 use by_partition::ByPartition;
-use cache::CheckCache;
+
 use clock::StoreClock;
 use confirmations::Confirmations;
 use failures::Failures;

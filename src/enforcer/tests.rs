@@ -133,6 +133,25 @@ async fn an_attach_that_is_given_up_leaves_nothing_behind() {
     assert_eq!(stored.connections, 0);
 }
 
+/// Each takeover cost the store a second script, which then found that the session had ended.
+#[tokio::test]
+async fn the_store_hears_of_a_goodbye_of_live_sessions_only() {
+    let rig = Rig::new(None).hear();
+    let goodbyes = || rig.enforcer.metrics.encode().matches("call=\"detach\"").count();
+    let (old, ..) = rig.login("phone", false).await;
+    let (mut client, running) = rig.connect(&old).await;
+    let (new, record, _) = rig.login("laptop", false).await;
+    within(client.read_to_end()).await;
+    within(running).await.unwrap();
+    assert_eq!((goodbyes(), rig.enforcer.departed.len(), rig.enforcer.here.len()), (0, 0, 0));
+
+    let (client, running) = rig.connect(&new).await;
+    drop(client);
+    within(running).await.unwrap();
+    assert!(goodbyes() > 0);
+    assert_eq!(rig.store.get(record.session.id, false).await.unwrap().unwrap().connections, 0);
+}
+
 /// Two tabs were closed at once, the later goodbye was kept first and was lost on the way. The earlier one took its
 /// place and was heard, and the tab that the later one had uncounted counted for as long as the node lived.
 #[tokio::test]

@@ -43,6 +43,7 @@ mod tests;
 mod verify;
 mod ws;
 
+pub use model::SessionView;
 pub use router::router;
 pub use server::{Limits, serve};
 

@@ -41,7 +41,7 @@ pub(crate) struct SeatView {
 /// A session.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Session)]
-pub(crate) struct SessionView {
+pub struct SessionView {
     #[serde(flatten)]
     seat: SeatView,
     #[schema(value_type = Vec<String>)]

@@ -27,7 +27,7 @@ pub(crate) type Done<T> = (Result<T, StoreError>, Vec<Message>);
 
 impl Bare {
     pub(crate) fn new() -> Self {
-        Self { state: State::new(0, 0), disk: Disk::in_memory().expect("a database in memory"), batch: 0 }
+        Self { state: State::new(0), disk: Disk::in_memory().expect("a database in memory"), batch: 0 }
     }
 
     pub(crate) fn snapshot(&self) -> Snapshot {

@@ -6,6 +6,8 @@
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::mpsc::{self, SyncSender};
+use std::{mem, thread};
 
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior};
 use uuid::Uuid;
@@ -28,6 +30,11 @@ const PURGE_LIMIT: i64 = 200;
 /// Uses that one commit writes; what is left waits for the next, so that no login waits for thousands of them.
 pub(super) const SEEN_LIMIT: usize = 512;
 
+/// Sessions that one thread hands to the other at once while the directory is opened, and how many such lots may wait:
+/// about 2 MB.
+const LOAD_BATCH: usize = 512;
+const LOAD_BATCHES: usize = 8;
+
 pub(super) struct Disk {
     connection: Connection,
     /// How much of the log is kept.
@@ -48,20 +55,21 @@ impl Disk {
         Ok(Self { connection: schema::open_in_memory()?, events: EventsConfig::default() })
     }
 
-    /// Everything that is live, in one scan.
+    /// Everything that is live, in one scan: this thread reads and decodes, another one builds the indexes, which takes as
+    /// long. How many there are is not asked for before, for that would be a second scan.
     pub(super) fn load(&self, epoch: u64) -> Result<State, EmbeddedError> {
-        let live: u32 = self.connection.query_row("SELECT count(*) FROM live", [], |row| row.get(0))?;
-        let mut state = State::new(epoch, live as usize);
-        let mut data = self.live_data()?;
-        let mut query = self.connection.prepare("SELECT id, record FROM live")?;
-        let mut rows = query.query([])?;
-        while let Some(row) = rows.next()? {
-            let id = session_id(row.get(0)?)?;
-            let mut stored = codec::decode(id, row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?)?;
-            // Nobody is connected to a node that has just started.
-            stored.session.presence.clear();
-            state.add(Entry::new(stored, data.remove(&id), 0));
-        }
+        let (sender, batches) = mpsc::sync_channel::<Vec<Entry>>(LOAD_BATCHES);
+        let mut state = thread::scope(|scope| {
+            let building = scope.spawn(move || {
+                let mut state = State::new(epoch);
+                batches.into_iter().flatten().for_each(|entry| state.add(entry));
+                state
+            });
+            // Whatever becomes of it, the sender is gone then and the other thread comes to its end.
+            let read = self.read_live(sender);
+            let state = building.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            read.map(|()| state)
+        })?;
         let mut generations = self.connection.prepare("SELECT partition, last FROM generation")?;
         let rows = generations.query_map([], |row| Ok((row.get::<_, u16>(0)?, row.get::<_, i64>(1)?)))?;
         let generations: HashMap<u16, i64> = rows.collect::<Result<_, _>>()?;
@@ -91,6 +99,26 @@ impl Disk {
             }
         }
         Ok(state)
+    }
+
+    fn read_live(&self, batches: SyncSender<Vec<Entry>>) -> Result<(), EmbeddedError> {
+        let mut data = self.live_data()?;
+        let mut query = self.connection.prepare("SELECT id, record FROM live")?;
+        let mut rows = query.query([])?;
+        let mut batch = Vec::with_capacity(LOAD_BATCH);
+        while let Some(row) = rows.next()? {
+            let id = session_id(row.get(0)?)?;
+            let mut stored = codec::decode(id, row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?)?;
+            // Nobody is connected to a node that has just started.
+            stored.session.presence.clear();
+            batch.push(Entry::new(stored, data.remove(&id), 0));
+            if batch.len() == LOAD_BATCH {
+                // Nobody takes it only if the other thread has panicked, which is told where it is joined.
+                let _ = batches.send(mem::replace(&mut batch, Vec::with_capacity(LOAD_BATCH)));
+            }
+        }
+        let _ = batches.send(batch);
+        Ok(())
     }
 
     fn live_data(&self) -> Result<HashMap<SessionId, Box<str>>, EmbeddedError> {

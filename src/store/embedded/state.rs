@@ -125,11 +125,10 @@ pub(super) struct State {
 }
 
 impl State {
-    /// An empty state with room for `sessions`, so that reading them does not hash any of them twice.
-    pub(super) fn new(epoch: u64, sessions: usize) -> Self {
+    pub(super) fn new(epoch: u64) -> Self {
         Self {
             epoch,
-            entries: HashMap::with_capacity(sessions),
+            entries: HashMap::new(),
             newest: BTreeSet::new(),
             marks: HashMap::new(),
             parts: Partition::all().map(|_| Part::default()).collect(),
@@ -214,18 +213,17 @@ impl State {
 
     /// Takes a live session into all indexes.
     pub(super) fn add(&mut self, mut entry: Entry) {
-        // One copy of a user's name for all its sessions.
         let id = entry.session.id;
-        if let Some((name, _)) = self.part(id.partition()).users.get_key_value(&entry.session.user) {
-            entry.session.user = name.clone();
-        }
         let generation = entry.session.generation;
         self.newest.insert((generation, id));
         self.part_mut(id.partition()).deadlines.insert((entry.indexed_at, id));
 
         let entries = &self.entries;
         let users = &mut self.parts[usize::from(id.partition().index())].users;
-        let seats = users.entry(entry.session.user.clone()).or_default();
+        let place = users.entry(entry.session.user.clone());
+        // One copy of a user's name for all its sessions.
+        entry.session.user = place.key().clone();
+        let seats = place.or_default();
         let place = seats.sessions.partition_point(|other| {
             entries.get(other).is_some_and(|other| other.session.generation < generation)
         });

@@ -1,7 +1,7 @@
 -- Sets a lower count of connections of a live session.
 -- KEYS 7 the record   ARGV 1 node  2 count  3 sequence
 local now = clock()
-local stamps = read_nodes()
+local stamps = stamps_of(read_nodes())
 local raw = redis.call('GET', KEYS[7])
 if not raw then return false end
 local r = decode(KEYS[7]:sub(-16), raw)

@@ -1,11 +1,11 @@
 -- Ends live sessions of one user.
 -- ARGV 1 'session', 'user' or 'others'  2 user, '' for 'session'  3 sid, '' for 'user'  4 reason  5 by
---      6 not after, ms  7… who acts  11 the log's bounds
+--      6 not after, ms  7… who acts  11 and 12 the log's bounds
 -- Answers {now, nodes, {sid, bytes, …} of those that it ended} | {'late', now}
 local target, user, sid = ARGV[1], ARGV[2], ARGV[3]
 local now, now_us = clock()
 if is_late(now, ARGV[6]) then return { 'late', now } end
-local _, nodes = read_nodes()
+local nodes = read_nodes()
 local last = tonumber(redis.call('GET', LAST) or 0)
 local records = {}
 if target == 'session' then

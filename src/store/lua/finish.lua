@@ -1,5 +1,5 @@
 -- Prelude of the scripts that end sessions: tombstone, indexes, event and message go together.
-local DATA_KEPT_MS = 60 * 1000
+local DATA_KEPT_MS = '60000'
 local REASONS = { 'takeover', 'replaced', 'kicked', 'disabled', 'expired', 'idle', 'logout' }
 
 -- A write to a key that need not be there. Where it is not, a slot on the move has Redis refuse it in the middle of
@@ -7,8 +7,9 @@ local REASONS = { 'takeover', 'replaced', 'kicked', 'disabled', 'expired', 'idle
 local function tidy(...) redis.pcall(...) end
 
 local function unlist(r)
-  tidy('ZREM', SEATS, member(r.user, r.sid))
-  tidy('ZREM', DUE, member(r.user, r.sid))
+  local entry = member(r.user, r.sid)
+  tidy('ZREM', SEATS, entry)
+  tidy('ZREM', DUE, entry)
   tidy('ZREM', BORN, r.sid)
 end
 
@@ -22,8 +23,8 @@ local function bury(r, reason, at, by)
 end
 
 local function uuid(sid)
-  local a, b, c, d, e, f = struct.unpack('>I4HHHHI4', sid)
-  return string.format('%08x-%04x-%04x-%04x-%04x%08x', a, b, c, d, e, f)
+  local a, b, c, d, e = struct.unpack('>I4HHHI6', sid)
+  return string.format('%08x-%04x-%04x-%04x-%012x', a, b, c, d, e)
 end
 
 -- The message of store/message.rs about sessions of one user that ended.
@@ -31,12 +32,11 @@ local function tell(user, generation, now_us, by, ended, confirm)
   if #ended == 0 then return end
   local sessions = {}
   for i, r in ipairs(ended) do
-    sessions[i] = string.format('["%s","%s",%s]', uuid(r.sid), REASONS[r.state], digits(r.ended))
+    sessions[i] = '["' .. uuid(r.sid) .. '","' .. REASONS[r.state] .. '",' .. digits(r.ended) .. ']'
   end
-  redis.call(PUBLISH, PREFIX .. 'u:' .. user, string.format(
-    '{"op":"ended","user":%s,"generation":%s,"at_us":%s,"by":%s%s,"sessions":[%s]}', cjson.encode(user),
-    digits(generation), digits(now_us), by == '' and 'null' or by, confirm and ',"confirm":true' or '',
-    table.concat(sessions, ',')))
+  redis.call(PUBLISH, PREFIX .. 'u:' .. user, '{"op":"ended","user":' .. cjson.encode(user) ..
+    ',"generation":' .. digits(generation) .. ',"at_us":' .. digits(now_us) .. ',"by":' .. (by == '' and 'null' or by) ..
+    (confirm and ',"confirm":true' or '') .. ',"sessions":[' .. table.concat(sessions, ',') .. ']}')
 end
 
 -- Ends what lapsed among the records and drops what has no record left, with an event and a message each.
@@ -50,21 +50,4 @@ local function end_lapsed(records, generation, now, now_us)
       tell(r.user, generation, now_us, '', { r })
     end
   end
-end
-
--- Ends the live ones of one user's records, the lapsed as lapsed; answers sid and bytes of the former. `cause` has
--- reason, by, and who acts.
-local function end_all(user, records, cause, generation, now, now_us)
-  local ended, over, answer = {}, {}, {}
-  for _, r in ipairs(records) do
-    local list = (r.state == nil or lapsed(r, now)) and over or ended
-    if r.state == nil or r.state == LIVE then list[#list + 1] = r end
-  end
-  for _, r in ipairs(ended) do
-    answer[#answer + 1], answer[#answer + 2] = r.sid, bury(r, cause.reason, now, cause.by)
-    log(now, 'ended', user, r.sid, cause)
-  end
-  tell(user, generation, now_us, cause.by, ended)
-  end_lapsed(over, generation, now, now_us)
-  return answer
 end

@@ -2,7 +2,7 @@
 -- ARGV 1 user, or '' and then sids
 -- Answers {now, nodes, {sid, bytes, data, …}}
 local now = clock()
-local _, nodes = read_nodes()
+local nodes = read_nodes()
 local answer = {}
 local function add(r, raw)
   local at = #answer

@@ -1,15 +1,14 @@
--- Prelude of the scripts that write events. PUBLISH and NUMSUB: see script.rs. The last argument of each of them bounds
--- the log: about how many events it keeps (4 bytes), and for how long, ms (6).
-local LOG_LENGTH, LOG_KEPT_MS = struct.unpack('>I4I6', ARGV[#ARGV])
+-- Prelude of the scripts that write events. PUBLISH and NUMSUB: see script.rs. The last two arguments of each of them
+-- bound the log: about how many events it keeps, and for how long, ms.
+local LOG_LENGTH, LOG_KEPT_MS = ARGV[#ARGV - 1], ARGV[#ARGV]
 local FEED = PREFIX .. 'f'
 local log_kept, is_followed = false, nil
 
 -- The address and the device of a record, as an event has them (store/codec.rs).
 local function origin_of(r)
-  local name, _, rest = struct.unpack('>Hc0Hc0', r.rest)
-  local length = r.rest:byte(rest)
-  return { ip = r.rest:sub(rest + 1, rest + length),
-    device = string.char(r.class) .. struct.pack('>Hc0', #r.device, r.device) .. name }
+  local _, name, _, length, at = struct.unpack('>Hc0Hc0Hc0B', r.tail)
+  return { ip = r.tail:sub(at, at + length - 1),
+    device = struct.pack('>BHc0c0', r.class, #r.device, r.device, name) }
 end
 
 -- Who acts, of the four arguments from there on: as far as an event keeps it.
@@ -20,11 +19,11 @@ local function act_at(i) return { actor = ARGV[i], note = ARGV[i + 1], ip = ARGV
 -- because it must rise when the clock does not. Who follows the feed is subscribed to it at this server, and gets the
 -- same values with the entry's id in front, a length (2 bytes) before each.
 local function log(now, kind, user, sid, what)
-  local t, r, b, e = digits(now), tostring(what.reason or 0), what.by or '', what.ended or ''
+  local t, r, b, e = digits(now), digits(what.reason or 0), what.by or '', what.ended or ''
   local a, m, i, d, o = what.actor or '', what.note or '', what.ip or '', what.device or '', what.of or ''
   local id = redis.call('XADD', LOG, 'MAXLEN', '~', LOG_LENGTH, '*',
     't', t, 'k', kind, 'u', user, 's', sid, 'r', r, 'b', b, 'e', e, 'a', a, 'm', m, 'i', i, 'd', d, 'o', o)
-  if not log_kept then redis.call('PEXPIRE', LOG, digits(LOG_KEPT_MS)) end
+  if not log_kept then redis.call('PEXPIRE', LOG, LOG_KEPT_MS) end
   log_kept = true
   -- A read after a write, but of no key: no slot on the move can make it fail.
   if is_followed == nil then is_followed = redis.call('PUBSUB', NUMSUB, FEED)[2] > 0 end

@@ -2,19 +2,20 @@
 -- KEYS 7 the new record, 8 its data, 9 the user's disabled mark
 -- ARGV 1 the record without times and generation  2 data or ''  3 ttl ms  4 seats of its class or -1  5 seats in all
 --      or -1  6 on_full  7 victim  8 sids to replace  9 ghost_after ms  10 generation floor  11 by
---      12 '1' to ask the nodes for confirmation  13 not after, ms  14 the log's bounds
+--      12 '1' to ask the nodes for confirmation  13 not after, ms  14 and 15 the log's bounds
 -- Answers {'seated', now, nodes, bytes, data, {sid, bytes, data, …}} | {'full', now, nodes, {sid, bytes, …}} |
 --      {'disabled'} | {'late', now}
 local sid, data, by = KEYS[7]:sub(-16), ARGV[2], ARGV[11]
 local now, now_us = clock()
-local stamps, nodes = read_nodes()
+local nodes = read_nodes()
 
 -- The same login again, because its answer was lost: the answer that it had then.
 local stored = redis.call('GET', KEYS[7])
 if stored then
   local r, ended = decode(sid, stored), {}
-  for i = 1, #r.replaced, 17 do
-    local victim = r.replaced:sub(i, i + 15)
+  local replaced = struct.unpack('>Hc0', r.tail)
+  for i = 1, #replaced, 17 do
+    local victim = replaced:sub(i, i + 15)
     local raw = redis.call('GET', PREFIX .. 's:' .. victim)
     if raw then
       local at = #ended
@@ -38,7 +39,7 @@ local victims, in_the_way = decide({
   class = new.class, device = new.device, of_class = tonumber(ARGV[4]), in_all = tonumber(ARGV[5]),
   on_full = ARGV[6], victim = ARGV[7], replace = replace,
   is_ghost = function(r)
-    return connections(r, stamps, now, ghost_after) == 0 and now - r.seen >= ghost_after
+    return now - r.seen >= ghost_after and connections(r, stamps_of(nodes), now, ghost_after) == 0
   end,
 }, holders)
 if not victims then
@@ -56,7 +57,9 @@ for _, r in ipairs(victims) do r.data = data_of(r) end
 
 -- The newcomer goes in first: an index that ran empty on the way would come back without an expiry.
 new.generation, new.created, new.seen, new.absolute = generation, now, now, now + tonumber(ARGV[3])
-new.replaced = pack(victims)
+local replaced = pack(victims)
+-- As it came it has ended nobody, which is two bytes.
+new.tail = struct.pack('>Hc0', #replaced, replaced) .. new.tail:sub(3)
 local raw = seat(new, KEYS[8], data, generation, expiries)
 
 local ended = {}
@@ -64,7 +67,7 @@ for i, r in ipairs(victims) do
   ended[3 * i - 2], ended[3 * i - 1], ended[3 * i] = r.sid, bury(r, r.why, now, by), r.data
 end
 if counts then count_takeover(new.user, counts) end
-origin.ended = new.replaced
+origin.ended = replaced
 log(now, 'login', new.user, sid, origin)
 tell(new.user, generation, now_us, by, victims, ARGV[12] == '1')
 end_lapsed(over, generation, now, now_us)

@@ -5,7 +5,8 @@
 -- Whether the user is disabled, since when the mark says so, and who is out: all who logged in until then; 0 where that
 -- is not known.
 local function read_mark(key)
-  local raw = redis.call('GET', key) or ''
+  local raw = redis.call('GET', key)
+  if not raw then return false, 0, 0 end
   local word, said, out = raw:match('^([01])(%d*) ?(%d*)$')
   local is_disabled, since = word == '1', tonumber(said or '') or 0
   return is_disabled, since, tonumber(out or '') or is_disabled and since or 0

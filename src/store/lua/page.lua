@@ -6,7 +6,8 @@
 local most, most_answered, class, role, node, ttl = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6],
   ARGV[7], tonumber(ARGV[8])
 local now, began_us = clock()
-local stamps, nodes = read_nodes()
+local nodes = read_nodes()
+local stamps = stamps_of(nodes)
 
 -- The node of the latest connection, of those that renew.
 local function node_of(r)
@@ -17,11 +18,11 @@ local function node_of(r)
 end
 
 local function has_role(r)
-  local _, _, length, at = struct.unpack('>Hc0Hc0B', r.rest)
+  local _, _, _, length, at = struct.unpack('>Hc0Hc0Hc0B', r.tail)
   local count, name = 0, nil
-  count, at = struct.unpack('>B', r.rest, at + length)
+  count, at = struct.unpack('>B', r.tail, at + length)
   for _ = 1, count do
-    name, at = struct.unpack('>Hc0', r.rest, at)
+    name, at = struct.unpack('>Hc0', r.tail, at)
     if name == role then return true end
   end
   return false

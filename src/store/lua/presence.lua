@@ -1,37 +1,12 @@
--- Prelude: which nodes renew, and how many connections each holds of a session.
-
--- What NODES holds: by node for the script, and flat as it goes into the answer.
-local function read_nodes()
-  local flat, stamps = redis.call('HGETALL', NODES), {}
-  for i = 1, #flat, 2 do
-    local at, ttl = struct.unpack('>I6I6', flat[i + 1])
-    stamps[flat[i]] = { at = at, ttl = ttl }
-  end
-  return stamps, flat
-end
+-- Prelude: a node says that it renews, and what it holds of a session.
 
 -- Says that the node renews now, in the store and in what was read of it.
 local function stamp(node, ttl, now, stamps, flat)
   stamps[node] = { at = now, ttl = ttl }
   local value = struct.pack('>I6I6', now, ttl)
   redis.call('HSET', NODES, node, value)
-  redis.call('PEXPIRE', NODES, DAY_MS)
+  redis.call('PEXPIRE', NODES, '86400000')
   flat[#flat + 1], flat[#flat + 2] = node, value
-end
-
--- Whether a node with this stamp counts; ttl as the caller says, else as the node itself said.
-local function renews(seen, now, ttl)
-  return seen ~= nil and now - seen.at < (ttl or seen.ttl)
-end
-
--- Connections of a session on nodes that renew, leaving out one node.
-local function connections(r, stamps, now, ttl, except)
-  local sum = 0
-  for i = 1, #r.presence, 16 do
-    local node, count = r.presence:sub(i, i + 7), struct.unpack('>H', r.presence, i + 8)
-    if node ~= except and renews(stamps[node], now, ttl) then sum = sum + count end
-  end
-  return sum
 end
 
 -- Takes over what a node says of itself; answers whether that changed anything. A sequence that is not higher is

@@ -2,11 +2,11 @@
 -- KEYS 7 the record, 8 its data, 9 the user's disabled mark
 -- ARGV 1 the record, without connections  2 data or ''  3 when it was last known live, ms  4 for how long that holds,
 --      ms  5 seats of its class or -1  6 seats in all or -1  7 this session as those that it ends are told of it
---      8 the log's bounds
+--      8 and 9 the log's bounds
 -- Answers {'live'} | {'ended', now, nodes, bytes} | {'yields', now, nodes, bytes, sid} | {'too old'}
 local sid, data, by = KEYS[7]:sub(-16), ARGV[2], ARGV[7]
 local now, now_us = clock()
-local _, nodes = read_nodes()
+local nodes = read_nodes()
 local new, raw = decode(sid, ARGV[1]), redis.call('GET', KEYS[7])
 local is_ended = new.state ~= LIVE
 

@@ -20,8 +20,9 @@ local function seat(new, data_key, data, last, expiries)
   local kept_until = new.absolute + TOMBSTONE_MS
   local raw = save(new)
   if data ~= '' then redis.call('SET', data_key, data, 'PXAT', digits(kept_until)) end
-  redis.call('ZADD', SEATS, 0, member(new.user, new.sid))
-  redis.call('ZADD', DUE, digits(deadline(new)), member(new.user, new.sid))
+  local entry = member(new.user, new.sid)
+  redis.call('ZADD', SEATS, '0', entry)
+  redis.call('ZADD', DUE, digits(deadline(new)), entry)
   redis.call('ZADD', BORN, digits(new.generation), new.sid)
   set_last(last, expiries, kept_until)
   for _, key in ipairs({ SEATS, DUE, BORN }) do keep(key, expiries.indexes, kept_until) end

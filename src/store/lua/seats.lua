@@ -2,12 +2,12 @@
 
 -- How many seats are missing for one more session: in the newcomer's class, and in all; below 0 means no limit.
 local function missing(question, rest)
-  local in_class = 0
-  for _, r in ipairs(rest) do
-    if r.class == question.class then in_class = in_class + 1 end
+  local in_class, in_all = 0, #rest
+  for i = 1, in_all do
+    if rest[i].class == question.class then in_class = in_class + 1 end
   end
-  local function short(count, max) return max < 0 and 0 or math.max(0, count + 1 - max) end
-  return short(in_class, question.of_class), short(#rest, question.in_all)
+  return question.of_class < 0 and 0 or math.max(0, in_class + 1 - question.of_class),
+    question.in_all < 0 and 0 or math.max(0, in_all + 1 - question.in_all)
 end
 
 local function by_generation(a, b) return a.generation < b.generation end
@@ -38,7 +38,8 @@ local function decide(question, holders)
     r.why = why
     out[#out + 1] = r
   end
-  for _, r in ipairs(holders) do
+  for i = 1, #holders do
+    local r = holders[i]
     if r.device == question.device then
       expel(r, REPLACED)
     elseif question.on_full == 'choose' and question.replace[r.sid] then
@@ -50,28 +51,30 @@ local function decide(question, holders)
   end
 
   local class_short, all_short = missing(question, rest)
-  table.sort(candidates, question.victim == 'idle' and longest_unseen or by_generation)
+  if #candidates > 1 then table.sort(candidates, question.victim == 'idle' and longest_unseen or by_generation) end
   local from_class, from_all = class_short, math.max(0, all_short - class_short)
-  for _, r in ipairs(candidates) do
+  for i = 1, #candidates do
+    local r = candidates[i]
     if from_class > 0 and r.class == question.class then
       expel(r, TAKEOVER)
       from_class = from_class - 1
     end
   end
-  for _, r in ipairs(candidates) do
+  for i = 1, #candidates do
+    local r = candidates[i]
     if from_all > 0 and not r.why then
       expel(r, TAKEOVER)
       from_all = from_all - 1
     end
   end
   if from_class > 0 or from_all > 0 then return nil, in_the_way(question, holders) end
-  table.sort(out, by_generation)
+  if #out > 1 then table.sort(out, by_generation) end
   return out
 end
 
 -- Victims and reasons as they lie in a record and in an event.
 local function pack(victims)
-  local parts = {}
-  for i, r in ipairs(victims) do parts[i] = r.sid .. string.char(r.why) end
-  return table.concat(parts)
+  local packed = ''
+  for _, r in ipairs(victims) do packed = packed .. r.sid .. string.char(r.why) end
+  return packed
 end

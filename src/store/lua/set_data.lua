@@ -3,7 +3,7 @@
 -- Answers {now, nodes, bytes, data} | {'late', now} | false if it is unknown
 local now = clock()
 if is_late(now, ARGV[2]) then return { 'late', now } end
-local _, nodes = read_nodes()
+local nodes = read_nodes()
 local raw = redis.call('GET', KEYS[7])
 if not raw then return false end
 local r = decode(KEYS[7]:sub(-16), raw)

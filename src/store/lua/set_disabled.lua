@@ -1,12 +1,12 @@
 -- Disables a user and ends its sessions, or enables it.
 -- KEYS 7 the user's mark
 -- ARGV 1 user  2 '1' to disable, '0' to enable  3 when that was said, ms, or '' for now  4 ms to keep an enabled mark
---      5 not after, ms, or ''  6 '1' if nobody is left who could know a later word  7… who acts  11 the log's bounds
+--      5 not after, ms, or ''  6 '1' if nobody is left who could know a later word  7… who acts  11 and 12 the log's bounds
 -- Answers {now, nodes, the time of the last word, {sid, bytes, …} of those that it ended} | {'late', now}
 local user, disable = ARGV[1], ARGV[2] == '1'
 local now, now_us = clock()
 if is_late(now, ARGV[5]) then return { 'late', now } end
-local _, nodes = read_nodes()
+local nodes = read_nodes()
 local last = tonumber(redis.call('GET', LAST) or 0)
 local was, since, out = read_mark(KEYS[7])
 -- Later than every word before it, also when the clock went back.

@@ -1,5 +1,5 @@
 -- Ends what is past its deadline, a bounded batch of it, and trims what grew old.
--- KEYS 7 the lease   ARGV 1 who sweeps, '' for without a lease  2 most to end  3 lease ms  4 the log's bounds
+-- KEYS 7 the lease   ARGV 1 who sweeps, '' for without a lease  2 most to end  3 lease ms  4 and 5 the log's bounds
 -- Answers {ended, moved, 1 if there is more | 0, {sid of a damaged record, …}} | false while another holds the lease
 local LOOKED_AT = 50
 local who, most = ARGV[1], tonumber(ARGV[2])
@@ -28,7 +28,7 @@ for _, entry in ipairs(due) do
   end
 end
 local gone = {}
-for node, seen in pairs((read_nodes())) do
+for node, seen in pairs(stamps_of(read_nodes())) do
   if now - seen.at >= DAY_MS then gone[#gone + 1] = node end
 end
 local first = redis.call('XRANGE', LOG, '-', '+', 'COUNT', 1)[1]

@@ -9,7 +9,7 @@ local function counts_of(victims, now)
   if not has_taken then return nil end
   local day = math.floor(now / DAY_MS)
   local week = math.floor((day + 3) / 7)
-  local counts = { day = PREFIX .. 'c:d' .. day, week = PREFIX .. 'c:w' .. week }
+  local counts = { day = PREFIX .. 'c:d' .. digits(day), week = PREFIX .. 'c:w' .. digits(week) }
   if redis.call('EXISTS', counts.day, counts.week) < 2 then
     -- Two days after the day, two weeks after the week.
     counts.day_kept_until, counts.week_kept_until = (day + 3) * DAY_MS, (7 * week + 4 + 14) * DAY_MS
@@ -18,8 +18,8 @@ local function counts_of(victims, now)
 end
 
 local function count_takeover(user, counts)
-  redis.call('ZINCRBY', counts.day, -1, user)
-  redis.call('ZINCRBY', counts.week, -1, user)
+  redis.call('ZINCRBY', counts.day, '-1', user)
+  redis.call('ZINCRBY', counts.week, '-1', user)
   if counts.day_kept_until then
     redis.call('PEXPIREAT', counts.day, digits(counts.day_kept_until))
     redis.call('PEXPIREAT', counts.week, digits(counts.week_kept_until))

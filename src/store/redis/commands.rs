@@ -265,6 +265,11 @@ impl Commands {
         if self.stop.is_cancelled() {
             return Err(closed());
         }
+        if named.is_none()
+            && let Some(wire) = self.routes.borrow().owner(slot).and_then(|line| line.wire_now(deadline))
+        {
+            return Ok(wire);
+        }
         let mut routes = self.routes.clone();
         loop {
             let now = Arc::clone(&routes.borrow_and_update());

@@ -17,6 +17,9 @@ use crate::config::{Login, TlsFiles};
 
 /// From the first packet to Redis's greeting.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// Commands that may wait for a connection to write them. More than the crate's 50, so that a few hundred requests at once
+/// are written together and need not wake each other one by one.
+const WAITING: usize = 512;
 /// How long any reply may take. Ours take well under a millisecond; what takes two seconds is not coming.
 pub(super) const RESPONSE_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -80,9 +83,21 @@ impl Connector {
         to: &Address,
         on_push: impl Fn(PushInfo) + Send + Sync + 'static,
     ) -> Result<MultiplexedConnection, RedisError> {
+        let mut connection = self.connect_unbounded(to, on_push).await?;
+        connection.set_response_timeout(RESPONSE_TIMEOUT);
+        Ok(connection)
+    }
+
+    /// The same without a time-out for answers, for those who bound each command themselves.
+    pub(super) async fn connect_unbounded(
+        &self,
+        to: &Address,
+        on_push: impl Fn(PushInfo) + Send + Sync + 'static,
+    ) -> Result<MultiplexedConnection, RedisError> {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(CONNECT_TIMEOUT))
-            .set_response_timeout(Some(RESPONSE_TIMEOUT))
+            .set_response_timeout(None)
+            .set_pipeline_buffer_size(WAITING)
             .set_push_sender(move |push| {
                 on_push(push);
                 Ok::<(), ()>(())

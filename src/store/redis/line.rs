@@ -5,6 +5,7 @@
 //! then fails at once. Does not read what answers say (`commands.rs`) and keeps no connection alive
 //! (`supervisor.rs`).
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -12,7 +13,7 @@ use std::time::Duration;
 use redis::aio::MultiplexedConnection;
 use redis::{Cmd, ErrorKind, Pipeline, RedisError, Value};
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, sleep, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::finder::Doubts;
 use super::layout::Address;
@@ -30,6 +31,7 @@ const SUSPICIONS: usize = 16;
 #[derive(Clone)]
 pub(super) enum Link {
     Up {
+        /// Without a time-out of its own: who sends bounds each command (`Wire::answer`).
         connection: MultiplexedConnection,
         epoch: u64,
         life: Arc<Life>,
@@ -105,6 +107,16 @@ impl Line {
         }
     }
 
+    /// The connection, if it is there: as it is for almost every command, which then need not wait for news of it.
+    pub(super) fn wire_now(self: &Arc<Self>, deadline: Instant) -> Option<Wire> {
+        match &*self.link.borrow() {
+            Link::Up { connection, epoch, .. } if *epoch > self.broken.load(Ordering::Relaxed) => {
+                Some(Wire { line: Arc::clone(self), connection: connection.clone(), epoch: *epoch, deadline })
+            }
+            _ => None,
+        }
+    }
+
     /// The connection, waited for if it has only just been lost. Never returns once the line is closed: the caller
     /// waits for another one at the same time.
     pub(super) async fn wire(self: &Arc<Self>, deadline: Instant) -> Result<Wire, StoreError> {
@@ -123,9 +135,7 @@ impl Line {
             .await
             .map(|found| found.map(|link| link.clone()));
         match found {
-            Ok(Ok(Link::Up { mut connection, epoch, .. })) => {
-                // Of this clone only. A little later than ours, which is the one that tells why.
-                connection.set_response_timeout(deadline.duration_since(Instant::now()) + DOUBT);
+            Ok(Ok(Link::Up { connection, epoch, .. })) => {
                 Ok(Wire { line: Arc::clone(self), connection, epoch, deadline })
             }
             Ok(Ok(Link::Refused { why })) => Err(StoreError::Corrupt(why.to_string())),
@@ -184,8 +194,26 @@ impl Wire {
 
     /// Waits for the answer to what was sent: until the deadline, and no longer than there is hope for one.
     async fn answer<T>(&self, sent: impl Future<Output = Result<T, RedisError>>) -> Result<T, StoreError> {
+        let mut sent = pin!(sent);
+        // One timer, and the crate's own is off: almost every answer comes before it, and each timer is a lock that all
+        // commands of the node meet at.
+        let doubt_at = self.deadline.min(Instant::now() + DOUBT);
+        let answer = match timeout_at(doubt_at, sent.as_mut()).await {
+            Ok(answer) => answer,
+            Err(_) => self.late_answer(sent).await?,
+        };
+        match answer {
+            Ok(answer) => {
+                self.line.answered.fetch_add(1, Ordering::Relaxed);
+                Ok(answer)
+            }
+            Err(error) => Err(self.failure(&error)),
+        }
+    }
+
+    /// An answer that there is doubt about.
+    async fn late_answer<T>(&self, sent: impl Future<Output = T>) -> Result<T, StoreError> {
         let silence = async {
-            sleep(DOUBT).await;
             self.line.suspect(Suspicion::Slow(self.epoch));
             let is_other = |link: &Link| !matches!(link, Link::Up { epoch, .. } if *epoch == self.epoch);
             // An error means that the engine is being closed, which is no hope either.
@@ -193,15 +221,10 @@ impl Wire {
         };
         let unknown = |why: &str| Err(StoreError::OutcomeUnknown(why.to_owned()));
         tokio::select! {
-            answer = sent => match answer {
-                Ok(answer) => {
-                    self.line.answered.fetch_add(1, Ordering::Relaxed);
-                    Ok(answer)
-                }
-                Err(error) => Err(self.failure(&error)),
-            },
-            () = silence => unknown("the connection fell silent"),
+            biased;
+            answer = sent => Ok(answer),
             () = sleep_until(self.deadline) => unknown("no answer in time"),
+            () = silence => unknown("the connection fell silent"),
         }
     }
 

@@ -37,11 +37,8 @@ struct Read {
 }
 
 /// The bounds of the log as the scripts get them.
-pub(super) fn bounds(events: EventsConfig) -> [u8; 10] {
-    let mut bytes = [0; 10];
-    bytes[..4].copy_from_slice(&events.per_partition().to_be_bytes());
-    bytes[4..].copy_from_slice(&events.ttl_ms().to_be_bytes()[2..]);
-    bytes
+pub(super) fn bounds(events: EventsConfig) -> [String; 2] {
+    [events.per_partition().to_string(), events.ttl_ms().to_string()]
 }
 
 #[async_trait]

@@ -121,7 +121,7 @@ pub struct Redis {
     replication: Option<Replication>,
     inspector: Inspector,
     /// How much of the log is kept, as the scripts get it.
-    log_bounds: [u8; 10],
+    log_bounds: [String; 2],
     chance: Arc<Chance>,
     tasks: TaskTracker,
     stop: CancellationToken,

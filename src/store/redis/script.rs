@@ -53,19 +53,19 @@ macro_rules! script {
     };
 }
 
-script!(LOGIN = "record" "presence" "log" "finish" "mark" "seating" "seats" "takeover" "login");
-script!(RESTORE = "record" "presence" "log" "finish" "mark" "seating" "seats" "readmit" "restore");
-script!(ATTACH = "record" "presence" "attach");
-script!(DETACH = "record" "presence" "detach");
-script!(RENEW = "record" "presence" "log" "finish" "renew");
-script!(END = "record" "presence" "log" "finish" "end");
-script!(SET_DISABLED = "record" "presence" "log" "finish" "mark" "seating" "set_disabled");
-script!(SET_DATA = "record" "presence" "set_data");
-script!(SWEEP = "record" "presence" "log" "finish" "sweep");
+script!(LOGIN = "record" "nodes" "log" "finish" "mark" "seating" "seats" "takeover" "login");
+script!(RESTORE = "record" "nodes" "log" "finish" "mark" "seating" "seats" "readmit" "restore");
+script!(ATTACH = "record" "nodes" "presence" "attach");
+script!(DETACH = "record" "nodes" "presence" "detach");
+script!(RENEW = "record" "nodes" "presence" "log" "finish" "renew");
+script!(END = "record" "nodes" "log" "finish" "ending" "end");
+script!(SET_DISABLED = "record" "nodes" "log" "finish" "ending" "mark" "seating" "set_disabled");
+script!(SET_DATA = "record" "nodes" "set_data");
+script!(SWEEP = "record" "nodes" "log" "finish" "sweep");
 script!(EVENT = "record" "log" "event");
 script!(CENSUS = "record" "census");
-script!(PAGE = "any" "record" "presence" "page");
-script!(LIST = "record" "presence" "list");
+script!(PAGE = "any" "record" "nodes" "page");
+script!(LIST = "record" "nodes" "list");
 script!(REPORT = "report");
 script!(JOB = "job");
 script!(THROTTLE = "throttle");

@@ -153,7 +153,7 @@ impl Supervisor {
         news
     }
 
-    /// A connection to a Redis that will do, and whose life it is. `lost` is cancelled when it breaks.
+    /// A connection to a Redis that will do, without a time-out for answers, and whose life it is. `lost` is cancelled when it breaks.
     async fn contact(
         &self,
         lost: &CancellationToken,
@@ -164,13 +164,15 @@ impl Supervisor {
                 broken.cancel();
             }
         };
-        let mut connection = self.connector.connect(&self.address, on_push).await?;
+        let unbounded = self.connector.connect_unbounded(&self.address, on_push).await?;
+        let mut connection = unbounded.clone();
+        connection.set_response_timeout(RESPONSE_TIMEOUT);
         let run = self.identify(&mut connection).await?;
         if let Some(lack) = self.rights.lack(&mut connection).await? {
             return Err(NoContact::Denied(lack));
         }
         let mark = self.marker.claim(&mut connection).await?;
-        Ok((connection, Arc::new(Life { run, mark })))
+        Ok((unbounded, Arc::new(Life { run, mark })))
     }
 
     /// Whose history it is, if the version will do.
