@@ -35,20 +35,20 @@ impl Collector for Process {
         };
         if let Some(usage) = Usage::of_this_process() {
             let resident = ConstGauge::new(i64::try_from(usage.resident_bytes).unwrap_or(i64::MAX));
-            tell("resident_memory", "Resident memory", Some(&Unit::Bytes), &resident)?;
+            tell("resident_memory", "Resident memory.", Some(&Unit::Bytes), &resident)?;
             let cpu = ConstCounter::new(usage.cpu_seconds);
-            tell("cpu", "User and system time spent", Some(&Unit::Seconds), &cpu)?;
+            tell("cpu", "User and system time spent.", Some(&Unit::Seconds), &cpu)?;
             if let Some(booted) = booted_at() {
                 let start = ConstGauge::new(booted + usage.started_after_seconds);
-                tell("start_time", "When the process began, since 1970", Some(&Unit::Seconds), &start)?;
+                tell("start_time", "When the process began, since 1970.", Some(&Unit::Seconds), &start)?;
             }
         }
         if let Some(open) = open_descriptors() {
-            tell("open_fds", "Open file descriptors", None, &ConstGauge::new(open))?;
+            tell("open_fds", "Open file descriptors.", None, &ConstGauge::new(open))?;
         }
         if let Some(most) = getrlimit(Resource::Nofile).current {
             let most = ConstGauge::new(i64::try_from(most).unwrap_or(i64::MAX));
-            tell("max_fds", "How many file descriptors may be open", None, &most)?;
+            tell("max_fds", "How many file descriptors may be open.", None, &most)?;
         }
         Ok(())
     }
