@@ -32,7 +32,9 @@ fn samples(text: &str) -> BTreeMap<String, f64> {
         let (name, value) = line.rsplit_once(' ').unwrap_or_else(|| panic!("no sample: {line}"));
         let family = name.split('{').next().expect("a name");
         assert!(typed.iter().any(|known| family.starts_with(known.as_str())), "no type for {family}");
-        assert!(family.starts_with("hotseat_"), "not a name of ours: {family}");
+        // Those of the process have the names that every Prometheus client gives them.
+        let is_known = ["hotseat_", "process_"].iter().any(|start| family.starts_with(start));
+        assert!(is_known, "not a name of ours: {family}");
         let value = value.parse().unwrap_or_else(|error| panic!("{error}: {line}"));
         assert!(samples.insert(name.to_owned(), value).is_none(), "twice: {name}");
     }
