@@ -35,6 +35,7 @@ use futures_util::FutureExt as _;
 use report::Report;
 use run::{Outcome, Plan};
 use stage::{Stage, Topology};
+use tokio::signal::unix::{SignalKind, signal};
 
 #[derive(Parser)]
 #[command(name = "scripts/faults", about = "Real faults under real nodes, judged by a model")]
@@ -82,13 +83,10 @@ async fn main() -> ExitCode {
     let wishes = Wishes::parse();
     let mut report = Report::default();
     let mut seeds = wishes.seeds();
-    for seed in &mut seeds {
-        for topology in Topology::ALL.into_iter().filter(|topology| wishes.has(*topology)) {
-            play(&wishes, topology, seed, &mut report).await;
-        }
-        if wishes.is_over() {
-            break;
-        }
+    // What is played when somebody has had enough is dropped, and with it every process that it has started.
+    tokio::select! {
+        () = play_all(&wishes, &mut seeds, &mut report) => {}
+        () = enough() => println!("stopped"),
     }
     println!("\n{}\n\n{}\n", report.text(), report.markdown());
     println!("{} runs, {} violations, {} void", report.runs(), report.violations(), report.void());
@@ -96,6 +94,27 @@ async fn main() -> ExitCode {
         println!("to go on: --seed {next}");
     }
     if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+async fn play_all(wishes: &Wishes, seeds: &mut Range<u64>, report: &mut Report) {
+    for seed in seeds {
+        for topology in Topology::ALL.into_iter().filter(|topology| wishes.has(*topology)) {
+            play(wishes, topology, seed, report).await;
+        }
+        if wishes.is_over() {
+            return;
+        }
+    }
+}
+
+/// SIGINT or SIGTERM.
+async fn enough() {
+    let mut terminate = signal(SignalKind::terminate()).expect("a handler for SIGTERM");
+    let mut interrupt = signal(SignalKind::interrupt()).expect("a handler for SIGINT");
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
 }
 
 impl Wishes {

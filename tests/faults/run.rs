@@ -15,7 +15,7 @@ use super::history::{History, OnFull, Us};
 use super::judge::{self, Kind, Terms, Verdict, Violation};
 use super::person::{Person, Role};
 use super::scribe::Clock;
-use super::stage::{Stage, Topology};
+use super::stage::{Probed, Stage, Topology};
 use crate::support::lag::Lag;
 
 const PEOPLE: usize = 9;
@@ -146,6 +146,8 @@ struct Struck {
     back: Duration,
     /// And until they could be.
     over: Duration,
+    logins: Probed,
+    sockets: Probed,
     elections_lost: usize,
     /// What the wires have swallowed meanwhile.
     swallowed: u32,
@@ -230,14 +232,14 @@ async fn strike(
     let Strike { counted, reachable, deafness } = plan.fault.strike(stage, http, random).await;
     let (over, swallowed) = (reachable.duration_since(counted), stage.swallowed() - before.0);
     let reachable = clock.at(reachable);
-    let logs_in = stage.logs_in_within(GIVE_UP, http).await.is_some();
+    let logins = stage.logs_in_within(GIVE_UP, http).await;
     let back = counted.elapsed();
-    let is_served = logs_in && stage.serves_within(GIVE_UP, http).await.is_some();
-    let served = is_served.then(|| clock.now());
+    let sockets = stage.serves_within(GIVE_UP, http).await;
+    let served = (logins.all_served && sockets.all_served).then(|| clock.now());
     // People go on meanwhile, and are judged as ever: an old primary that has not heard of its end must harm nobody.
     stage.settle().await;
     let elections_lost = stage.elections_lost() - before.1;
-    Struck { from, reachable, served, back, over, elections_lost, swallowed, deafness }
+    Struck { from, reachable, served, back, over, logins, sockets, elections_lost, swallowed, deafness }
 }
 
 impl Plan {
@@ -288,14 +290,18 @@ impl Outcome {
     fn judge_the_whole(&mut self, struck: &Struck, lag: Duration) {
         let limit = self.back_within(struck.over) + lag;
         if struck.served.is_none() || self.back > limit {
-            self.found(Kind::Late, format!("logins were back after {:?}, not within {limit:?}", self.back));
+            let (back, by) = (self.back, &struck.logins.held_up_by);
+            self.found(Kind::Late, format!("logins were back after {back:?}, not within {limit:?}: {by}"));
         }
         let socket_limit = struck.reachable + us(FOUND_WITHIN + lag);
         if let Some(served) = struck.served
             && served > socket_limit
         {
             let late = (served - socket_limit) / 1000;
-            self.found(Kind::Late, format!("sockets were served {late} ms late"));
+            self.found(
+                Kind::Late,
+                format!("sockets were served {late} ms late: {}", struck.sockets.held_up_by),
+            );
         }
         let swallows = matches!(self.plan.fault, Fault::MessagesLost | Fault::RepliesLost);
         if swallows && struck.swallowed == 0 {

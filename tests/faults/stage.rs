@@ -164,31 +164,50 @@ impl Stage {
         }
     }
 
-    /// How long it took until every node answered logins again; `None` if too long.
-    pub async fn logs_in_within(&self, limit: Duration, http: &reqwest::Client) -> Option<Duration> {
-        self.probe(limit, async |node, probe| log_in(http, node, probe).await.is_some()).await
+    /// Until every node answers logins again.
+    pub async fn logs_in_within(&self, limit: Duration, http: &reqwest::Client) -> Probed {
+        self.probe(limit, async |node, probe| log_in(http, node, probe).await.map(drop)).await
     }
 
     /// The same for logins and their sockets, which wait for the store's messages, too.
-    pub async fn serves_within(&self, limit: Duration, http: &reqwest::Client) -> Option<Duration> {
-        let is_served = async |node, probe| match log_in(http, node, probe).await {
-            Some(ticket) => device::is_welcomed(&ticket, node).await,
-            None => false,
+    pub async fn serves_within(&self, limit: Duration, http: &reqwest::Client) -> Probed {
+        let ask = async |node, probe| {
+            let ticket = log_in(http, node, probe).await?;
+            let welcomed = device::is_welcomed(&ticket, node).await;
+            welcomed.then_some(()).ok_or_else(|| "its socket was not welcomed".to_owned())
         };
-        self.probe(limit, is_served).await
+        self.probe(limit, ask).await
     }
 
     /// Asks every node for users all over the store, again and again until each says yes.
-    async fn probe(&self, limit: Duration, ask: impl AsyncFn(SocketAddr, usize) -> bool) -> Option<Duration> {
+    async fn probe(
+        &self,
+        limit: Duration,
+        ask: impl AsyncFn(SocketAddr, usize) -> Result<(), String>,
+    ) -> Probed {
         let start = Instant::now();
+        let mut probed = Probed { all_served: false, held_up_by: String::new() };
         while start.elapsed() < limit {
             let probes = self.addresses.iter().flat_map(|node| (0..PROBES).map(move |probe| (*node, probe)));
-            if join_all(probes.map(|(node, probe)| ask(node, probe))).await.iter().all(|served| *served) {
-                return Some(start.elapsed());
+            let answers = join_all(probes.map(async |(node, probe)| {
+                let asked = Instant::now();
+                let answer = ask(node, probe).await;
+                (asked.elapsed(), node, probe, answer)
+            }));
+            let answers = answers.await;
+            let slowest = answers.iter().max_by_key(|(took, .., answer)| (answer.is_err(), *took));
+            if let Some((took, node, probe, answer)) = slowest {
+                let at = start.elapsed();
+                probed.held_up_by =
+                    format!("{answer:?} after {took:?} for probe {probe} of {node}, at {at:?}");
+            }
+            if answers.iter().all(|(.., answer)| answer.is_ok()) {
+                probed.all_served = true;
+                break;
             }
             sleep(Duration::from_millis(20)).await;
         }
-        None
+        probed
     }
 
     /// Waits until the servers agree on who is what: an old primary that woke up is a replica by then.
@@ -231,15 +250,22 @@ impl Stage {
     }
 }
 
-/// A login of a user whom nobody judges.
-async fn log_in(http: &reqwest::Client, node: SocketAddr, probe: usize) -> Option<Ticket> {
+/// What became of asking every node.
+pub struct Probed {
+    pub all_served: bool,
+    /// The last that said no, or the slowest to say yes.
+    pub held_up_by: String,
+}
+
+/// A login of a user whom nobody judges; or why it has none.
+async fn log_in(http: &reqwest::Client, node: SocketAddr, probe: usize) -> Result<Ticket, String> {
     // One for each node, so that nodes do not put out each other's probes before they are welcomed.
     let body = serde_json::json!({"user_id": format!("probe-{probe}-of-{node}"), "device": {"id": "probe"}});
     let call = http.post(format!("http://{node}/api/sessions")).bearer_auth(DEMO_KEY).json(&body);
-    let answer = call.send().await.ok()?;
-    let body: serde_json::Value = answer.json().await.ok()?;
-    let text = |value: &serde_json::Value| value.as_str().map(str::to_owned);
-    Some(Ticket { session: text(&body["session"]["id"])?, token: text(&body["token"])? })
+    let answer = call.send().await.map_err(|error| error.to_string())?;
+    let body: serde_json::Value = answer.json().await.map_err(|error| error.to_string())?;
+    let text = |value: &serde_json::Value| value.as_str().map(str::to_owned).ok_or_else(|| body.to_string());
+    Ok(Ticket { session: text(&body["session"]["id"])?, token: text(&body["token"])? })
 }
 
 async fn open(topology: Topology, nodes: usize) -> (Store, Vec<Wire>) {
