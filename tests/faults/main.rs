@@ -50,6 +50,9 @@ async fn survives_one(stage: &mut Stage, mut plan: Plan) {
     for _ in 0..MEASUREMENTS {
         let outcome = run::run(stage, plan).await;
         println!("{outcome}");
+        if outcome.broken() > 0 {
+            outcome.histories.iter().for_each(|history| println!("{history}"));
+        }
         assert_eq!(outcome.broken(), 0, "{outcome}");
         stage.mend().await;
         if !outcome.is_void() {

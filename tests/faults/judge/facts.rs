@@ -181,14 +181,16 @@ impl<'a> Facts<'a> {
     }
 
     /// Whether its user was disabled while the store had forgotten the session: it ends when it comes back, and the
-    /// answer to the disabling could not name it.
+    /// answer to the disabling could not name it. Or whether that is all that the store knows again for now: one that had
+    /// been taken over before its user was disabled comes back from a node that did not hear of the takeover, until the
+    /// one that did has told it again, too.
     pub fn is_disabled_unnamed(&self, session: &Id, told: &Tombstone, at: Us) -> bool {
         let seated = self.seats.get(session).map(|seat| seat.began);
         let concerns = |(began, ended, disables, _): (Us, Us, bool, bool)| {
             disables
                 && began <= at
                 && seated.is_some_and(|seated| seated <= ended)
-                && self.is_forgetful(began, ended)
+                && (self.is_forgetful(began, ended) || self.is_forgetful(at, at))
         };
         *told == How::Disable.tombstone() && self.marks().any(concerns)
     }

@@ -333,6 +333,17 @@ fn whoever_was_forgotten_while_the_user_was_disabled_ends_by_that() {
 }
 
 #[test]
+fn whoever_was_taken_over_and_then_disabled_may_be_told_either_until_all_is_told_again() {
+    let disable = || What::End { how: How::Disable, saw: EndSeen::Done(Some(vec!["b".into()])) };
+    let forgotten = || takeover().then(disable()).wait(10).disturbed_from(10 * MS, false);
+    let told = |story: Story| story.ended("b", "disabled", None);
+    let healing = forgotten().ended("a", "disabled", None).healed_since(10 * MS).audit();
+    told(healing.ended("a", "takeover", Some("b"))).right();
+    let healed = forgotten().healed_since(10 * MS).wait(10).audit();
+    told(healed.ended("a", "disabled", None)).wrong("put out by nobody");
+}
+
+#[test]
 fn refused_although_a_seat_is_free() {
     let refused = |ids: &[&str]| {
         let ids = ids.iter().map(ToString::to_string).collect();
