@@ -192,6 +192,7 @@ macro_rules! with_cases {
                 expiry_disabling_and_restoring_are_told_as_well
                 who_no_longer_follows_hears_of_none
                 who_follows_hears_how_sessions_are_connected
+                how_a_session_is_connected_is_heard_beside_what_is_written_at_that_moment
                 nobody_hears_how_sessions_are_connected_who_does_not_follow
                 ;
             notices:

@@ -107,6 +107,22 @@ pub(crate) async fn who_follows_hears_how_sessions_are_connected(bench: &mut Ben
     assert_eq!(bench.presence().await, [presence(bench, other).await]);
 }
 
+pub(crate) async fn how_a_session_is_connected_is_heard_beside_what_is_written_at_that_moment(
+    bench: &mut Bench,
+) {
+    bench.log.follow().await.unwrap();
+    let id = bench.seat(&login(&user("ann"))).await.session.session.id;
+    for sequence in 1..=50 {
+        let connections = 1 + u16::from(sequence % 2 == 0);
+        let store = bench.second();
+        let other = login(&user("ben"));
+        let held = held(node(1), connections, sequence);
+        let (seated, attached) = tokio::join!(store.login(&other), store.attach(id, held, GHOST_AFTER_MS));
+        assert!(seated.is_ok() && matches!(attached.unwrap(), Attach::Live(_)));
+        assert_eq!(bench.presence().await[0].connections, u32::from(connections));
+    }
+}
+
 pub(crate) async fn nobody_hears_how_sessions_are_connected_who_does_not_follow(bench: &mut Bench) {
     let id = bench.seat(&login(&user("ann"))).await.session.session.id;
     bench.store.attach(id, held(node(1), 1, 1), GHOST_AFTER_MS).await.unwrap();

@@ -9,6 +9,7 @@
 //! engine lives, by the tick that also writes what may wait. The node is then told of a gap: should the commit have
 //! reached the disk after all, the sockets of those that it ended are found by the check that follows.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -22,7 +23,7 @@ use super::error::EmbeddedError;
 use super::state::{State, View};
 use super::step::{Changes, Step};
 use crate::config::EventsConfig;
-use crate::domain::{Record, Timestamp};
+use crate::domain::{Record, SessionId, Timestamp};
 use crate::store::{SessionPresence, StoreError};
 
 /// Operations in one commit: a few milliseconds of work, so that the first of them does not wait long for the last.
@@ -101,8 +102,9 @@ impl Writer {
                 let room = answers.len() + probes.len() < MAX_BATCH && closing.is_none();
                 next = if room { self.requests.try_recv().ok() } else { None };
             }
+            let presence = std::mem::take(&mut self.changes.presence);
             let failure = self.settle(write_seen).err();
-            self.tell_presence();
+            self.tell_presence(&presence);
             for answer in answers {
                 answer(failure.clone());
             }
@@ -179,8 +181,7 @@ impl Writer {
     }
 
     /// Who is connected is not on the disk: what was told of it is true whatever became of the commit.
-    fn tell_presence(&mut self) {
-        let changed = std::mem::take(&mut self.changes.presence);
+    fn tell_presence(&self, changed: &HashSet<SessionId>) {
         if changed.is_empty() {
             return;
         }
