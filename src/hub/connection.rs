@@ -93,6 +93,12 @@ impl Connection {
         Postbox(Arc::clone(&self.mailbox))
     }
 
+    /// The client hears from now on. A ping that fell due while the store was asked would be followed by the next one before
+    /// the client could answer it.
+    pub(crate) fn welcomed(&self) {
+        self.mailbox.skip_heartbeat();
+    }
+
     /// Runs the connection up to the next fact. To be called again until [`Fact::Closed`] or [`Fact::Vanished`], and not to be
     /// cancelled before: that could cut a message in two.
     pub(crate) async fn next(&mut self, socket: &mut impl Socket) -> Fact {

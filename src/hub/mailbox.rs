@@ -92,6 +92,11 @@ impl Mailbox {
         self.until(|mail| mem::take(&mut mail.heartbeat).then_some(())).await;
     }
 
+    /// A heartbeat that came already is none.
+    pub(super) fn skip_heartbeat(&self) {
+        self.lock().heartbeat = false;
+    }
+
     /// Whether the connection is there to be told anything.
     pub(super) fn is_open(&self) -> bool {
         self.lock().open

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use hotseat::domain::{Partition, UserId};
 use redis::cmd;
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
@@ -24,8 +25,9 @@ use crate::support::{Node, NodeOptions};
 pub const DOWN_AFTER: Duration = Duration::from_secs(1);
 const NEVER_DOWN: Duration = Duration::from_secs(15);
 const CLUSTER_PRIMARIES: usize = 3;
-/// Users who ask whether a node serves: enough to be on every primary of a Cluster.
-const PROBES: usize = 8;
+const SLOTS: usize = 16_384;
+/// Users who ask whether a node serves. On a Cluster as many of each primary, or nobody might ask for what one has.
+const PROBES: usize = 9;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Topology {
@@ -62,6 +64,9 @@ pub struct Stage {
     wires: Vec<Wire>,
     nodes: Vec<Option<Node>>,
     pub addresses: Vec<SocketAddr>,
+    /// Who asks each node whether it serves. Users of its own, so that nodes do not put out each other's probes before
+    /// they are welcomed.
+    probes: Vec<(SocketAddr, String)>,
 }
 
 impl Stage {
@@ -73,9 +78,12 @@ impl Stage {
     pub async fn set_with(topology: Topology, on_full: OnFull, nodes: usize, keys: &[(&str, &str)]) -> Self {
         let nodes = if topology == Topology::Embedded { 1 } else { nodes };
         let (store, wires) = open(topology, nodes).await;
-        let mut stage = Self { on_full, store, wires, nodes: Vec::new(), addresses: Vec::new() };
+        let (nodes_up, addresses, probes) = (Vec::new(), Vec::new(), Vec::new());
+        let mut stage = Self { on_full, store, wires, nodes: nodes_up, addresses, probes };
         for index in 0..nodes {
             let node = Node::start(stage.options(index).set_all(keys)).await;
+            let probes = stage.store.users_everywhere(&format!("probe-of-{}", node.address)).await;
+            stage.probes.extend(probes.into_iter().map(|user| (node.address, user)));
             stage.addresses.push(node.address);
             stage.nodes.push(Some(node));
         }
@@ -166,13 +174,13 @@ impl Stage {
 
     /// Until every node answers logins again.
     pub async fn logs_in_within(&self, limit: Duration, http: &reqwest::Client) -> Probed {
-        self.probe(limit, async |node, probe| log_in(http, node, probe).await.map(drop)).await
+        self.probe(limit, async |node, user: &str| log_in(http, node, user).await.map(drop)).await
     }
 
     /// The same for logins and their sockets, which wait for the store's messages, too.
     pub async fn serves_within(&self, limit: Duration, http: &reqwest::Client) -> Probed {
-        let ask = async |node, probe| {
-            let ticket = log_in(http, node, probe).await?;
+        let ask = async |node, user: &str| {
+            let ticket = log_in(http, node, user).await?;
             let welcomed = device::is_welcomed(&ticket, node).await;
             welcomed.then_some(()).ok_or_else(|| "its socket was not welcomed".to_owned())
         };
@@ -183,23 +191,21 @@ impl Stage {
     async fn probe(
         &self,
         limit: Duration,
-        ask: impl AsyncFn(SocketAddr, usize) -> Result<(), String>,
+        ask: impl AsyncFn(SocketAddr, &str) -> Result<(), String>,
     ) -> Probed {
         let start = Instant::now();
         let mut probed = Probed { all_served: false, held_up_by: String::new() };
         while start.elapsed() < limit {
-            let probes = self.addresses.iter().flat_map(|node| (0..PROBES).map(move |probe| (*node, probe)));
-            let answers = join_all(probes.map(async |(node, probe)| {
+            let answers = join_all(self.probes.iter().map(async |(node, user)| {
                 let asked = Instant::now();
-                let answer = ask(node, probe).await;
-                (asked.elapsed(), node, probe, answer)
+                let answer = ask(*node, user).await;
+                (asked.elapsed(), user, answer)
             }));
             let answers = answers.await;
             let slowest = answers.iter().max_by_key(|(took, .., answer)| (answer.is_err(), *took));
-            if let Some((took, node, probe, answer)) = slowest {
+            if let Some((took, user, answer)) = slowest {
                 let at = start.elapsed();
-                probed.held_up_by =
-                    format!("{answer:?} after {took:?} for probe {probe} of {node}, at {at:?}");
+                probed.held_up_by = format!("{answer:?} after {took:?} for {user}, at {at:?}");
             }
             if answers.iter().all(|(.., answer)| answer.is_ok()) {
                 probed.all_served = true;
@@ -250,6 +256,31 @@ impl Stage {
     }
 }
 
+impl Store {
+    /// [`PROBES`] users; on a Cluster as many of each primary as it was when it began.
+    async fn users_everywhere(&self, name: &str) -> Vec<String> {
+        let names = (0..).map(|number| format!("{name}-{number}"));
+        let Self::Cluster(rig) = self else { return names.take(PROBES).collect() };
+        let mut users = Vec::with_capacity(PROBES);
+        let mut of_primary = [0; CLUSTER_PRIMARIES];
+        for user in names {
+            let partition = Partition::of(&UserId::parse("user", &user).expect("a name"));
+            let mut slot = cmd("CLUSTER");
+            slot.arg("KEYSLOT").arg(format!("hs:{{{partition}}}"));
+            let slot: usize = rig.server(0).query(&slot).await.expect("a member");
+            let found = &mut of_primary[slot * CLUSTER_PRIMARIES / SLOTS];
+            if *found < PROBES / CLUSTER_PRIMARIES {
+                *found += 1;
+                users.push(user);
+            }
+            if users.len() == PROBES {
+                break;
+            }
+        }
+        users
+    }
+}
+
 /// What became of asking every node.
 pub struct Probed {
     pub all_served: bool,
@@ -258,9 +289,8 @@ pub struct Probed {
 }
 
 /// A login of a user whom nobody judges; or why it has none.
-async fn log_in(http: &reqwest::Client, node: SocketAddr, probe: usize) -> Result<Ticket, String> {
-    // One for each node, so that nodes do not put out each other's probes before they are welcomed.
-    let body = serde_json::json!({"user_id": format!("probe-{probe}-of-{node}"), "device": {"id": "probe"}});
+async fn log_in(http: &reqwest::Client, node: SocketAddr, user: &str) -> Result<Ticket, String> {
+    let body = serde_json::json!({"user_id": user, "device": {"id": "probe"}});
     let call = http.post(format!("http://{node}/api/sessions")).bearer_auth(DEMO_KEY).json(&body);
     let answer = call.send().await.map_err(|error| error.to_string())?;
     let body: serde_json::Value = answer.json().await.map_err(|error| error.to_string())?;

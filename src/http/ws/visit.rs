@@ -62,6 +62,7 @@ async fn attach(app: &App, token: &Token, socket: &mut impl Socket) -> Option<(C
         Ok(Attached::Live { record, connection }) => {
             let attendance = Attendance::new(&app.enforcer, &connection);
             if welcome(app, record, socket).await.is_ok() {
+                connection.welcomed();
                 return Some((connection, attendance));
             }
             attendance.leave(End::Left).await;

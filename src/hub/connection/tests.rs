@@ -213,6 +213,25 @@ async fn a_node_that_slept_does_not_take_its_clients_for_silent() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_client_that_was_welcomed_late_has_a_whole_heartbeat_to_answer() {
+    let hub = hub();
+    let (mut socket, mut client) = pipe(ROOMY);
+    let mut connection = hub.register(session(1)).connection;
+    // Connection 0 is due with the first tick of each round. The store takes its time.
+    tokio::time::sleep(HEARTBEAT - Duration::from_millis(1)).await;
+    connection.welcomed();
+    let task = tokio::spawn(async move { connection.next(&mut socket).await });
+    for _ in 0..3 {
+        while !client.0.next().await.unwrap().unwrap().is_ping() {}
+        let pinged = Instant::now();
+        tokio::time::sleep(HEARTBEAT / 2).await;
+        assert!(!task.is_finished(), "put out {:?} after a ping", pinged.elapsed());
+        client.send("ping").await;
+    }
+    task.abort();
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_101st_message_of_a_minute_is_too_many() {
     let hub = hub();
     let (mut client, task) = run(&hub, ROOMY);
