@@ -9,6 +9,8 @@ use crate::domain::Timestamp;
 /// How far two readings may differ beyond what their round trips explain, before the store's clock was set or is
 /// another server's: more than clocks of machines drift apart in the minute for which a reading is kept.
 const DRIFT_US: u64 = 100_000;
+/// Nothing that is measured by this clock takes so long: the store's clock was set, and this node has yet to learn it.
+const LONGEST_US: u64 = 60_000_000;
 
 /// What this node knows of the store's clock: a reading, and how long ago it was by the monotonic clock.
 ///
@@ -69,6 +71,17 @@ impl StoreClock {
     pub fn now(&self) -> Timestamp {
         Timestamp::from_millis(self.now_us() / 1000)
     }
+
+    /// How long ago something was that the store dated; `None` where nobody can say: nothing was read yet, it lies further
+    /// ahead than the reading can be wrong, or further back than anything takes. What lies ahead by less is just now.
+    pub fn micros_since(&self, then_us: u64) -> Option<u64> {
+        let reading = (*self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner))?;
+        let now_us = reading.at(Instant::now());
+        if then_us > now_us.saturating_add(reading.round_trip_us / 2 + DRIFT_US) {
+            return None;
+        }
+        Some(now_us.saturating_sub(then_us)).filter(|took| *took <= LONGEST_US)
+    }
 }
 
 #[cfg(test)]
@@ -89,6 +102,21 @@ mod tests {
         tokio::time::advance(Duration::from_secs(2)).await;
         clock.learn(2_000_100, sent, Instant::now());
         assert_eq!(clock.now_us(), 2_000_100 + 1_000_000, "a slow answer tells less than the old one");
+    }
+
+    /// What a takeover took is no less than nothing and no more than it can, whatever the store's clock does.
+    #[tokio::test(start_paused = true)]
+    async fn a_time_that_nobody_can_tell_is_not_told() {
+        let clock = StoreClock::default();
+        assert_eq!(clock.micros_since(0), None, "nothing was read yet");
+        let (sent, second) = (Instant::now(), 1_000_000);
+        tokio::time::advance(Duration::from_micros(400)).await;
+        clock.learn(100 * second, sent, Instant::now());
+        let now_us = clock.now_us();
+        assert_eq!(clock.micros_since(now_us - 700), Some(700));
+        assert_eq!(clock.micros_since(now_us + 150), Some(0), "the reading is that much off");
+        assert_eq!(clock.micros_since(now_us + second), None, "the store's clock was set forward");
+        assert_eq!(clock.micros_since(now_us - 61 * second), None, "or back");
     }
 
     /// Set by somebody, or another server's after a failover: the good old reading is wrong now, by an hour.

@@ -1,10 +1,10 @@
 //! What follows when messages may have been lost or the store may have forgotten: one task that checks and heals.
 //!
 //! After a gap every session of this node is checked. After a failover the node first tells the store again who was
-//! enabled, and then all that its journal says of the partitions concerned (ends, then who is disabled, then logins by
-//! generation), at once, for until then an ended session may be accepted; then it renews all its sessions there, spread over a second, and
-//! restores those that are missing. When every node has had the time to do the same, who is disabled is said a last
-//! time, as settled: whoever came in before the store knew it again goes.
+//! enabled, and then what its journal says of the partitions concerned and the store does not know (ends, then who is
+//! disabled, then logins by generation), at once, for until then an ended session may be accepted; then it renews all
+//! its sessions there, spread over a second, and restores those that are missing. When every node has had the time to do
+//! the same, who is disabled is said a last time, as settled: whoever came in before the store knew it again goes.
 //!
 //! Nodes heal without asking each other, and that is right because `Store::restore` commutes in what the
 //! guarantees speak of: ended wins over live, of two that can't both sit the higher generation stays, and neither
@@ -13,8 +13,8 @@
 //! the order: a login told before the end that made room for it takes the room of the oldest. That is why a node
 //! tells ends first; between nodes nothing prevents it.
 //!
-//! Invariants: one pass at a time; what a pass could not do is done by the next, for as long as the node runs;
-//! nothing that may have to be told again is dropped before it was.
+//! Invariants: one pass at a time; what a pass could not do is done by the next, for as long as the node runs; a check
+//! does not keep a heal waiting; nothing that may have to be told again is dropped before it was.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -25,13 +25,15 @@ use futures_util::stream;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
+use super::Enforcer;
 use super::here::Recalled;
 use super::renewal::{Slot, slots_of};
 use super::repairs::{Work, without};
-use super::{CONCURRENT, Enforcer};
 use crate::domain::{Partition, PartitionSet, SessionId};
 use crate::store::StoreError;
 
+/// Partitions of which the store is told at once, each in its order.
+const TOLD_AT_ONCE: usize = 16;
 /// Over how long the check of all sessions is spread.
 const CHECK_OVER: Duration = Duration::from_secs(1);
 /// The longest pause before what failed is tried again; the pause is anything up to it.
@@ -141,12 +143,12 @@ impl Enforcer {
     /// within one: the uses that a renewal took along would be lost, and the last flush could not write them.
     async fn repair(&self, work: &Work, shutdown: &CancellationToken) -> bool {
         let start = Instant::now();
-        let restored = self.metrics.restored_so_far();
+        let (restored, failovers) = (self.metrics.restored_so_far(), self.failovers_so_far());
         self.enable_all_again(&work.forgotten, shutdown).await;
         let (facts, unhealed) = self.replay_all(&work.forgotten, shutdown).await;
         let mut check = work.unchecked;
         check.extend(&without(&work.forgotten, &unhealed));
-        let failed = self.renew_all_in(&check, shutdown).await;
+        let failed = self.renew_all_in(&check, failovers, shutdown).await;
         let mut left = Work { since: work.since, ..Work::default() };
         left.forgotten =
             work.forgotten.iter().filter(|it| unhealed.contains(*it) || failed.contains(*it)).collect();
@@ -203,7 +205,7 @@ impl Enforcer {
     ) -> (usize, PartitionSet) {
         let told = Mutex::new((0, PartitionSet::default()));
         stream::iter(partitions.iter())
-            .for_each_concurrent(CONCURRENT, async |partition| {
+            .for_each_concurrent(TOLD_AT_ONCE, async |partition| {
                 let replayed = match shutdown.is_cancelled() {
                     true => Err(StoreError::Unavailable("the node is going away".to_owned())),
                     false => self.replay(partition).await,
@@ -232,8 +234,14 @@ impl Enforcer {
         failed
     }
 
-    /// Renews every session of this node in some partitions now; answers where it failed.
-    async fn renew_all_in(&self, partitions: &PartitionSet, shutdown: &CancellationToken) -> PartitionSet {
+    /// Renews every session of this node in some partitions now; answers where it failed, or was given up because there
+    /// was another failover than those `known`: what the store has forgotten then is told first.
+    pub(super) async fn renew_all_in(
+        &self,
+        partitions: &PartitionSet,
+        known: u64,
+        shutdown: &CancellationToken,
+    ) -> PartitionSet {
         let slots = slots_of(CHECK_OVER);
         // A shift of a random slot, so that the nodes of a cluster do not walk in step.
         let first = u32::from(self.chance.bytes::<1>()[0]);
@@ -242,8 +250,12 @@ impl Enforcer {
             if shutdown.is_cancelled() {
                 break;
             }
-            let batches =
-                self.collect(Slot::of(slot + first, slots), |partition| partitions.contains(partition));
+            let slot = Slot::of(slot + first, slots);
+            if self.failovers_so_far() != known {
+                failed.extend(&slot.partitions().filter(|it| partitions.contains(*it)).collect());
+                continue;
+            }
+            let batches = self.collect(slot, |partition| partitions.contains(partition));
             if !batches.is_empty() {
                 failed.extend(&self.renew(batches).await);
                 shutdown.run_until_cancelled(tokio::time::sleep(CHECK_OVER / slots)).await;

@@ -31,6 +31,7 @@ mod repairs;
 mod replay;
 mod reports;
 mod restoring;
+mod retelling;
 mod silence;
 #[cfg(test)]
 mod simulation;
@@ -87,10 +88,11 @@ use watch::Watchers;
 /// How many sessions used over HTTP are remembered between two renewals. Past that a use is not noted: the
 /// session then looks as old as its last noted use.
 const MAX_TOUCHED: usize = 1_000_000;
-/// Store calls of one round of renewals, or of healing, under way at once.
+/// Store calls of one round of renewals under way at once.
 const CONCURRENT: usize = 8;
-/// Restores under way at once, whoever asks for them.
-const RESTORES: usize = 8;
+/// Restores under way at once, whoever asks for them: enough that a heal does not wait for the way there and back, and
+/// some two milliseconds of Redis for a login that comes in between.
+const RESTORES: usize = 32;
 
 /// What one node knows and does about sessions. Shared by all handlers and tasks of the node.
 pub struct Enforcer {

@@ -13,9 +13,6 @@ use crate::domain::{Generation, NodeId, Reason, Timestamp, Tombstone, UserId};
 use crate::hub::Eviction;
 use crate::store::{Ended, EndedSession, Message, Notice};
 
-/// No message takes so long on its way to a socket: the store's clock was set back, and this node has yet to learn it.
-const LONGEST_TAKEOVER_US: u64 = 60_000_000;
-
 impl Enforcer {
     /// Brings the store's notices to the sockets until `shutdown`, or until the store is closed.
     pub async fn run_notices(
@@ -49,10 +46,8 @@ impl Enforcer {
             // What it measures is how fast a newer login gets through; nobody waits for the end of an idle session.
             let is_takeover = matches!(reason, Reason::Takeover | Reason::Replaced);
             let on_written = move || {
-                let took_us = enforcer.clock.now_us().saturating_sub(at_us);
-                if !is_takeover || took_us > LONGEST_TAKEOVER_US {
-                    return;
-                }
+                let took_us = enforcer.clock.micros_since(at_us).filter(|_| is_takeover);
+                let Some(took_us) = took_us else { return };
                 #[expect(clippy::cast_precision_loss, reason = "a latency in µs is far below 2^52")]
                 enforcer.metrics.takeover_seconds.observe(took_us as f64 / 1e6);
                 enforcer.chronicle.took_over(took_us);

@@ -21,7 +21,7 @@ const MAX_SLOTS: u32 = 64;
 /// A slot is never shorter than this.
 const MIN_SLOT: Duration = Duration::from_millis(20);
 /// Sessions in one store call, so that no call holds the store for long.
-const BATCH: usize = 128;
+pub(super) const BATCH: usize = 128;
 
 /// When the next slot has its turn.
 ///
@@ -317,7 +317,7 @@ impl Slot {
         partition.index() % self.of == self.first
     }
 
-    fn partitions(self) -> impl Iterator<Item = Partition> {
+    pub(super) fn partitions(self) -> impl Iterator<Item = Partition> {
         Partition::every(self.of, self.first)
     }
 }

@@ -8,9 +8,8 @@ use std::sync::atomic::Ordering;
 
 use super::Enforcer;
 use super::here::Recalled;
-use super::journal::{Mark, Seated};
-use crate::domain::{Partition, Reason, Record, SeatLimits, SessionId, Timestamp, Tombstone};
-use crate::store::{Act, Disabling, Image, Restore, Restored, Said, StoreError};
+use crate::domain::{Reason, Record, SeatLimits, SessionId, Timestamp, Tombstone};
+use crate::store::{Image, Restore, Restored, StoreError};
 
 /// A session that the store refuses so often in a row, for a reason that makes no sense, is given up: nobody but this
 /// node knows it, so no check accepts its token, and each renewal would find it missing for ever.
@@ -76,94 +75,12 @@ impl Enforcer {
         }
     }
 
-    /// Says again who was enabled lately in a partition.
-    ///
-    /// # Errors
-    /// The store's, at the first word that it could not be told.
-    pub(super) async fn enable_again(&self, partition: Partition) -> Result<(), StoreError> {
-        for mark in self.journal.enablings(partition) {
-            passed_over(&mark.user, self.mark_again(&mark, Said::Again(mark.at)).await)?;
-        }
-        Ok(())
-    }
-
-    /// Tells the store all that it has acknowledged to this node lately in a partition; answers how many facts.
-    ///
-    /// # Errors
-    /// The store's, at the first fact that it could not be told.
-    pub(super) async fn replay(&self, partition: Partition) -> Result<usize, StoreError> {
-        let since = tokio::time::Instant::now();
-        let facts = self.journal.facts(partition);
-        let count = facts.ends.len() + facts.marks.len() + facts.logins.len();
-        for image in &facts.ends {
-            let restored = match image.record() {
-                Ok(record) => self.restore_ended(record).await,
-                Err(error) => Err(error),
-            };
-            passed_over(image.id(), restored)?;
-        }
-        for mark in facts.marks {
-            passed_over(&mark.user, self.mark_again(&mark, Said::Again(mark.at)).await)?;
-        }
-        let mut logins: Vec<_> =
-            facts.logins.iter().filter_map(|seated| self.login_to_replay(seated)).collect();
-        logins.sort_by_key(|(record, _)| record.session.generation);
-        for (record, live_at) in logins {
-            passed_over(record.session.id, self.restore_live(record, live_at).await)?;
-        }
-        // For the renewal that follows; of two goodbyes, or of one and a connection, the later word counts.
-        for seated in &facts.logins {
-            if let Some(goodbye) = seated.left {
-                self.keep_goodbye(seated.image.id(), goodbye);
-            }
-        }
-        self.journal.told_again(partition, since);
-        Ok(count)
-    }
-
-    /// Says a last time who was disabled, to end also whoever logged in before the store knew it again. Other nodes have
-    /// had the time to tell of a later enabling.
-    ///
-    /// # Errors
-    /// The store's, at the first word that it could not be told.
-    pub(super) async fn settle_disablings(&self, partition: Partition) -> Result<(), StoreError> {
-        for mark in self.journal.disablings(partition) {
-            passed_over(&mark.user, self.mark_again(&mark, Said::Settled(mark.at)).await)?;
-        }
-        Ok(())
-    }
-
-    /// Says again that a user was disabled or enabled. Not after a day: by then the store may have forgotten a later
-    /// word of another node for good, and this one would be taken for the last.
-    async fn mark_again(&self, mark: &Mark, said: Said) -> Result<(), StoreError> {
-        if self.now().millis_since(mark.at) > Image::LIVE_FOR_MS {
-            tracing::warn!(user = %mark.user, "who is disabled was said too long ago to be said again");
-            return Ok(());
-        }
-        let saying = self.store.set_disabled(&mark.user, mark.disabled, said, &Act::NONE);
-        let Disabling { ended, .. } = self.metrics.store_call("set_disabled", saying).await?;
-        for record in &ended {
-            self.on_found_ended(record);
-        }
-        Ok(())
-    }
-
-    /// A login as it is best known by now, and when it was last known live.
-    fn login_to_replay(&self, seated: &Seated) -> Option<(Record, Timestamp)> {
-        let id = seated.image.id();
-        let known = match self.here.recall(id) {
-            Ok(Recalled::Live(record, at)) => Ok((*record, at)),
-            Ok(Recalled::Ended) => return None,
-            Ok(Recalled::Unheld | Recalled::Arriving) => {
-                seated.image.record().map(|record| (record, seated.live_at))
-            }
-            Err(error) => Err(error),
-        };
-        passed_over(id, known).ok()?
-    }
-
     /// Restores a session that was live; answers it if it is again.
-    async fn restore_live(&self, record: Record, live_at: Timestamp) -> Result<Option<Record>, StoreError> {
+    pub(super) async fn restore_live(
+        &self,
+        record: Record,
+        live_at: Timestamp,
+    ) -> Result<Option<Record>, StoreError> {
         let id = record.session.id;
         match self.seat_again(&record, live_at).await? {
             Restored::Live => return Ok(Some(record)),
@@ -214,7 +131,7 @@ impl Enforcer {
     }
 
     /// Restores a session as ended, and puts its sockets out.
-    async fn restore_ended(&self, record: Record) -> Result<(), StoreError> {
+    pub(super) async fn restore_ended(&self, record: Record) -> Result<(), StoreError> {
         let restore = self.restoration(&record, record.session.seen_at);
         match self.tell_again(&restore).await? {
             Restored::Ended(ended) => {
@@ -264,7 +181,10 @@ impl Enforcer {
 }
 
 /// What makes no sense is told and passed over: it would not make more sense the next time, and others wait behind it.
-fn passed_over<T>(who: impl fmt::Display, outcome: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
+pub(super) fn passed_over<T>(
+    who: impl fmt::Display,
+    outcome: Result<T, StoreError>,
+) -> Result<Option<T>, StoreError> {
     match outcome {
         Err(error @ StoreError::Corrupt(_)) => {
             tracing::error!(%who, %error, "what the store has forgotten can't be told again");

@@ -3,6 +3,7 @@
 mod confirming;
 mod forgetful;
 mod healing;
+mod retelling;
 mod rig;
 
 use std::sync::Arc;

@@ -12,20 +12,20 @@ use crate::store::StoreError;
 
 /// Renewals come on their own, or not within the time of a test.
 #[derive(Clone, Copy, PartialEq)]
-enum Renewals {
+pub(super) enum Renewals {
     Running,
     Off,
 }
 
 /// A node on `store` that listens and heals.
-fn node(number: u8, store: &Arc<Forgetful>, renewals: Renewals) -> Rig {
+pub(super) fn node(number: u8, store: &Arc<Forgetful>, renewals: Renewals) -> Rig {
     let rig = Rig::over(number, Arc::clone(store) as Arc<dyn Store>, store.notices(), None).hear();
     if renewals == Renewals::Running { rig.renew() } else { rig }
 }
 
 impl Rig {
     /// Waits until the store says so of the session.
-    async fn until(&self, what: &str, record: &Record, so: impl Fn(&Record) -> bool) -> Record {
+    pub(super) async fn until(&self, what: &str, record: &Record, so: impl Fn(&Record) -> bool) -> Record {
         let asked = async {
             loop {
                 let found = self.store.get(record.session.id, true).await.unwrap();
@@ -38,7 +38,7 @@ impl Rig {
         timeout(DEADLINE, asked).await.unwrap_or_else(|_| panic!("{what}"))
     }
 
-    async fn counted(&self, line: &str) {
+    pub(super) async fn counted(&self, line: &str) {
         let seen = async {
             while !self.enforcer.metrics.encode().contains(line) {
                 tokio::time::sleep(Duration::from_millis(2)).await;
@@ -79,7 +79,7 @@ impl MakeWriter<'_> for Log {
     }
 }
 
-fn reason(record: &Record) -> Option<Reason> {
+pub(super) fn reason(record: &Record) -> Option<Reason> {
     record.end.as_ref().map(|end| end.reason)
 }
 
