@@ -38,8 +38,11 @@ pub(super) struct Expectation<'a> {
 impl Confirmations {
     /// Starts to listen for acknowledgements about `user`.
     pub fn expect(&self, user: &UserId) -> Expectation<'_> {
-        let waiting = Arc::clone(lock(&self.waiting).entry(user.clone()).or_default());
+        let mut all = lock(&self.waiting);
+        let waiting = Arc::clone(all.entry(user.clone()).or_default());
+        // Before anybody else may leave, or the last of them would take the entry along.
         *lock(&waiting.logins) += 1;
+        drop(all);
         Expectation { confirmations: self, user: user.clone(), waiting }
     }
 

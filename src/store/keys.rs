@@ -16,7 +16,7 @@
 //! | `hs:{p}:e` | stream | events, about `events_max` / 1,024 of them and none older than `events_ttl`: `t` time, `k` kind, `u` user, `s` sid, `r` reason, `b` by, `e` ended, `a` actor, `m` note, `i` address, `d` device, `o` the actor's session | `events_ttl` after the last event |
 //! | `hs:{p}:lease` | string | the node that sweeps | 10 s |
 //! | `hs:{p}:w` | string | empty: a write by which a node asks whether its primary takes any, or whose replication was waited for (`wait_replicas`) | 10 s |
-//! | `hs:{p}:b:<user>` | string | the user's mark: `1` (disabled) or `0` (enabled again), when that was said, ms, and of `0` the disabling before it | disabled: it is enabled, the one key without expiry; enabled: 7 d |
+//! | `hs:{p}:b:<user>` | string | the user's mark: `1` (disabled) or `0` (enabled again), when that was said, ms, and up to when everybody was put out, if that is another time | disabled: it is enabled, the one key without expiry; enabled: 7 d |
 //! | `hs:{p}:c:d<day>`, `c:w<week>` | zset | users by how often they were taken over in the day (days since the epoch, UTC) or the week (since Monday 1969-12-29), below 0 | 2 d after the day, 14 d after the week |
 //! | `hs:{0}:r` | hash | node (8 bytes) → when it said it (ms, 6 bytes) and its report | 2 d after the last one |
 //! | `hs:{0}:r:<node>`, `rc:<node>` | list | samples of a node's figures: when (ms, 6 bytes) and JSON; the second more coarsely | 2 d after the last one |

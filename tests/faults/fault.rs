@@ -16,6 +16,8 @@ use crate::support::redis_sentinel::RedisSentinel;
 
 /// How long a trouble lasts that is lifted by hand.
 const HOLD: Duration = Duration::from_millis(700);
+/// And at the longest, if it has to have had an effect.
+const GIVE_UP: Duration = Duration::from_secs(10);
 /// A pause that outlives every time-out but not a guarantee.
 const PAUSE: Duration = Duration::from_secs(3);
 /// Two renewals and more, in which no message comes.
@@ -172,7 +174,7 @@ impl Fault {
 
     /// Does it, and undoes what can be undone.
     pub async fn strike(self, stage: &mut Stage, http: &reqwest::Client, random: &mut StdRng) -> Strike {
-        let last = stage.last_node();
+        let (last, before, begun) = (stage.last_node(), stage.swallowed(), Instant::now());
         let mut deafness = None;
         match self {
             Self::Healthy => sleep(HOLD).await,
@@ -187,6 +189,10 @@ impl Fault {
             Self::RepliesLost => {
                 stage.lose_replies_to(MARK, 5);
                 sleep(HOLD).await;
+                // On a busy machine five logins at one server may take longer.
+                while stage.swallowed() == before && begun.elapsed() < GIVE_UP {
+                    sleep(HOLD / 10).await;
+                }
                 stage.lift();
             }
             Self::NodeKilled => {

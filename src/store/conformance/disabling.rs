@@ -98,6 +98,7 @@ pub(crate) async fn a_settled_disabling_ends_also_who_came_in_meanwhile(bench: &
     let settled = say(bench, &user, true, Said::Settled(at)).await;
     assert_eq!((settled.at, ids(&settled.ended)), (at, vec![session.session.id]));
     assert_eq!(bench.get(session.session.id).await.end.unwrap().reason, Reason::Disabled);
+    assert_eq!(bench.view.disabled_at(&user).await.unwrap(), Some(at));
     let again = say(bench, &user, true, Said::Settled(at)).await;
     assert_eq!(again, Disabling { at, ended: Vec::new() });
 

@@ -19,7 +19,7 @@ use crate::store::{
 };
 
 /// No case waits longer than that for anything.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// `ghost_after` where a case does not play with it.
 pub(crate) const GHOST_AFTER_MS: u64 = 60_000;

@@ -65,9 +65,15 @@ impl Redis {
         let mut reply =
             Reply::of_values(vec![self.commands.send_to(slot_of(&key), get).await.map_err(read_failed)?]);
         let Some(mark) = reply.optional()? else { return Ok(None) };
-        let Some(since) = mark.strip_prefix(b"1") else { return Ok(None) };
+        let Some(said) = mark.strip_prefix(b"1") else { return Ok(None) };
+        let since = said.split(|byte| *byte == b' ').next().unwrap_or_default();
+        if since.is_empty() {
+            // As a version before it wrote it.
+            return Ok(Some(Timestamp::from_millis(0)));
+        }
         let since = std::str::from_utf8(since).ok().and_then(|digits| digits.parse().ok());
-        Ok(Some(Timestamp::from_millis(since.unwrap_or_default())))
+        let since = since.ok_or_else(|| StoreError::Corrupt(format!("the mark of {user} has no time")))?;
+        Ok(Some(Timestamp::from_millis(since)))
     }
 
     pub(super) async fn list_user(&self, user: &UserId, node_ttl_ms: u64) -> Result<Vec<Record>, StoreError> {

@@ -115,7 +115,7 @@ impl Facts<'_> {
         let acknowledged = self.causes.get(session).into_iter().flatten();
         let known = acknowledged.filter(|end| end.began <= at).any(|end| end.tombstone == *told);
         let explained = self.may_be(session, told, at)
-            || self.is_healing(session, told)
+            || self.is_healing(session, told, at)
             || self.is_disabled_unnamed(session, told, at);
         if !known && !explained {
             found.push(wrong(at, format!("{session} was put out by nobody who could have: {told:?}")));

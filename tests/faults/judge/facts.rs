@@ -173,11 +173,13 @@ impl<'a> Facts<'a> {
         self.acceptances().filter(|(id, ..)| *id == session).map(|(_, began, _)| began).max()
     }
 
-    /// After the store has forgotten, whoever is newer may hold the seat, whatever was answered before.
-    pub fn is_healing(&self, session: &Id, told: &Tombstone) -> bool {
+    /// Once the store may have forgotten, whoever is newer may hold the seat, whatever was answered before.
+    pub fn is_healing(&self, session: &Id, told: &Tombstone, at: Us) -> bool {
         let by = told.by.as_ref().and_then(|by| self.seats.get(by));
         let newer = |by: &Seat| self.seats.get(session).is_some_and(|own| own.generation < by.generation);
-        self.terms.healed.is_some() && told.reason != "logout" && by.is_some_and(newer)
+        let takes_a_seat = ["takeover", "replaced"].contains(&told.reason.as_str());
+        let begun = self.terms.disturbed.is_some_and(|(from, _)| from <= at);
+        self.terms.healed.is_some() && begun && takes_a_seat && by.is_some_and(newer)
     }
 
     /// Whether its user was disabled while the store had forgotten the session: it ends when it comes back, and the

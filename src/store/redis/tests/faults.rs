@@ -184,7 +184,7 @@ async fn a_server_that_greets_and_hangs_up_is_greeted_ever_less_often() {
     hanging_up.abort();
     let greeted = greeted.load(Ordering::Relaxed);
     // One connection for commands and one for messages, seven times each on average; it was 50 in all, at a load of 20.
-    assert!(greeted <= 32, "{greeted} times in four seconds");
+    assert!((2..=32).contains(&greeted), "{greeted} times in four seconds");
 }
 
 #[tokio::test]

@@ -23,11 +23,16 @@ async fn seat(store: &Redis, login: &Login) {
     seated(store.login(login).await.unwrap());
 }
 
-/// Waits until Redis has done what lay in the sockets when it was thawed: whatever comes after it is answered later.
-async fn settled(server: &RedisServer, user: &UserId) -> Vec<EventKind> {
+/// Waits until Redis has done what lay in the sockets when it was thawed: so many scripts at least, and whatever comes
+/// after them is answered later.
+async fn settled(server: &RedisServer, user: &UserId, scripts: u64) -> Vec<EventKind> {
+    let start = Instant::now();
+    while sent(server).await < scripts {
+        assert!(start.elapsed() < Duration::from_secs(20), "what was given up is not carried out");
+        sleep(Duration::from_millis(10)).await;
+    }
     let (store, _notices) = connect(&server.url());
     recovers(&store).await;
-    sleep(Duration::from_millis(200)).await;
     events_of(&*store, user, 100).await.into_iter().map(|event| event.kind).collect()
 }
 
@@ -42,6 +47,7 @@ async fn a_login_that_was_given_up_is_not_seated_when_a_frozen_redis_thaws() {
     for store in [&store, &other] {
         seat(store, &login(&super::user("somebody"))).await;
     }
+    let before = sent(&server).await;
     server.freeze();
     let ghost = login(&user);
     let outcome = store.login(&ghost).await;
@@ -49,7 +55,7 @@ async fn a_login_that_was_given_up_is_not_seated_when_a_frozen_redis_thaws() {
     let newer = login(&user);
     let (outcome, ()) = tokio::join!(other.login(&newer), async { server.thaw() });
     seated(outcome.unwrap());
-    assert_eq!(settled(&server, &user).await, [EventKind::Login], "one login");
+    assert_eq!(settled(&server, &user, before + 2).await, [EventKind::Login], "one login");
     assert!(other.get(ghost.id, false).await.unwrap().is_none(), "the ghost was seated");
     assert!(other.get(newer.id, false).await.unwrap().unwrap().is_live());
 }
@@ -68,6 +74,7 @@ async fn what_was_given_up_undoes_nothing_newer_when_a_frozen_redis_thaws() {
     for login in [&asks, &writes, &login(&kicked), &login(&disabled)] {
         seat(&store, login).await;
     }
+    let before = sent(&server).await;
     server.freeze();
     let (of_user, others) = (Target::User(kicked.clone()), Target::Others(asking.clone(), asks.id));
     let unknown = tokio::join!(
@@ -86,7 +93,8 @@ async fn what_was_given_up_undoes_nothing_newer_when_a_frozen_redis_thaws() {
     }
     other.set_data(writes.id, Some("2")).await.unwrap();
 
-    settled(&server, &kicked).await;
+    // Four that were given up, and four after them.
+    settled(&server, &kicked, before + 8).await;
     for login in &newer {
         assert!(other.get(login.id, false).await.unwrap().unwrap().is_live(), "{}", login.user);
     }
@@ -175,9 +183,10 @@ async fn a_login_that_was_given_up_is_refused_by_a_clock_that_went_back() {
     seat(&store, &login(&super::user("somebody"))).await;
     clock.set(-3_600);
     seat(&store, &login(&super::user("somebody"))).await;
+    let before = sent(&server).await;
     server.freeze();
     let outcome = store.login(&login(&user)).await;
     assert!(matches!(outcome, Err(StoreError::OutcomeUnknown(_))), "{outcome:?}");
     server.thaw();
-    assert!(settled(&server, &user).await.is_empty(), "the ghost was seated");
+    assert!(settled(&server, &user, before + 1).await.is_empty(), "the ghost was seated");
 }
