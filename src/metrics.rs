@@ -11,7 +11,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
 use crate::domain::Reason;
-use crate::store::StoreError;
+use crate::store::{Census, StoreError};
 
 mod process;
 
@@ -56,7 +56,7 @@ const LOGINS: [&str; 7] = ["seated", "full", "disabled", "unavailable", "wrong",
 /// What a brake can refuse.
 const BRAKES: [&str; 2] = ["login", "api_key"];
 /// How a node can leave a job.
-const JOBS: [&str; 3] = ["done", "stopped", "left"];
+const JOBS: [&str; 5] = ["done", "stopped", "left", "put_off", "failed"];
 /// What can become of a session that is told again.
 const RESTORED: [&str; 4] = ["live", "ended", "yielded", "too_old"];
 
@@ -206,7 +206,11 @@ impl Metrics {
             self.damaged.clone(),
         );
         registry.register("sweeps", "Rounds of the sweeper over all partitions", self.sweeps.clone());
-        registry.register("swept", "Sessions that the sweeper ended", self.swept.clone());
+        registry.register(
+            "swept",
+            "Sessions past their deadline that the sweeper, or a count of all, has ended",
+            self.swept.clone(),
+        );
         registry.register("store_calls", "Store calls by call and result", self.store_calls.clone());
         registry.register_with_unit(
             "store_call",
@@ -322,9 +326,10 @@ impl Metrics {
         self.ended.get_or_create(&ReasonLabel { reason: reason.as_str() }).get()
     }
 
-    /// So many sessions are live in the whole store.
-    pub fn counted(&self, sessions: u64) {
-        self.sessions.set(i64::try_from(sessions).unwrap_or(i64::MAX));
+    /// So many sessions are live in the whole store; those that the count has ended count as swept.
+    pub fn counted(&self, census: &Census) {
+        self.sessions.set(i64::try_from(census.count).unwrap_or(i64::MAX));
+        self.swept.inc_by(census.swept);
     }
 
     pub fn login(&self, result: &'static str) {

@@ -46,7 +46,7 @@ impl Sweeper {
         }
     }
 
-    /// One round; answers how many sessions it ended. A partition with a damaged record is passed over, or it
+    /// One round; answers how many sessions it ended, or a count has. A partition with a damaged record is passed over, or it
     /// would keep all that come after it from ever being swept.
     ///
     /// # Errors
@@ -70,8 +70,9 @@ impl Sweeper {
             return Ok(ended);
         }
         let counting = self.store.census(0, 0);
-        self.metrics.counted(self.metrics.store_call("census", counting).await?.count);
-        Ok(ended)
+        let census = self.metrics.store_call("census", counting).await?;
+        self.metrics.counted(&census);
+        Ok(ended + census.swept)
     }
 
     /// Sweeps one partition; answers how many sessions it ended.

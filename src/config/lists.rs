@@ -66,7 +66,7 @@ pub(super) fn accounts(rows: &[Value]) -> Result<Vec<Account>, Refusal> {
     }
     each(rows, |row| {
         let row: Row = table(row, "{ username, password_hash, roles }")?;
-        let username = UserId::parse("username", &row.username).map_err(|error| field("", &error))?;
+        let username = UserId::of_newcomer("username", &row.username).map_err(|error| field("", &error))?;
         password::check(&row.password_hash).map_err(|problem| {
             Refusal::new(format!("must be what `hotseat hash-password` prints: {problem}"))
                 .under(".password_hash")

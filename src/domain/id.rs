@@ -34,6 +34,16 @@ impl UserId {
         Ok(Self(text.into()))
     }
 
+    /// The same of somebody who is to be let in: neither `.` nor `..`, which no browser can name in a path, for it takes
+    /// them for "here" and "above", escaped or not. Whoever had chosen one could be neither looked at nor disabled in the
+    /// console.
+    pub fn of_newcomer(field: &'static str, text: &str) -> Result<Self, FieldError> {
+        if matches!(text, "." | "..") {
+            return Err(FieldError::new(field, "must not be . or .."));
+        }
+        Self::parse(field, text)
+    }
+
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -77,7 +77,7 @@ impl Enforcer {
         let counting = async {
             let counting = self.store.census(NEWEST, self.ghost_after_ms());
             let census = self.metrics.store_call("census", counting).await?;
-            self.metrics.counted(census.count);
+            self.metrics.counted(&census);
             Ok(census)
         };
         self.active.get(MAX_AGE, counting).await

@@ -3,6 +3,7 @@
 mod confirming;
 mod forgetful;
 mod healing;
+mod jobs;
 mod retelling;
 mod rig;
 

@@ -81,6 +81,10 @@ impl View for Blank {
         Ok(false)
     }
 
+    async fn put_off_job(&self, _: &Job, _: u64) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+
     async fn cancel_job(&self, _: Uuid) -> Result<Option<(Job, bool)>, StoreError> {
         Ok(None)
     }

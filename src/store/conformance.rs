@@ -236,6 +236,8 @@ macro_rules! with_cases {
                 a_job_is_kept_taken_stepped_and_finished
                 a_leased_job_is_no_other_nodes_and_the_oldest_free_one_is_taken
                 jobs_take_turns
+                a_job_that_rests_is_nobodys_until_its_pause_is_over
+                a_job_that_has_failed_is_over_and_says_why
                 a_cancelled_job_is_stepped_no_more
                 beginning_a_job_again_changes_nothing
                 a_job_more_takes_the_place_of_the_oldest_finished_one_or_is_refused

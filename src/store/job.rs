@@ -1,16 +1,18 @@
 //! Long acts of administrators, which outlive the node that carries them out.
 //!
 //! A job is one record with a lease: whichever node finds it free goes on where it stands. Its steps may be repeated.
+//! One that can't go on rests between its tries, and has failed when it has had [`Job::MAX_TRIES`] in a row: nothing is
+//! tried for ever.
 //!
 //! How it lies in the store: a header that scripts read (`lua/job.lua`), then JSON that they copy as it lies.
 //!
 //! | offset | bytes | field |
 //! | --- | --- | --- |
-//! | 0 | 1 | state: 0 running, 1 done, 2 cancelled |
+//! | 0 | 1 | state: 0 running, 1 done, 2 cancelled, 3 failed |
 //! | 1 | 6 | created, ms |
 //! | 7 | 6 | finished, ms; 0 while it runs |
-//! | 13 | 6 | until when it is leased, ms |
-//! | 19 | 8 | to which node; 0: to none |
+//! | 13 | 6 | until when it is leased, or rests, ms |
+//! | 19 | 8 | to which node it is leased; 0: to none |
 //! | 27 | … | [`Rest`] |
 
 use std::net::IpAddr;
@@ -34,6 +36,8 @@ pub enum JobState {
     Running,
     Done,
     Cancelled,
+    /// It was tried too often without getting any further; `cause` says why.
+    Failed,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,7 +61,11 @@ pub struct Job {
     pub ended: u64,
     /// Live sessions of everybody when it was begun; of a role nobody knows beforehand how many there are.
     pub total: u64,
-    /// When it was done or cancelled, by the store's clock.
+    /// Tries in a row that got it no further; a step that does begins anew.
+    pub tries: u32,
+    /// Why the last of them failed.
+    pub cause: Option<String>,
+    /// When it was done, cancelled or given up, by the store's clock.
     pub finished_at: Option<Timestamp>,
     /// Who carries it out just now.
     pub node: Option<NodeId>,
@@ -79,6 +87,10 @@ impl Job {
     pub const KEPT_MS: u64 = 24 * 60 * 60 * 1000;
     /// A node that has not said a word for so long has lost its job, in milliseconds.
     pub const LEASE_MS: u64 = 10_000;
+    /// Tries in a row after which it has failed: with the pauses between them more than a failover takes.
+    pub const MAX_TRIES: u32 = 10;
+    /// Of a cause, as it is kept.
+    pub const MAX_CAUSE_CHARS: usize = 200;
 }
 
 const HEADER: usize = 27;
@@ -90,11 +102,13 @@ impl JobState {
             Self::Running => 0,
             Self::Done => 1,
             Self::Cancelled => 2,
+            Self::Failed => 3,
         }
     }
 
     fn from_code(code: u8) -> Option<Self> {
-        [Self::Running, Self::Done, Self::Cancelled].into_iter().find(|state| state.code() == code)
+        let all = [Self::Running, Self::Done, Self::Cancelled, Self::Failed];
+        all.into_iter().find(|state| state.code() == code)
     }
 }
 
@@ -124,6 +138,11 @@ struct Rest {
     seen: u64,
     ended: u64,
     total: u64,
+    /// An earlier version kept none.
+    #[serde(default)]
+    tries: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    cause: Option<String>,
 }
 
 impl Job {
@@ -144,6 +163,8 @@ impl Job {
             seen: self.seen,
             ended: self.ended,
             total: self.total,
+            tries: self.tries,
+            cause: self.cause.clone(),
         };
         // Plain strings and numbers always serialize; nothing would be read back as damaged.
         serde_json::to_vec(&rest).unwrap_or_default()
@@ -190,6 +211,8 @@ impl Job {
             seen: rest.seen,
             ended: rest.ended,
             total: rest.total,
+            tries: rest.tries,
+            cause: rest.cause,
             finished_at: (state != JobState::Running).then(|| time(7)),
             node: node.map(|node| NodeId::from_bytes(*node)),
         };
@@ -222,6 +245,8 @@ mod tests {
             seen: 3,
             ended: 2,
             total: u64::MAX,
+            tries: 3,
+            cause: Some("the store's answer makes no sense".into()),
             finished_at: None,
             node: Some(NodeId::from_bytes([9; 8])),
         };

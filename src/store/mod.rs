@@ -225,6 +225,8 @@ pub struct Census {
     pub count: u64,
     /// Highest generation first, with their data.
     pub newest: Vec<Record>,
+    /// Sessions past their deadline that this count has ended, and earlier ones that got no answer.
+    pub swept: u64,
 }
 
 /// How a live session is connected, and when it was last seen.

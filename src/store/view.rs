@@ -56,9 +56,13 @@ pub trait View: Send + Sync + 'static {
     /// has been at for the longest, so that one that fails stands in no other's way.
     async fn take_job(&self, node: NodeId) -> Result<Option<Job>, StoreError>;
 
-    /// Writes down how far `job.node` has come (`at`, `seen`, `ended`, `state`) and extends its lease; `false`: it was
-    /// cancelled, or another node is at it.
+    /// Writes down how far `job.node` has come (`at`, `seen`, `ended`, `state`, `tries`, `cause`) and extends its lease;
+    /// `false`: it was cancelled, or another node is at it.
     async fn step_job(&self, job: &Job) -> Result<bool, StoreError>;
+
+    /// The same of a job that can't go on just now: `job.node` lets go of it, and nobody takes it
+    /// for `pause_ms`.
+    async fn put_off_job(&self, job: &Job, pause_ms: u64) -> Result<bool, StoreError>;
 
     /// Cancels a running job; answers the job as it is now, and whether it was this call that cancelled it.
     async fn cancel_job(&self, id: Uuid) -> Result<Option<(Job, bool)>, StoreError>;

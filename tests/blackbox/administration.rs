@@ -48,7 +48,10 @@ impl Stream {
     }
 }
 
-crate::on_every_redis!(what_happens_at_one_node_is_seen_at_the_other);
+crate::on_every_redis!(
+    what_happens_at_one_node_is_seen_at_the_other,
+    sessions_of_a_killed_node_are_on_none_once_it_counts_no_more,
+);
 
 async fn what_happens_at_one_node_is_seen_at_the_other(engine: Engine) {
     let rig = Rig::new(engine).await;
@@ -117,4 +120,39 @@ async fn a_notice_reaches_the_devices_of_its_audience_on_every_node() {
     send(json!("everybody"), "for all").await;
     assert_eq!(anna.expect("notice").await["text"], "for all");
     assert_eq!(berta.expect("notice").await["text"], "for all");
+}
+
+/// A killed node uncounts nothing. For `ghost_after` it may come back; then whoever asks, and however, is told that its
+/// sessions are connected to no node, though they live on.
+async fn sessions_of_a_killed_node_are_on_none_once_it_counts_no_more(engine: Engine) {
+    let rig = Rig::new(engine).await;
+    let keys = [("ghost_after", "3s"), ("renew_interval", "500ms")];
+    let (mut doomed, node) = tokio::join!(rig.node_with(&keys), rig.node_with(&keys));
+    let anna = sign_in(&doomed, "anna").await;
+    let _socket = Socket::live(&doomed, &anna.token).await;
+    let ask = async |path: &str| Client::service(&node).get(path).await.expect(200);
+    let session = format!("/api/admin/sessions/{}", anna.id);
+    let doomed_id = eventually("it is connected there", async || {
+        let session = ask(&session).await["session"].clone();
+        (session["connections"] == 1).then_some(session["node"].as_str()?.to_owned())
+    })
+    .await;
+    let of_node = format!("/api/admin/sessions?node={doomed_id}");
+    assert_eq!(ask(&of_node).await["sessions"][0]["user_id"], "anna");
+
+    doomed.kill().await;
+    eventually("its connections count no more", async || {
+        (ask(&session).await["session"]["connections"] == 0).then_some(())
+    })
+    .await;
+    let lists = ["/api/admin/sessions?user=anna", "/api/admin/users/anna", "/api/users/anna/sessions"];
+    let mut shown = vec![ask(&session).await["session"].clone()];
+    for path in lists {
+        shown.push(ask(path).await["sessions"][0].clone());
+    }
+    for session in shown {
+        assert_eq!((&session["id"], &session["node"]), (&json!(anna.id), &Value::Null), "{session}");
+        assert_eq!(session["connections"], 0, "{session}");
+    }
+    assert_eq!(ask(&of_node).await["sessions"], json!([]));
 }

@@ -120,3 +120,37 @@ async fn a_cancelled_job_stops_and_what_it_has_not_come_to_stays() {
     assert_eq!((&job["state"], &job["node"]), (&json!("cancelled"), &Value::Null), "{job}");
     assert!(job["progress"].as_f64().is_some_and(|progress| progress > 0.0 && progress < 1.0), "{job}");
 }
+
+/// Something that is no list of sessions lies where one should be, in the last of the partitions: no walk comes to its end.
+#[tokio::test]
+async fn a_job_that_can_not_go_on_says_why_and_goes_on_once_it_can() {
+    let mut rig = Rig::redis().await;
+    let node = rig.node().await;
+    let names: Vec<String> = (0..20).map(|user| format!("user-{user}")).collect();
+    stream::iter(&names).map(|user| sign_in(&node, user)).buffer_unordered(16).for_each(async |_| ()).await;
+    let live = sessions(&node).await;
+    assert_eq!(live, names.len());
+    rig.server().command("RENAME hs:{1023}:l aside").await;
+    rig.server().command("SET hs:{1023}:l x").await;
+    let begun = json!({"kind": "end-sessions", "everybody": true});
+    let job = Client::service(&node).post("/api/admin/jobs", &begun).await.expect(202);
+    let path = format!("/api/admin/jobs/{}", job["id"].as_str().expect("an id"));
+    let stuck = eventually("a try has failed", async || {
+        let job = Client::service(&node).get(&path).await.expect(200);
+        (job["tries"].as_u64()? > 0).then_some(job)
+    })
+    .await;
+    assert_eq!((&stuck["state"], &stuck["finished_at"]), (&json!("running"), &Value::Null), "{stuck}");
+    assert!(stuck["cause"].as_str().is_some_and(|cause| cause.contains("WRONGTYPE")), "{stuck}");
+    eventually("the try is counted", async || (left(&node, "put_off").await >= 1.0).then_some(())).await;
+
+    rig.server().command("DEL hs:{1023}:l").await;
+    rig.server().command("RENAME aside hs:{1023}:l").await;
+    let done = within(Duration::from_secs(90), "it is done", async || {
+        let job = Client::service(&node).get(&path).await.expect(200);
+        (job["state"] != "running").then_some(job)
+    })
+    .await;
+    assert_eq!((&done["state"], &done["tries"], &done["cause"]), (&json!("done"), &json!(0), &Value::Null));
+    assert_eq!((&done["ended"], sessions(&node).await), (&json!(names.len()), 0), "{done}");
+}

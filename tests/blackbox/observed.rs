@@ -204,3 +204,28 @@ async fn the_health_check_of_the_image_knows_the_living_from_the_dead() {
     node.kill().await;
     assert!(!check(&node).await);
 }
+
+crate::on_both_stores!(every_session_that_ended_by_its_deadline_counts_as_swept_once);
+
+/// Whoever it was that tidied up: the sweeper in its round, or a count of all, which must be exact.
+async fn every_session_that_ended_by_its_deadline_counts_as_swept_once(engine: Engine) {
+    const SESSIONS: u32 = 20;
+    let rig = Rig::new(engine).await;
+    let node = rig.node_with(&[("sweep_interval", "1s")]).await;
+    for user in 0..SESSIONS {
+        sign_in_with(&node, &format!("user-{user}"), json!({"ttl_s": 1})).await;
+    }
+    let live = sign_in(&node, "anna").await;
+    eventually("all but one have ended", async || {
+        let seen = Client::service(&node).get("/api/auth/active-sessions").await.expect(200);
+        (seen["count"] == 1 && seen["sessions"][0]["id"] == live.id.as_str()).then_some(())
+    })
+    .await;
+    let swept = async || metrics(&node).await["hotseat_swept_total"];
+    eventually("each is counted", async || (swept().await >= f64::from(SESSIONS)).then_some(())).await;
+    // Another round and another count find nothing more.
+    let rounds = async || metrics(&node).await["hotseat_sweeps_total"];
+    let before = rounds().await;
+    eventually("two rounds more", async || (rounds().await >= before + 2.0).then_some(())).await;
+    assert!((swept().await - f64::from(SESSIONS)).abs() < f64::EPSILON, "{}", swept().await);
+}

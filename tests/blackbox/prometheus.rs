@@ -72,10 +72,20 @@ async fn prometheus_scrapes_two_nodes_and_loads_the_rules() {
     let firing = prometheus.by_node("ALERTS{alertstate=\"firing\"}").await;
     assert!(firing.is_empty(), "healthy nodes, and yet {firing:?}");
 
+    // Each finds something, so that no panel is empty for a label that no metric has.
     for expression in dashboard_expressions() {
         let expression = expression.replace("$node", ".*").replace("$__rate_interval", "1m");
-        prometheus.ask("query", &[("query", &expression)]).await;
+        // Nothing has failed, and what never did is not told of.
+        let expression = expression.replace("result!=\"ok\"", "result=\"ok\"");
+        eventually(&format!("there is something to show for {expression}"), async || {
+            let found = prometheus.ask("query", &[("query", &expression)]).await;
+            found["result"].as_array().is_some_and(|found| !found.is_empty()).then_some(())
+        })
+        .await;
     }
+    let alerts = [("query", "ALERTS{alertstate=\"firing\", alertname=~\"Hotseat.*\"}")];
+    assert_eq!(dashboard()["annotations"]["list"][0]["expr"], alerts[0].1, "as the dashboard asks");
+    prometheus.ask("query", &alerts).await;
 }
 
 #[tokio::test]
@@ -88,7 +98,10 @@ async fn the_dashboard_and_the_rules_name_metrics_that_a_node_has() {
     socket.expect_out("takeover", 4409).await;
     let _newer = Socket::live(&node, &second.token).await;
 
-    let mut named = names(&dashboard_expressions().concat());
+    // With the variable by which nodes are chosen.
+    let chosen = dashboard()["templating"]["list"].to_string();
+    assert!(chosen.contains("label_values(hotseat_"), "{chosen}");
+    let mut named = names(&(dashboard_expressions().concat() + &chosen));
     named.extend(names(&fs::read_to_string(shipped().join("rules.yml")).expect("it is shipped")));
     assert!(named.len() > 20, "{named:?}");
     let client = Client::stranger(&node);
@@ -104,11 +117,15 @@ async fn the_dashboard_and_the_rules_name_metrics_that_a_node_has() {
     .await;
 }
 
-/// What the panels ask Prometheus for.
-fn dashboard_expressions() -> Vec<String> {
+fn dashboard() -> Value {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/grafana/hotseat.json");
     let text = fs::read_to_string(file).expect("it is shipped");
-    let dashboard: Value = serde_json::from_str(&text).expect("JSON");
+    serde_json::from_str(&text).expect("JSON")
+}
+
+/// What the panels ask Prometheus for.
+fn dashboard_expressions() -> Vec<String> {
+    let dashboard = dashboard();
     let panels = dashboard["panels"].as_array().expect("panels");
     let targets = panels.iter().filter_map(|panel| panel["targets"].as_array()).flatten();
     let expressions: Vec<_> =

@@ -137,13 +137,15 @@
  * @property {boolean} everybody
  * @property {string | null} actor
  * @property {string | null} note
- * @property {"running" | "done" | "cancelled"} state
+ * @property {"running" | "done" | "cancelled" | "failed"} state
  * @property {string} created_at
  * @property {string | null} finished_at
  * @property {number} seen
  * @property {number} ended
  * @property {number} total
  * @property {number} progress 0 to 1
+ * @property {number} tries in a row that got it no further
+ * @property {string | null} cause why the last of them failed
  * @property {string | null} node
  */
 

@@ -40,6 +40,17 @@ export const HAPPENINGS = {
   job: "Job",
 };
 
+/**
+ * What became of a job, by the word with which its event's note begins.
+ * @type {Record<string, [string, string]>}
+ */
+export const JOBS = {
+  begun: ["Job begun", "warn"],
+  done: ["Job done", "good"],
+  cancelled: ["Job cancelled", ""],
+  failed: ["Job failed", "bad"],
+};
+
 /** How an event is meant, for its colour. */
 export const TONES = /** @type {Record<string, string>} */ ({
   login: "good",

@@ -50,7 +50,7 @@ pub(crate) struct JobView {
     everybody: bool,
     actor: Option<String>,
     note: Option<String>,
-    #[schema(example = "running", pattern = "^(running|done|cancelled)$")]
+    #[schema(example = "running", pattern = "^(running|done|cancelled|failed)$")]
     state: &'static str,
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
@@ -65,6 +65,10 @@ pub(crate) struct JobView {
     /// How much of the store it has walked, 0 to 1.
     #[schema(minimum = 0, maximum = 1)]
     progress: f64,
+    /// Tries in a row that got it no further; one that does begins anew. It has failed when these are 10.
+    tries: u32,
+    /// Why the last of them failed; null while it gets on.
+    cause: Option<String>,
     /// Who carries it out just now.
     #[schema(value_type = Option<String>)]
     node: Option<NodeId>,
@@ -85,6 +89,7 @@ impl From<Job> for JobView {
                 JobState::Running => "running",
                 JobState::Done => "done",
                 JobState::Cancelled => "cancelled",
+                JobState::Failed => "failed",
             },
             created_at: job.created_at,
             finished_at: job.finished_at,
@@ -92,6 +97,8 @@ impl From<Job> for JobView {
             ended: job.ended,
             total: job.total,
             progress: progress(&job),
+            tries: job.tries,
+            cause: job.cause,
             node: job.node,
             actor: job.act.actor,
             note: job.act.note,
@@ -124,7 +131,8 @@ pub(crate) async fn list_jobs(State(app): State<App>, _: AuditCaller) -> Result<
 
 /// Begin a job
 ///
-/// Whichever node is free carries it out; it survives that node. The devices are told `kicked`.
+/// Whichever node is free carries it out; it survives that node. The devices are told `kicked`. One that gets no further
+/// in ten tries, over two to five minutes, has failed; another one ends who is left.
 #[utoipa::path(
     post, path = "/api/admin/jobs", tag = "admin", request_body = NewJobBody,
     security(("token" = []), ("cookie" = []), ("key" = [])),

@@ -19,10 +19,12 @@ const ROUND_TRIP_US: f64 = 5_000.0;
 const LAG_BYTES: f64 = 1_048_576.0;
 /// Clients of one server; its own limit is 10,000 by default.
 const CLIENTS: f64 = 5_000.0;
-/// Reads that find their key, in percent, where there were any: a store that has forgotten finds less.
+/// Reads that find their key, in percent: many checks of tokens that nobody was given find less.
 const HIT_PERCENT: f64 = 50.0;
-/// So many reads have to be there before that says anything: a new store is asked for what it does not have yet.
-const MIN_READS: u64 = 1_000;
+/// So many reads and keys have to be there before that says anything: what sweeps and counts look for in a store that is
+/// nearly empty they do not find, all day long.
+const MIN_READS: u64 = 100_000;
+const MIN_KEYS: u64 = 10_000;
 
 #[derive(Serialize, ToSchema)]
 pub(crate) struct StoreView {
@@ -154,7 +156,8 @@ fn thresholds(servers: &[ServerStatus]) -> Vec<Threshold> {
         }
     }
     let hits = values(&|server| {
-        let has_enough = server.reads.is_some_and(|reads| reads >= MIN_READS);
+        let has_enough = server.reads.is_some_and(|reads| reads >= MIN_READS)
+            && server.keys.is_some_and(|keys| keys >= MIN_KEYS);
         server.hit_rate.filter(|_| has_enough).map(|rate| rate * 100.0)
     });
     if let Some(worst) = hits.into_iter().min_by(worst_first) {
@@ -174,7 +177,8 @@ mod tests {
             memory_bytes: Some(memory_bytes),
             memory_max_bytes: Some(memory_max_bytes),
             hit_rate,
-            reads: Some(1_000),
+            reads: Some(MIN_READS),
+            keys: Some(MIN_KEYS),
             ..ServerStatus::default()
         };
         let servers =
@@ -182,8 +186,10 @@ mod tests {
         let found = thresholds(&servers);
         let states: Vec<_> = found.iter().map(|t| (t.name, t.server.as_str(), t.value, t.state)).collect();
         assert_eq!(states, [("memory_percent", "b", 80.0, "warn"), ("hit_percent", "b", 20.0, "warn")]);
-        let young = ServerStatus { reads: Some(999), ..server("d", 10, 0, Some(0.0)) };
+        let young = ServerStatus { reads: Some(MIN_READS - 1), ..server("d", 10, 0, Some(0.0)) };
         assert!(thresholds(&[young]).is_empty(), "a few reads say nothing");
+        let idle = ServerStatus { keys: Some(MIN_KEYS - 1), ..server("d", 10, 0, Some(0.0)) };
+        assert!(thresholds(&[idle]).is_empty(), "nor does a store that is nearly empty");
         assert!(thresholds(&[ServerStatus::default()]).is_empty(), "what is not known is not judged");
     }
 }

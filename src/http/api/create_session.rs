@@ -84,7 +84,7 @@ fn validate(app: &App, body: CreateSession) -> Result<NewSession, FieldError> {
     let seats = &app.config.seats;
     let device = body.device.unwrap_or_default();
     Ok(NewSession {
-        user: UserId::parse("user_id", &body.user_id)?,
+        user: UserId::of_newcomer("user_id", &body.user_id)?,
         device_id: device.id.as_deref().map(DeviceId::parse).transpose()?,
         device_name: seating::device_name(device.name)?,
         device_class: seating::device_class(device.class)?,

@@ -3,12 +3,14 @@
 mod access;
 mod administration;
 mod bad_input;
+mod hostile;
 mod keys;
 mod login;
 mod outside;
 mod own;
 mod store_away;
 mod stream;
+mod who;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -21,6 +21,8 @@ pub(crate) fn job(number: u128) -> Job {
         seen: 0,
         ended: 0,
         total: 1_000,
+        tries: 0,
+        cause: None,
         finished_at: None,
         node: None,
     }
@@ -91,6 +93,40 @@ pub(crate) async fn jobs_take_turns(bench: &mut Bench) {
         bench.tick().await;
     }
     assert_eq!(taken, [1, 2, 3, 1, 2, 3]);
+}
+
+/// Whoever is at a job that can't go on lets go of it; how far it had come stays.
+pub(crate) async fn a_job_that_rests_is_nobodys_until_its_pause_is_over(bench: &mut Bench) {
+    for (number, pause_ms) in [(1, 600_000), (2, 1)] {
+        begin(bench, number).await;
+        let mut mine = bench.view.take_job(node(1)).await.unwrap().unwrap();
+        assert_eq!(mine.id, Uuid::from_u128(number));
+        (mine.ended, mine.tries, mine.cause) = (4, 1, Some("a part is away".to_owned()));
+        assert!(bench.view.put_off_job(&mine, pause_ms).await.unwrap());
+        assert!(!bench.view.step_job(&mine).await.unwrap(), "it is not its any more");
+        assert_eq!(jobs(bench).await[0], Job { node: None, ..mine });
+    }
+    bench.pass(bench.now().await.plus_millis(1)).await;
+    let taken = bench.view.take_job(node(1)).await.unwrap().unwrap();
+    assert_eq!((taken.id, taken.tries, taken.ended), (Uuid::from_u128(2), 1, 4));
+    assert_eq!(bench.view.take_job(node(2)).await.unwrap(), None, "the first rests");
+    let (cancelled, is_mine) = bench.view.cancel_job(Uuid::from_u128(1)).await.unwrap().unwrap();
+    assert_eq!((cancelled.state, is_mine), (JobState::Cancelled, true));
+}
+
+pub(crate) async fn a_job_that_has_failed_is_over_and_says_why(bench: &mut Bench) {
+    begin(bench, 1).await;
+    let mine = bench.view.take_job(node(1)).await.unwrap().unwrap();
+    let cause = Some("the store's answer makes no sense".to_owned());
+    let failed = Job { state: JobState::Failed, tries: Job::MAX_TRIES, cause, ..mine };
+    assert!(bench.view.put_off_job(&failed, 10).await.unwrap());
+    let kept = jobs(bench).await.remove(0);
+    assert!(kept.finished_at.is_some());
+    assert_eq!(kept, Job { finished_at: kept.finished_at, node: None, ..failed });
+    bench.pass(bench.now().await.plus_millis(20)).await;
+    assert_eq!(bench.view.take_job(node(2)).await.unwrap(), None);
+    let again = bench.view.cancel_job(kept.id).await.unwrap();
+    assert_eq!(again, Some((kept, false)), "it stays as it is");
 }
 
 pub(crate) async fn a_cancelled_job_is_stepped_no_more(bench: &mut Bench) {

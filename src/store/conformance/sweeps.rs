@@ -38,6 +38,14 @@ pub(crate) async fn a_census_does_not_count_what_is_past_its_deadline(bench: &mu
     bench.pass(last).await;
     let census = bench.store.census(10, GHOST_AFTER_MS).await.unwrap();
     assert_eq!((census.count, ids(&census.newest)), (1, vec![live]));
+    // A count that ends them says so, and what it leaves is left to the sweep: each is told of once.
+    let mut told = census.swept;
+    for number in 0..5 {
+        let partition = Partition::of(&user(&format!("short{number}")));
+        told += u64::from(bench.store.sweep(partition, node(1)).await.unwrap().ended);
+    }
+    assert_eq!(told, 5);
+    assert_eq!(bench.store.census(10, GHOST_AFTER_MS).await.unwrap().swept, 0);
 }
 
 pub(crate) async fn a_sweep_ends_at_most_fifty_and_says_that_there_is_more(bench: &mut Bench) {

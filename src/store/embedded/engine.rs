@@ -109,7 +109,7 @@ impl Store for Embedded {
         self.read(|state| {
             let live = state.newest().filter(|entry| entry.session.lapsed(view.now).is_none());
             let newest = live.take(newest).map(|entry| state.record(entry, view)).collect();
-            (Census { count: state.count(view.now), newest }, state.changed_in)
+            (Census { count: state.count(view.now), newest, swept: 0 }, state.changed_in)
         })
         .await
     }

@@ -8,7 +8,7 @@ use super::step::Step;
 use crate::domain::{NodeId, Timestamp};
 use crate::store::{Job, JobState};
 
-/// A job, and until when it is leased to its node.
+/// A job, and until when it is leased to its node, or rests where it has none.
 #[derive(Clone)]
 pub(super) struct Kept {
     pub job: Job,
@@ -64,9 +64,7 @@ pub(super) fn begin(step: &mut Step<'_>, job: Job) -> Option<Timestamp> {
 
 pub(super) fn take(step: &mut Step<'_>, node: NodeId) -> Option<Job> {
     let now = step.now();
-    let is_free = |kept: &&mut Kept| {
-        kept.is_running() && (kept.until <= now || kept.job.node.is_none_or(|holder| holder == node))
-    };
+    let is_free = |kept: &&mut Kept| kept.is_running() && (kept.until <= now || kept.job.node == Some(node));
     let free = step.state.jobs.values_mut().filter(is_free);
     // Whose turn it is first: nobody has been at it for longer, then it is older.
     let kept = free.min_by_key(|kept| (kept.until, kept.job.created_at, kept.job.id))?;
@@ -76,22 +74,36 @@ pub(super) fn take(step: &mut Step<'_>, node: NodeId) -> Option<Job> {
     Some(kept.job.clone())
 }
 
+/// Writes down how far a job has come, and extends its lease.
 pub(super) fn step(step: &mut Step<'_>, said: &Job) -> bool {
+    note(step, said).is_some()
+}
+
+/// The same, and lets go of it for `pause_ms`. That it rests ends with the process, as a lease does.
+pub(super) fn put_off(step: &mut Step<'_>, said: &Job, pause_ms: u64) -> bool {
+    let rested = step.now().plus_millis(pause_ms);
+    let Some(kept) = note(step, said) else { return false };
+    if kept.is_running() {
+        kept.job.node = None;
+        kept.until = rested;
+    }
+    true
+}
+
+fn note<'a>(step: &'a mut Step<'_>, said: &Job) -> Option<&'a mut Kept> {
     let now = step.now();
     let kept = step.state.jobs.get_mut(&said.id);
-    let Some(kept) =
-        kept.filter(|kept| kept.is_running() && said.node.is_some() && kept.job.node == said.node)
-    else {
-        return false;
-    };
+    kept.filter(|kept| kept.is_running() && said.node.is_some() && kept.job.node == said.node)?;
+    touch(step, said.id);
+    let kept = step.state.jobs.get_mut(&said.id)?;
     kept.job.at.clone_from(&said.at);
-    (kept.job.seen, kept.job.ended) = (said.seen, said.ended);
+    (kept.job.seen, kept.job.ended, kept.job.tries) = (said.seen, said.ended, said.tries);
+    kept.job.cause.clone_from(&said.cause);
     kept.until = now.plus_millis(Job::LEASE_MS);
     if said.state != JobState::Running {
         kept.finish(said.state, now);
     }
-    touch(step, said.id);
-    true
+    Some(kept)
 }
 
 /// The job as it is now, and whether this has cancelled it.

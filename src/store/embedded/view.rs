@@ -69,6 +69,11 @@ impl View for Embedded {
         self.submit(move |step| Ok(jobs::step(step, &job))).await
     }
 
+    async fn put_off_job(&self, job: &Job, pause_ms: u64) -> Result<bool, StoreError> {
+        let job = job.clone();
+        self.submit(move |step| Ok(jobs::put_off(step, &job, pause_ms))).await
+    }
+
     async fn cancel_job(&self, id: Uuid) -> Result<Option<(Job, bool)>, StoreError> {
         self.submit(move |step| Ok(jobs::cancel(step, id))).await
     }

@@ -1,6 +1,7 @@
 -- Begins, takes, steps or cancels a job. The bytes are told in store/job.rs; what follows their header is the caller's.
 -- KEYS 1 the jobs   ARGV 1 'begin', 'take', 'step' or 'cancel'  2 id, '' for 'take'  3 node  4 ms of a lease
---      begin: 5 rest  6 most jobs  7 ms that a finished one is kept   step: 5 rest  6 state
+--      begin: 5 rest  6 most jobs  7 ms that a finished one is kept
+--      step: 5 rest  6 state  7 ms for which nobody is to take it, '' where the node goes on
 -- Answers {now, id, bytes} of the job as it is now, and 1 to 'cancel' where that has cancelled it | false: there is none
 --      to take, there are too many, it is not there, it is not running, or another node is at it
 local RUNNING, CANCELLED, NOBODY = 0, 2, ('\0'):rep(8)
@@ -31,7 +32,7 @@ for i = 1, #flat, 2 do
   end
 end
 
-local function is_free(job) return job.node == NOBODY or job.node == node or job.until_ms <= now end
+local function is_free(job) return job.until_ms <= now or job.node == node end
 
 -- Whose turn it is first: nobody has been at it for longer, then it is older.
 local function turn(job) return ('%015.0f%015.0f'):format(job.until_ms, job.created) .. job.id end
@@ -74,5 +75,6 @@ end
 
 if not job or job.state ~= RUNNING or job.node ~= node then return false end
 job.rest, job.state, job.until_ms = ARGV[5], tonumber(ARGV[6]), now + lease
+if ARGV[7] ~= '' then job.node, job.until_ms = NOBODY, now + tonumber(ARGV[7]) end
 if job.state ~= RUNNING then job.finished, job.node, job.until_ms = now, NOBODY, 0 end
 return keep(job)

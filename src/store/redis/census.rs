@@ -4,6 +4,7 @@
 //! Only the partitions of which all that they gave is among the newest are asked for more.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use redis::Value;
@@ -45,7 +46,13 @@ impl Redis {
         let due: Vec<Partition> =
             tallies.iter().filter(|(_, tally)| tally.due > 0).map(|(partition, _)| *partition).collect();
         for partition in &due {
-            while self.sweep_partition(*partition, None).await?.more {}
+            loop {
+                let swept = self.sweep_partition(*partition, None).await?;
+                self.swept.fetch_add(swept.ended.into(), Ordering::Relaxed);
+                if !swept.more {
+                    break;
+                }
+            }
         }
         self.tally(&due, newest.min(FIRST_ASKED), &mut tallies).await?;
 
@@ -65,7 +72,8 @@ impl Redis {
             among = newest_of(&tallies, newest);
         }
         let count = tallies.values().map(|tally| tally.listed).sum();
-        Ok(Census { count, newest: self.read_all(&among, node_ttl_ms).await? })
+        let newest = self.read_all(&among, node_ttl_ms).await?;
+        Ok(Census { count, newest, swept: self.swept.swap(0, Ordering::Relaxed) })
     }
 
     async fn tally(

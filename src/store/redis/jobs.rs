@@ -36,13 +36,23 @@ impl Redis {
     }
 
     pub(super) async fn note_job(&self, job: &Job) -> Result<bool, StoreError> {
-        let call = self.job_call("step", Some(job.id), job.node).arg(job.rest()).arg(job.state.code());
-        match self.run_job(&call).await? {
+        match self.run_job(&self.step_call(job).arg("")).await? {
             Some(_) => Ok(true),
             // The last word about it may have been this one, whose answer was lost.
             None if job.state != JobState::Running => self.is_noted(job).await,
             None => Ok(false),
         }
+    }
+
+    pub(super) async fn rest_job(&self, job: &Job, pause_ms: u64) -> Result<bool, StoreError> {
+        match self.run_job(&self.step_call(job).arg(pause_ms)).await? {
+            Some(_) => Ok(true),
+            None => self.is_noted(job).await,
+        }
+    }
+
+    fn step_call(&self, job: &Job) -> Call {
+        self.job_call("step", Some(job.id), job.node).arg(job.rest()).arg(job.state.code())
     }
 
     async fn is_noted(&self, job: &Job) -> Result<bool, StoreError> {

@@ -25,6 +25,7 @@
 //! | `reply`, `info` | reading answers |
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -118,6 +119,8 @@ pub struct Redis {
     told: Arc<Lives>,
     subscriptions: Subscriptions,
     clocks: Clocks,
+    /// Sessions that counts have ended, and that no answer has told of yet.
+    swept: AtomicU64,
     replication: Option<Replication>,
     inspector: Inspector,
     /// How much of the log is kept, as the scripts get it.
@@ -201,6 +204,7 @@ impl Redis {
             inspector,
             log_bounds: log::bounds(config.events),
             clocks: Clocks::new(Instant::now()),
+            swept: AtomicU64::new(0),
             chance,
             tasks,
             _stop_on_drop: stop.clone().drop_guard(),

@@ -57,6 +57,10 @@ impl View for Redis {
         self.note_job(job).await
     }
 
+    async fn put_off_job(&self, job: &Job, pause_ms: u64) -> Result<bool, StoreError> {
+        self.rest_job(job, pause_ms).await
+    }
+
     async fn cancel_job(&self, id: Uuid) -> Result<Option<(Job, bool)>, StoreError> {
         self.stop_job(id).await
     }

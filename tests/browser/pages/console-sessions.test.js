@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { callWithKey, confirm, createSession, createSessions, openConsole, readOn, ROOMY, rowOf, toasted } from "../support/console.js";
+import { callWithKey, confirm, createSession, createSessions, nodeAt, openConsole, readOn, ROOMY, rowOf, toasted } from "../support/console.js";
 import { putOut, withPeopleAndTwoNodes } from "../support/people.js";
 import { until } from "../support/until.js";
 
@@ -38,8 +38,7 @@ test("connections, node and last seen move as sockets open and close on another 
       sockets.push(await person().then((someone) => someone.openSocket(port, token)));
       await cell("Connections").getByText(`${count}`, { exact: true }).waitFor();
     }
-    const nodes = await callWithKey(here.url, "GET", "/api/admin/nodes").then((answer) => answer.nodes);
-    const latest = nodes.find(({ name }) => name.endsWith(`:${here.port}`)).node;
+    const latest = await nodeAt(here.url, here.port);
     await cell("Node").getByText(latest.slice(0, 8)).waitFor();
     assert.notEqual(await cell("Last seen").locator("time").getAttribute("datetime"), age);
     for (const [at, socket] of sockets.entries()) {
@@ -99,20 +98,6 @@ test("sessions are searched as one types, filtered, and read on page by page", a
     await page.getByLabel("Device class").selectOption("mobile");
     await page.getByText("No session matches").waitFor();
   }, ROOMY);
-});
-
-test("the sessions of one node are those with a connection there", async () => {
-  await withPeopleAndTwoNodes(async ({ node, person }) => {
-    const [here, there] = node.nodes;
-    await (await person({ at: there })).signIn("user1");
-    await createSession(here.url, "offline");
-    const page = await openConsole(await person(), "/sessions");
-    const nodes = page.getByLabel("Node", { exact: true });
-    await until("both nodes can be chosen", async () => (await nodes.locator("option").count()) === 3);
-    await nodes.selectOption({ label: (await nodes.locator("option").allTextContents()).find((label) => label.includes(`:${there.port}`)) });
-    await page.locator(".count").filter({ hasText: /^1 session$/ }).waitFor();
-    assert.deepEqual(await page.locator("tbody .name").allTextContents(), ["user1"]);
-  });
 });
 
 test("a session is ended with a reason: its device is told at once, and the audit keeps the reason", async () => {

@@ -41,6 +41,14 @@ export async function callWithKey(url, method, path, body) {
   return answer.status === 204 ? null : answer.json();
 }
 
+/** The id of the node that listens there; a node is listed once it has reported, a moment after it is ready. */
+export function nodeAt(url, port) {
+  return until(`the node at ${port} is listed`, async () => {
+    const { nodes } = await callWithKey(url, "GET", "/api/admin/nodes");
+    return nodes.find(({ name }) => name.endsWith(`:${port}`))?.node;
+  });
+}
+
 /** The row of a table that says this. */
 export function rowOf(page, text) {
   return page.locator("tbody tr").filter({ hasText: text });

@@ -64,7 +64,7 @@ export function show(main, { query }, signal) {
       empty: (isFiltered) => nothing(isFiltered ? "Nothing matches" : "Nothing has happened yet", isFiltered ? "No event that is kept fits the filters." : "Sign-ins, takeovers and acts of administrators appear here."),
       shown: (isAll) => {
         element.hidden = body.childElementCount === 0;
-        say(count, isAll ? plural(body.childElementCount, "event") : `${countOf(body.childElementCount)} shown`);
+        say(count, isAll ? plural(body.childElementCount, "event") : body.childElementCount > 0 ? `${countOf(body.childElementCount)} shown` : "");
       },
     },
     signal,

@@ -13,17 +13,17 @@ import { h, icon } from "../dom.js";
 import { me } from "../me.js";
 import { ask } from "../parts/dialog.js";
 import { badge, heading } from "../parts/heading.js";
-import { jobForm } from "../parts/job-form.js";
+import { jobForm, startJob } from "../parts/job-form.js";
 import { failure, nothing, skeleton } from "../parts/states.js";
 import { toast } from "../parts/toast.js";
 import { paced } from "../poll.js";
 import { stream } from "../stream.js";
 import { timeOf } from "../time.js";
-import { actorOf, countOf } from "../words.js";
+import { actorOf, countOf, plural } from "../words.js";
 
 const RUNNING_MS = 1000;
 const STALE_PACE = { soonMs: 500, everyMs: 10_000 };
-const STATES = /** @type {const} */ ({ running: ["Running", "accent"], done: ["Done", "good"], cancelled: ["Cancelled", ""] });
+const STATES = /** @type {const} */ ({ running: ["Running", "accent"], done: ["Done", "good"], cancelled: ["Cancelled", ""], failed: ["Failed", "bad"] });
 
 /**
  * @param {HTMLElement} main
@@ -73,18 +73,38 @@ function draw(place, jobs, reload) {
  * @param {() => Promise<void>} reload
  */
 function card(job, reload) {
-  const { id, state, seen, ended, actor, note } = job;
+  const { id, state, seen, ended, actor, note, tries } = job;
   const title = targetOf(job);
-  const [word, tone] = STATES[state];
-  const cancel = state === "running" && me.mayAct && h("button", { type: "button", on: { click: () => cancelJob(job, title, reload) } }, icon("close"), "Cancel job");
+  const isStuck = state === "running" && tries > 0;
+  const [word, tone] = isStuck ? /** @type {const} */ (["Waiting to try again", "warn"]) : STATES[state];
   return h(
     "article",
-    { class: "panel job", id: `job-${id}`, "aria-label": title },
-    h("div", { class: "job-head" }, h("h2", null, title, badge(word, tone)), cancel),
+    { class: `panel job ${isStuck ? "stuck" : state}`, id: `job-${id}`, "aria-label": title },
+    h("div", { class: "job-head" }, h("h2", null, title, badge(word, tone)), me.mayAct && actOn(job, title, reload)),
     h("progress", { max: 1, value: state === "done" ? 1 : job.progress, "aria-label": `Progress of: ${title}` }),
     h("p", { class: "job-figures" }, h("span", null, h("b", null, countOf(Math.round(ended))), " ended"), h("span", { class: "quiet" }, `${countOf(Math.round(seen))} looked at`)),
+    (isStuck || state === "failed") && h("p", { class: "job-cause" }, icon("warning"), h("span", null, causeOf(job))),
     h("p", { class: "quiet" }, actor ? `${actorOf(actor)}, ` : "", timeOf(job.created_at), note && [" · ", h("q", null, note)], job.finished_at && [" · finished ", timeOf(job.finished_at)], state === "running" && job.node && [" · on node ", h("code", null, job.node.slice(0, 8))]),
   );
+}
+
+/**
+ * What can be done about a job: it is cancelled while it runs, and begun anew where it has failed.
+ * @param {Job} job
+ * @param {string} title
+ * @param {() => Promise<void>} reload
+ */
+function actOn(job, title, reload) {
+  const button = (/** @type {string} */ label, /** @type {string} */ name, /** @type {() => Promise<void>} */ click) => h("button", { type: "button", on: { click } }, icon(name), label);
+  if (job.state === "running") return button("Cancel job", "close", () => cancelJob(job, title, reload));
+  if (job.state !== "failed") return null;
+  return button("Start again", "again", () => startJob(job.role === null ? { everybody: true } : { role: job.role }, reload));
+}
+
+/** @param {Job} job */
+function causeOf({ state, tries, cause }) {
+  const why = cause ?? "nobody knows why";
+  return state === "failed" ? `Given up after ${plural(tries, "try", "tries")}: ${why}. What it had ended stays ended; started again, it ends who is left.` : `${plural(tries, "try", "tries")} failed: ${why}.`;
 }
 
 /** @param {Job} job */

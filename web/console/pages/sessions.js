@@ -5,26 +5,22 @@
  */
 
 /** @import {Session} from "../../sdk/model.js" */
-/** @import {NodeView} from "../model.js" */
+/** @import {NodeView, SessionPresence} from "../model.js" */
 /** @import {Place} from "../router.js" */
 
 import { endSessions } from "../acts.js";
-import { read } from "../api.js";
 import { announce, fill, h, icon, say } from "../dom.js";
 import { addShortcuts } from "../keys.js";
 import { me } from "../me.js";
 import { choice, SEARCH_SHORTCUT, searchField } from "../parts/filters.js";
 import { heading, isAtTop } from "../parts/heading.js";
+import { followNodes } from "../parts/node-news.js";
 import { followPresence } from "../parts/presence-news.js";
 import { SessionList } from "../parts/session-list.js";
 import { followSessions } from "../parts/session-news.js";
 import { focusRow, rowShortcuts } from "../parts/table.js";
-import { poll } from "../poll.js";
 import { remember } from "../router.js";
 import { CLASSES, countOf, plural } from "../words.js";
-
-/** Nodes report every 10 s. */
-const NODES_EVERY_MS = 10_000;
 
 /**
  * @param {HTMLElement} main
@@ -44,7 +40,7 @@ export function show(main, { query }, signal) {
       bar.hidden = sessions.length === 0;
       say(chosen, `${plural(sessions.length, "session")} selected`);
     },
-    shown: (shown, isAll) => say(count, isAll ? plural(shown, "session") : `${countOf(shown)} shown`),
+    shown: (shown, isAll) => say(count, isAll ? plural(shown, "session") : shown > 0 ? `${countOf(shown)} shown` : ""),
     end: (session) => end([session]),
   });
   const end = async (/** @type {Session[]} */ sessions) => {
@@ -99,31 +95,33 @@ export function show(main, { query }, signal) {
     news.hidden = isWhole;
     say(news, `${isUnsure ? "Changes may be missing" : `${plural(missed, "change")} came too fast to show`}. Load again`);
   });
-  offerNodes(nodes, signal, followPresence(list, signal));
+  const rows = {
+    move: (/** @type {SessionPresence} */ presence) => {
+      list.move(presence);
+      if (filter.node && presence.node !== filter.node) list.leave(presence.id);
+    },
+    remove: (/** @type {string} */ id) => list.remove(id),
+    inView: () => list.inView(),
+  };
+  const heardOfNodes = followPresence(rows, signal);
+  followNodes(signal, (all) => {
+    heardOfNodes(all);
+    offerNodes(nodes, all);
+  });
   load();
 }
 
 /**
- * Keeps the nodes that can be chosen those that are alive, but for the one that is chosen and while somebody chooses.
+ * Lets the nodes be chosen that are alive, and the one that is chosen; not while somebody chooses.
  * @param {HTMLSelectElement} select
- * @param {AbortSignal} signal
- * @param {() => void} gone a node is alive no more, and nobody uncounts its connections one by one
+ * @param {NodeView[]} nodes
  */
-function offerNodes(select, signal, gone) {
-  /** @type {string[]} */
-  let before = [];
-  poll(NODES_EVERY_MS, signal, async () => {
-    /** @type {{nodes: NodeView[]}} */
-    const { nodes } = await read("nodes", {}, signal).catch(() => ({ nodes: [] }));
-    const now = nodes.filter(({ alive }) => alive).map(({ node }) => node);
-    if (nodes.length > 0 && before.some((node) => !now.includes(node))) gone();
-    if (nodes.length > 0) before = now;
-    if (nodes.length === 0 || document.activeElement === select) return;
-    const { value } = select;
-    const alive = nodes.filter(({ node, alive }) => alive || node === value);
-    const options = alive.map(({ node, name }) => h("option", { value: node }, name ? `${name} (${node.slice(0, 8)})` : node));
-    const known = alive.some(({ node }) => node === value) || value === "";
-    fill(select, h("option", { value: "" }, "Every node"), options, !known && h("option", { value }, value));
-    select.value = value;
-  });
+function offerNodes(select, nodes) {
+  if (document.activeElement === select) return;
+  const { value } = select;
+  const offered = nodes.filter(({ node, alive }) => alive || node === value);
+  const options = offered.map(({ node, name }) => h("option", { value: node }, name ? `${name} (${node.slice(0, 8)})` : node));
+  const isKnown = offered.some(({ node }) => node === value) || value === "";
+  fill(select, h("option", { value: "" }, "Every node"), options, !isKnown && h("option", { value }, value));
+  select.value = value;
 }

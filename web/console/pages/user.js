@@ -14,6 +14,7 @@ import { announce, h, icon } from "../dom.js";
 import { me } from "../me.js";
 import { eventColumns, eventRow } from "../parts/event-row.js";
 import { badge, heading, panel } from "../parts/heading.js";
+import { followNodes } from "../parts/node-news.js";
 import { followPresence } from "../parts/presence-news.js";
 import { columnsFor, sessionRow } from "../parts/session-row.js";
 import { SessionRows } from "../parts/session-rows.js";
@@ -61,7 +62,8 @@ export function show(main, { id }, signal) {
     soon();
   };
   stream.on({ event: happened, stale: paced(STALE_PACE, signal, reload) }, signal);
-  followPresence({ move: (presence) => devices?.rows.move(presence), remove: soon, idsInView: () => devices?.rows.idsInView() ?? [] }, signal);
+  const heardOfNodes = followPresence({ move: (presence) => devices?.rows.move(presence), remove: soon, inView: () => devices?.rows.inView() ?? [] }, signal);
+  followNodes(signal, heardOfNodes);
   showWhenLoaded(body, 10, load);
 }
 

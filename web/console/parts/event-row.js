@@ -11,12 +11,14 @@
 import { h, icon } from "../dom.js";
 import { linkTo } from "../router.js";
 import { timeOf } from "../time.js";
-import { actorOf, HAPPENINGS, nameOf, TONES } from "../words.js";
+import { actorOf, HAPPENINGS, JOBS, nameOf, TONES } from "../words.js";
 import { badge } from "./heading.js";
 import { row } from "./table.js";
 
 /** How the note of a login begins that the brake did not let be looked at. */
 const HELD_OFF = "held off";
+/** How the note of a job begins: the badge says that. */
+const JOB_WORD = /^(\w+): /;
 /** Nobody reads it; the title has it whole. */
 const JOB_ID = /, job [0-9a-f-]{36}/;
 
@@ -55,8 +57,10 @@ export function eventRow(event, columns) {
 export function whatOf({ type, reason, ended, note }) {
   const word = type === "ended" && reason ? reason : type;
   const takeovers = ended.filter((each) => each.reason === "takeover").length;
+  const isHeldOff = type === "failed" && note?.startsWith(HELD_OFF);
+  const [text, tone] = (type === "job" && JOBS[JOB_WORD.exec(note ?? "")?.[1] ?? ""]) || [isHeldOff ? "Held off" : (HAPPENINGS[word] ?? word), TONES[word]];
   return [
-    badge(type === "failed" && note?.startsWith(HELD_OFF) ? "Held off" : (HAPPENINGS[word] ?? word), TONES[word]),
+    badge(text, tone),
     takeovers > 0 && badge(takeovers === 1 ? "Takeover" : `${takeovers} takeovers`, "accent"),
     ended.some((each) => each.reason === "replaced") && badge("Replaced its own"),
   ];
@@ -66,7 +70,7 @@ export function whatOf({ type, reason, ended, note }) {
 function detailsOf({ note, by, session, type, reason }) {
   const who = by && type === "ended" ? [reason === "logout" ? "from " : "by ", nameOf(by.device), by.ip && h("code", null, ` ${by.ip}`)] : [];
   return [
-    note && h("q", { title: note }, type === "job" ? note.replace(JOB_ID, "") : note),
+    note && h("q", { title: note }, type === "job" ? note.replace(JOB_ID, "").replace(JOB_WORD, "") : note),
     who.length > 0 && h("span", null, who),
     type === "ended" && !session && h("span", { class: "quiet" }, "nobody was signed in"),
     session && h("code", { class: "quiet", title: `Session ${session}` }, `…${session.slice(-8)}`),

@@ -27,25 +27,25 @@ export function jobForm(started) {
       { on: { submit: (/** @type {Event} */ event) => event.preventDefault() } },
       h("label", { for: "role" }, "Role"),
       role,
-      button("End all of this role", "end", "danger", () => named((text) => start({ role: text }, text, started))),
+      button("End all of this role", "end", "danger", () => named((text) => startJob({ role: text }, started))),
       button("Notice to this role", "message", "", () => named((text) => sendNotice({ role: text }, `everybody with the role ${text}`))),
     ),
-    h("div", null, h("span", null, "Everybody"), button("End all sessions", "end", "danger", () => start({ everybody: true }, "everybody", started)), button("Notice to everybody", "message", "", () => sendNotice("everybody", "everybody"))),
+    h("div", null, h("span", null, "Everybody"), button("End all sessions", "end", "danger", () => startJob({ everybody: true }, started)), button("Notice to everybody", "message", "", () => sendNotice("everybody", "everybody"))),
   );
 }
 
 /**
  * @param {{role: string} | {everybody: true}} target
- * @param {string} phrase to type
  * @param {() => Promise<void>} started
  */
-async function start(target, phrase, started) {
-  const whose = "role" in target ? `everybody with the role ${target.role}` : "everybody";
+export async function startJob(target, started) {
+  const isRole = "role" in target;
+  const whose = isRole ? `everybody with the role ${target.role}` : "everybody";
   const done = await ask({
     title: `End all sessions of ${whose}?`,
     text: `Every device of ${whose} is signed out, on every node, but for your own. They may sign in again. It takes a while and can be cancelled.`,
     verb: "End all",
-    phrase,
+    phrase: isRole ? target.role : "everybody",
     act: async (note) => {
       await act("POST", "jobs", { kind: "end-sessions", ...target, note });
       toast("The job has begun.");

@@ -80,8 +80,18 @@ export class SessionList {
     this.#rows.move(presence);
   }
 
-  idsInView() {
-    return this.#rows.idsInView();
+  inView() {
+    return this.#rows.inView();
+  }
+
+  has(/** @type {string} */ id) {
+    return this.#rows.has(id);
+  }
+
+  /** It is no longer one of those that are wanted, and may come again. One that is selected stays. */
+  leave(/** @type {string} */ id) {
+    this.#meanwhile.delete(id);
+    if (this.has(id) && !this.selected().some((session) => session.id === id)) this.#rows.fade(id, () => this.#walk.showFoot(), "left");
   }
 
   /** It ended. */

@@ -66,15 +66,16 @@ export class SessionRows {
   }
 
   /**
-   * It ended: seen for a moment still, so that the eye can follow.
+   * It ended, or is not wanted any more: seen for a moment still, so that the eye can follow.
    * @param {string} id
    * @param {() => void} gone called when the row is no longer seen
+   * @param {"gone" | "left"} look
    */
-  fade(id, gone) {
+  fade(id, gone, look = "gone") {
     const element = this.#rows.get(id)?.element;
     if (!element) return;
     this.#rows.delete(id);
-    element.classList.add("gone");
+    element.classList.add(look);
     for (const control of element.querySelectorAll("input, button")) control.setAttribute("disabled", "");
     setTimeout(() => {
       const next = element.nextElementSibling ?? element.previousElementSibling;
@@ -94,14 +95,14 @@ export class SessionRows {
     this.body.append(...rows.map(({ element }) => element));
   }
 
-  /** Of the rows on the screen. */
-  idsInView() {
+  /** Those on the screen. */
+  inView() {
     const rows = /** @type {HTMLElement[]} */ ([...this.body.children]);
     const inView = rows.filter((row) => {
       const { top, bottom } = row.getBoundingClientRect();
       return bottom > 0 && top < innerHeight;
     });
-    return inView.slice(0, MAX_IN_VIEW).flatMap(({ dataset }) => dataset.id ?? []);
+    return inView.slice(0, MAX_IN_VIEW).flatMap(({ dataset }) => this.get(dataset.id) ?? []);
   }
 
   clear() {

@@ -123,6 +123,7 @@ async fn view_everything(store: &Redis, node: NodeId) {
     store.begin_job(&job).await.unwrap().unwrap();
     let taken = store.take_job(node).await.unwrap().unwrap();
     assert!(store.step_job(&taken).await.unwrap());
+    assert!(store.put_off_job(&taken, 1_000).await.unwrap());
     store.cancel_job(taken.id).await.unwrap().unwrap();
     assert!(!store.jobs().await.unwrap().jobs.is_empty());
     assert!(store.status().await.unwrap().servers.iter().all(|server| server.version.is_some()));
