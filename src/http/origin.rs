@@ -53,7 +53,9 @@ impl OriginRule {
 /// Refuses a state-changing request of a foreign page, whatever else it brings.
 pub(crate) async fn guard(State(app): State<App>, request: Request, next: Next) -> Result<Response, Problem> {
     if changes_state(request.method()) && app.origins().judge(request.headers()) == Origin::Foreign {
-        return Err(Problem::OriginNotAllowed("the page that sent this is not among the allowed origins"));
+        return Err(Problem::OriginNotAllowed(
+            "the origin of the page that sent this is not allowed here: `allowed_origins` of the configuration says which are",
+        ));
     }
     Ok(next.run(request).await)
 }

@@ -50,12 +50,15 @@ export class Account extends Emitter {
   }
 
   /**
-   * Makes a token that one's own login API got (`POST /api/sessions`) this browser's.
+   * Makes a token that one's own login API got (`POST /api/sessions`) this browser's. A browser that does not keep the
+   * cookie, as that of another site (SameSite=Lax), fails with `cookie-refused`.
    * @param {string} token
    * @returns {Promise<void>}
    */
-  adopt(token) {
-    return this.#call("POST", "adopt", { token });
+  async adopt(token) {
+    await this.#call("POST", "adopt", { token });
+    if (await this.hasCredential()) return;
+    throw new HotseatError("cookie-refused", 0, { detail: "This browser keeps no cookie of Hotseat: is it of another site?" });
   }
 
   /**

@@ -133,7 +133,15 @@ test("use here goes through the app's own login where there is one", async () =>
   world.socket.says(forceLogout("takeover", BY));
   world.answer = () => ({ status: 204 });
   assert.equal(await hotseat.useHere(), true);
-  const { url, init } = world.requests.at(-1);
+  const { url, init } = world.requests.at(-2);
   assert.deepEqual([url, init.headers.Authorization], ["https://seat.example/api/auth/adopt", "Bearer hs1.fresh"]);
   assert.equal(hotseat.state, "connecting");
+});
+
+test("a browser that does not keep the cookie of an adopted token says so", async () => {
+  const world = new World();
+  const { hotseat } = await openLiveTab(world);
+  const none = { status: 401, body: { type: "/problems/credentials-required" } };
+  world.answer = (path) => (path.endsWith("/adopt") ? { status: 204 } : none);
+  await assert.rejects(hotseat.adopt("hs1.fresh"), { name: "HotseatError", type: "cookie-refused" });
 });
