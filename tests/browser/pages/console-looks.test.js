@@ -34,8 +34,7 @@ for (const [look, options] of Object.entries(LOOKS)) {
         await until("nothing is loading", async () => (await page.getByRole("status", { name: "Loading" }).count()) === 0);
         await picture(page, `console-${name}-${look}`);
         await assertAccessible(page, name);
-        const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-        if (overflow > 0) throw new Error(`${name} is ${overflow} px wider than the screen`);
+        await assertFits(page, name, options.viewport);
       }
       await page.getByRole("article").waitFor();
       await page.goto(`${node.url}/admin/users/anna`);
@@ -60,9 +59,19 @@ test("the theme that was chosen stays", async () => {
   });
 });
 
+/** Nothing is cut off at the edge, as wide as the look is and at whatever width its rules change. */
+async function assertFits(page, name, viewport) {
+  const widths = viewport.width < 500 ? [320, viewport.width] : [700, 950, 970, 1024, 1210, 1224, 1410, 1620, viewport.width];
+  for (const width of widths) {
+    await page.setViewportSize({ ...viewport, width });
+    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    if (overflow > 0) throw new Error(`${name} is ${overflow} px wider than a screen of ${width}`);
+  }
+}
+
 /** Something on every page. */
 async function fill({ nodes: [here, there] }) {
-  const seats = [["Safari on iPhone", "mobile", "203.0.113.7"], ["Firefox on Windows", "desktop", "198.51.100.23"], ["Safari on iPad", "tablet", "2001:db8::17"]];
+  const seats = [["Safari on iPhone", "mobile", "203.0.113.7"], ["Firefox on Windows", "desktop", "198.51.100.23"], ["Safari on iPad", "tablet", "2001:0db8:85a3:1234:5678:8a2e:0370:7334"]];
   for (const [name, device, ip] of seats) await createSession(there.url, "anna", { device: { name, class: device }, ip });
   await createSession(here.url, "bernadette.kowalski@example.com", { device: { name: "Living room", class: "tv" } });
   await createSession(here.url, "guest", { device: { class: "console" }, roles: ["guest"] });
