@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
-use self::socket::BoundedSocket;
+pub(super) use self::socket::BoundedSocket;
 use super::client_address::Peer;
 
 mod socket;
