@@ -2,7 +2,7 @@
 //!
 //! Owns the rounds over the partitions; refuses to decide what is due. The store does the work in bounded
 //! batches under a lease a partition, so several nodes may sweep at once; the lease only saves work. Cost grows
-//! with what is due. After each round what is left is counted for the metrics, which else nobody might do.
+//! with what is due. What is left is counted for the metrics along with it, which else nobody might do.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::chance::Chance;
 use crate::domain::{NodeId, Partition};
 use crate::metrics::Metrics;
-use crate::store::{Store, StoreError};
+use crate::store::{Census, Store, StoreError};
 
 /// Batches of one partition in one round; what is left then waits for the next round.
 const MAX_BATCHES: usize = 20_000;
@@ -24,6 +24,13 @@ pub struct Sweeper {
     pub metrics: Arc<Metrics>,
     pub chance: Arc<Chance>,
     pub interval: Duration,
+}
+
+/// What one partition's sweep has led to.
+struct Clean {
+    ended: u64,
+    /// Live sessions; `None` where nobody could say.
+    listed: Option<u64>,
 }
 
 impl Sweeper {
@@ -53,10 +60,13 @@ impl Sweeper {
     /// That the store can't be asked, at the first partition that could not be swept for that; or the count's.
     pub async fn round(&self) -> Result<u64, StoreError> {
         let start = Instant::now();
-        let (mut ended, mut damaged) = (0, Vec::new());
+        let (mut ended, mut listed, mut damaged) = (0, Some(0), Vec::new());
         for partition in Partition::all() {
             match self.sweep(partition).await {
-                Ok(swept) => ended += swept,
+                Ok(swept) => {
+                    ended += swept.ended;
+                    listed = listed.zip(swept.listed).map(|(sum, more)| sum + more);
+                }
                 Err(StoreError::Corrupt(why)) => damaged.push((partition, why)),
                 Err(error) => return Err(error),
             }
@@ -69,14 +79,17 @@ impl Sweeper {
             tracing::error!(partitions, first = %partition, why, "some partitions can't be swept, nor all counted");
             return Ok(ended);
         }
-        let counting = self.store.census(0, 0);
-        let census = self.metrics.store_call("census", counting).await?;
+        // A part that another node is at has not said how many it holds: all are asked then.
+        let census = match listed {
+            Some(count) => Census { count, ..Census::default() },
+            None => self.metrics.store_call("census", self.store.census(0, 0)).await?,
+        };
         self.metrics.counted(&census);
         Ok(ended + census.swept)
     }
 
-    /// Sweeps one partition; answers how many sessions it ended.
-    async fn sweep(&self, partition: Partition) -> Result<u64, StoreError> {
+    /// Sweeps one partition.
+    async fn sweep(&self, partition: Partition) -> Result<Clean, StoreError> {
         let mut ended = 0;
         for _ in 0..MAX_BATCHES {
             let work = self.store.sweep(partition, self.node);
@@ -84,9 +97,9 @@ impl Sweeper {
             self.metrics.swept.inc_by(u64::from(swept.ended));
             ended += u64::from(swept.ended);
             if !swept.more || swept.leased {
-                break;
+                return Ok(Clean { ended, listed: (!swept.leased).then_some(swept.listed) });
             }
         }
-        Ok(ended)
+        Ok(Clean { ended, listed: None })
     }
 }

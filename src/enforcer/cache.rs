@@ -3,8 +3,8 @@
 //! Owns a bounded number of live records. Refuses to remember ends, unknown tokens and data. Invariant: no answer
 //! outlives the message of its end, nor `check_cache` where that message is lost.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use dashmap::DashMap;
@@ -26,7 +26,7 @@ pub struct CheckCache {
     ended: AtomicU64,
     /// When a full cache last looked for entries that are too old.
     cleared: Mutex<Option<Instant>>,
-    entries: DashMap<SessionId, (Instant, Record)>,
+    entries: DashMap<SessionId, (Instant, Arc<Record>)>,
 }
 
 /// When a read began, in numbers of ends.
@@ -42,10 +42,10 @@ impl CheckCache {
     }
 
     /// A live record read at most `ttl` ago and not past its deadline at `now`.
-    pub fn get(&self, id: SessionId, now: Timestamp) -> Option<Record> {
+    pub fn get(&self, id: SessionId, now: Timestamp) -> Option<Arc<Record>> {
         let entry = self.entries.get(&id)?;
         let fresh = entry.0.elapsed() < self.ttl && entry.1.session.lapsed(now).is_none();
-        fresh.then(|| entry.1.clone())
+        fresh.then(|| Arc::clone(&entry.1))
     }
 
     pub fn begin(&self) -> ReadTicket {
@@ -53,11 +53,11 @@ impl CheckCache {
     }
 
     /// Remembers a live record whose read began with `ticket` and at `read_at`.
-    pub fn put(&self, ticket: &ReadTicket, read_at: Instant, record: &Record) {
+    pub fn put(&self, ticket: &ReadTicket, read_at: Instant, record: &Arc<Record>) {
         if self.entries.len() >= self.capacity && !self.make_room() {
             return;
         }
-        self.entries.insert(record.session.id, (read_at, record.clone()));
+        self.entries.insert(record.session.id, (read_at, Arc::clone(record)));
         // An end that slipped in between the read and the insertion found nothing to remove.
         if self.ended.load(Ordering::Acquire) != ticket.0 {
             self.entries.remove(&record.session.id);
@@ -89,7 +89,7 @@ mod tests {
 
     const TTL: Duration = Duration::from_secs(60);
 
-    fn record(number: u8) -> Record {
+    fn record(number: u8) -> Arc<Record> {
         let user = UserId::parse("user", "u").unwrap();
         let session = Session {
             id: SessionId::new(Partition::of(&user), Timestamp::from_millis(1), [number; 8]),
@@ -106,7 +106,7 @@ mod tests {
             idle_ttl_ms: 1_000,
             presence: Vec::new(),
         };
-        Record { session, end: None, data: None, connections: 0, nodes: Vec::new() }
+        Arc::new(Record { session, end: None, data: None, connections: 0, nodes: Vec::new() })
     }
 
     /// Puts the record as it was read just now; answers whether it is remembered.

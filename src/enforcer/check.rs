@@ -1,5 +1,7 @@
 //! What a token is worth: the question of every request.
 
+use std::sync::Arc;
+
 use tokio::time::Instant;
 
 use super::here::Recalled;
@@ -12,8 +14,8 @@ const ACTIVITY_EVERY_MS: u64 = 1_000;
 
 /// What a token is worth.
 #[derive(Debug, Clone)]
-pub enum Checked {
-    Live(Record),
+pub enum Checked<R = Record> {
+    Live(R),
     Ended(Tombstone),
     /// Never seen, or forgotten.
     Unknown,
@@ -32,6 +34,16 @@ impl Checked {
     }
 }
 
+impl Checked<Arc<Record>> {
+    fn owned(self) -> Checked {
+        match self {
+            Self::Live(record) => Checked::Live(Arc::unwrap_or_clone(record)),
+            Self::Ended(end) => Checked::Ended(end),
+            Self::Unknown => Checked::Unknown,
+        }
+    }
+}
+
 impl Enforcer {
     /// What `token` is worth, read from the store (with `check_cache`, at most that old). A live session is
     /// thereby used. `with_data` also reads its data.
@@ -40,7 +52,19 @@ impl Enforcer {
     /// The store's; that a token is unknown which the store may have known and forgotten; and that the node is fenced:
     /// what it can still read may be a part of the store that the rest of it has left behind.
     pub async fn check(&self, token: &Token, with_data: bool) -> Result<Checked, StoreError> {
-        let checked = self.look(token, with_data).await?;
+        let checked = self.look_shared(token, with_data).await?;
+        if let Checked::Live(record) = &checked {
+            self.note_use(&record.session).await;
+        }
+        Ok(checked.owned())
+    }
+
+    /// As [`Self::check`] without data, for who only reads the record: `check_cache` makes no copy of it then.
+    ///
+    /// # Errors
+    /// As [`Self::check`].
+    pub async fn check_shared(&self, token: &Token) -> Result<Checked<Arc<Record>>, StoreError> {
+        let checked = self.look_shared(token, false).await?;
         if let Checked::Live(record) = &checked {
             self.note_use(&record.session).await;
         }
@@ -52,6 +76,10 @@ impl Enforcer {
     /// # Errors
     /// As [`Self::check`].
     pub async fn look(&self, token: &Token, with_data: bool) -> Result<Checked, StoreError> {
+        self.look_shared(token, with_data).await.map(Checked::owned)
+    }
+
+    async fn look_shared(&self, token: &Token, with_data: bool) -> Result<Checked<Arc<Record>>, StoreError> {
         self.may_vouch()?;
         let id = token.session();
         let cache = self.cache.as_ref().filter(|_| !with_data);
@@ -63,14 +91,20 @@ impl Enforcer {
         let found = self.metrics.store_call("get", self.store.get(id, with_data)).await?;
         let is_missing = found.is_none();
         found.iter().for_each(|record| self.note_told(record));
-        let checked = Checked::judge(token, found);
-        if matches!(checked, Checked::Unknown) {
-            self.may_call_unknown(id, is_missing).await?;
+        match Checked::judge(token, found) {
+            Checked::Live(record) => {
+                let record = Arc::new(record);
+                if let Some((cache, ticket, read_at)) = ticket {
+                    cache.put(&ticket, read_at, &record);
+                }
+                Ok(Checked::Live(record))
+            }
+            Checked::Ended(end) => Ok(Checked::Ended(end)),
+            Checked::Unknown => {
+                self.may_call_unknown(id, is_missing).await?;
+                Ok(Checked::Unknown)
+            }
         }
-        if let (Checked::Live(record), Some((cache, ticket, read_at))) = (&checked, ticket) {
-            cache.put(&ticket, read_at, record);
-        }
-        Ok(checked)
     }
 
     /// A session was used. The next renewal writes it, or, where that could come after the session's idle end,

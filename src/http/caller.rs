@@ -2,6 +2,7 @@
 
 use std::marker::PhantomData;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
@@ -207,7 +208,12 @@ pub(crate) async fn live(app: &App, token: &Token, with_data: bool) -> Result<Re
     demand_live(app.enforcer.check(token, with_data).await?)
 }
 
-fn demand_live(checked: Checked) -> Result<Record, Problem> {
+/// As [`live`] without data, for who only reads it.
+pub(crate) async fn live_shared(app: &App, token: &Token) -> Result<Arc<Record>, Problem> {
+    demand_live(app.enforcer.check_shared(token).await?)
+}
+
+fn demand_live<R>(checked: Checked<R>) -> Result<R, Problem> {
     match checked {
         Checked::Live(record) => Ok(record),
         Checked::Ended(end) => Err(Problem::SessionEnded(end)),

@@ -31,11 +31,10 @@ pub(crate) enum Credential<'a> {
 /// not overruled by a cookie.
 pub(crate) fn credential<'a>(app: &'a App, headers: &HeaderMap) -> Result<Credential<'a>, Problem> {
     if let Some(text) = bearer(headers) {
-        return match (Token::parse(text), find_key(&app.config.api_keys, text)) {
-            (Some(token), _) => Ok(Credential::Token(token, Source::Bearer)),
-            (None, Some(key)) => Ok(Credential::Key(key)),
-            (None, None) => Err(Problem::InvalidToken),
-        };
+        if let Some(token) = Token::parse(text) {
+            return Ok(Credential::Token(token, Source::Bearer));
+        }
+        return find_key(&app.config.api_keys, text).map(Credential::Key).ok_or(Problem::InvalidToken);
     }
     let text = app.cookies().session(headers).ok_or(Problem::CredentialsRequired)?;
     let token = Token::parse(&text).ok_or(Problem::InvalidToken)?;

@@ -23,10 +23,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
-use self::socket::BoundedSocket;
+pub(super) use self::socket::BoundedSocket;
+use self::stop::Stop;
 use super::client_address::Peer;
 
 mod socket;
+mod stop;
 
 /// How long to wait after an accept that failed for want of descriptors: until some connection has closed.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -52,13 +54,15 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, shutdo
         limits,
         permits: Arc::new(Semaphore::new(limits.max_connections.min(Semaphore::MAX_PERMITS))),
         tasks: TaskTracker::new(),
-        shutdown: shutdown.clone(),
+        shutdown,
+        stop: Arc::default(),
         cut: CancellationToken::new(),
     };
     while let Some((socket, peer, permit)) = server.accept(&listener).await {
         server.tasks.spawn(server.connection(socket, peer, permit));
     }
     drop(listener);
+    server.stop.give();
     server.tasks.close();
     if tokio::time::timeout(limits.drain, server.tasks.wait()).await.is_err() {
         tracing::warn!(left = server.tasks.len(), "requests were still in flight and are cut");
@@ -73,6 +77,8 @@ struct Server {
     permits: Arc<Semaphore>,
     tasks: TaskTracker,
     shutdown: CancellationToken,
+    /// After the shutdown: to each connection.
+    stop: Arc<Stop>,
     /// Ends what did not end by itself.
     cut: CancellationToken,
 }
@@ -114,7 +120,7 @@ impl Server {
         permit: OwnedSemaphorePermit,
     ) -> impl Future<Output = ()> + use<> {
         let router = self.router.clone();
-        let (limits, shutdown, cut) = (self.limits, self.shutdown.clone(), self.cut.clone());
+        let (limits, stop, cut) = (self.limits, Arc::clone(&self.stop), self.cut.clone());
         async move {
             // Answers are small and wanted now; a failure only makes them later.
             let _ = socket.set_nodelay(true);
@@ -132,9 +138,9 @@ impl Server {
                 )
                 .with_upgrades();
             let mut connection = pin!(connection);
-            let outcome = tokio::select! {
-                outcome = connection.as_mut() => outcome,
-                () = shutdown.cancelled() => {
+            let outcome = match stop.before(connection.as_mut()).await {
+                Some(outcome) => outcome,
+                None => {
                     connection.as_mut().graceful_shutdown();
                     tokio::select! {
                         outcome = connection.as_mut() => outcome,

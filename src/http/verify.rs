@@ -4,16 +4,18 @@
 //! store can't be asked 503. The credentials are the client's own, passed on by the gateway, with any method. Its
 //! Origin is not looked at: which pages may call the service behind the gateway is that service's to know.
 
-use axum::extract::{RawQuery, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use std::fmt::Write as _;
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderName, HeaderValue};
 use axum::response::AppendHeaders;
 
 use super::App;
-use super::caller::live;
+use super::caller::live_shared;
 use super::credential::{Credential, credential};
 use super::openapi::CallerRefusals;
 use super::problem::Problem;
-use crate::domain::{Record, Role};
+use crate::domain::Record;
 
 type Headers = AppendHeaders<[(HeaderName, HeaderValue); 3]>;
 
@@ -38,16 +40,14 @@ const ROLES: HeaderName = HeaderName::from_static("x-hotseat-roles");
         CallerRefusals,
     ),
 )]
-pub(crate) async fn verify(
-    State(app): State<App>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-) -> Result<Headers, Problem> {
-    let wanted = wanted_roles(query.as_deref().unwrap_or_default())?;
-    let Credential::Token(token, _) = credential(&app, &headers)? else {
+pub(crate) async fn verify(State(app): State<App>, request: Request) -> Result<Headers, Problem> {
+    // The headers as they are: an extractor would copy them, for each request that goes through the gateway.
+    let (parts, _) = request.into_parts();
+    let wanted = wanted_roles(parts.uri.query().unwrap_or_default())?;
+    let Credential::Token(token, _) = credential(&app, &parts.headers)? else {
         return Err(Problem::Forbidden("an API key is no session"));
     };
-    let record = live(&app, &token, false).await?;
+    let record = live_shared(&app, &token).await?;
     let roles = &record.session.roles;
     if !wanted.is_empty() && !roles.iter().any(|role| wanted.iter().any(|name| name == role.as_str())) {
         return Err(Problem::Forbidden("the session lacks the role"));
@@ -69,34 +69,45 @@ fn wanted_roles(query: &str) -> Result<Vec<String>, Problem> {
 
 fn describe(record: &Record) -> Headers {
     let session = &record.session;
-    let roles: Vec<_> = session.roles.iter().map(Role::as_str).map(visible).collect();
+    let mut roles = String::new();
+    for (index, role) in session.roles.iter().enumerate() {
+        roles.push_str(if index == 0 { "" } else { "," });
+        push_visible(&mut roles, role.as_str());
+    }
     AppendHeaders([
-        (USER, value(&visible(session.user.as_str()))),
-        (SESSION, value(&session.id.to_string())),
-        (ROLES, value(&roles.join(","))),
+        (USER, value(visible(session.user.as_str()))),
+        (SESSION, value(session.id.to_string())),
+        (ROLES, value(roles)),
     ])
+}
+
+fn visible(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    push_visible(&mut out, text);
+    out
 }
 
 /// `text` with everything but visible ASCII percent-encoded (RFC 3986, 2.1): unambiguous, and nothing that a header
 /// could be broken or split by.
-fn visible(text: &str) -> String {
-    text.bytes().fold(String::with_capacity(text.len()), |mut out, byte| {
+fn push_visible(out: &mut String, text: &str) {
+    for byte in text.bytes() {
         if byte.is_ascii_graphic() && byte != b'%' {
             out.push(char::from(byte));
         } else {
-            out.push_str(&format!("%{byte:02X}"));
+            // Writing to a String cannot fail.
+            let _ = write!(out, "%{byte:02X}");
         }
-        out
-    })
+    }
 }
 
-fn value(visible: &str) -> HeaderValue {
+fn value(visible: String) -> HeaderValue {
     HeaderValue::try_from(visible).unwrap_or_else(|_| HeaderValue::from_static(""))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::Role;
     use crate::http::testing;
 
     #[test]

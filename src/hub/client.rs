@@ -3,8 +3,8 @@
 use std::mem;
 use std::time::Duration;
 
-use axum::extract::ws::Message;
 use tokio::time::Instant;
+use tokio_tungstenite::tungstenite::Message;
 
 use crate::protocol::MAX_MESSAGES_PER_MINUTE;
 

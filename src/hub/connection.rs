@@ -3,14 +3,15 @@
 //! Owns what goes first: commands, then the client, then the heartbeat. Refuses to know what its facts lead
 //! to. Invariant: after an eviction nothing is said but the close.
 
-use std::future::pending;
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
-use axum::Error;
 use axum::body::Bytes;
-use axum::extract::ws::{Message, Utf8Bytes};
 use futures_util::StreamExt;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, Sleep, sleep_until};
+use tokio_tungstenite::tungstenite::{Error as WsError, Message, Utf8Bytes};
 
 use super::client::{Pulse, Quota};
 use super::mailbox::Mailbox;
@@ -40,8 +41,8 @@ pub struct Connection {
     mailbox: Arc<Mailbox>,
     quota: Quota,
     pulse: Pulse,
-    /// The node goes away: when to close.
-    restart_at: Option<Instant>,
+    /// The node goes away: runs until it is time to close.
+    restart: Option<Pin<Box<Sleep>>>,
 }
 
 /// The way to one connection. It may be gone by then.
@@ -84,7 +85,7 @@ impl Connection {
             mailbox,
             quota: Quota::new(Instant::now()),
             pulse: Pulse::default(),
-            restart_at: None,
+            restart: None,
         }
     }
 
@@ -103,25 +104,39 @@ impl Connection {
     /// cancelled before: that could cut a message in two.
     pub(crate) async fn next(&mut self, socket: &mut impl Socket) -> Fact {
         loop {
-            let step = tokio::select! {
-                biased;
-                command = self.mailbox.recv() => self.obey(command),
-                () = due(self.restart_at) => Step::Leave(Leave::Close(CloseCode::RESTARTING, "restarting")),
-                frame = socket.next() => self.hear(frame, Instant::now()),
-                // After the socket: who is late because this node was must not be taken for silent.
-                () = self.mailbox.heartbeat() => self.beat(),
-            };
-            match step {
-                Step::Stay => {}
-                Step::Say(message) => {
-                    // Boxed like `leave`: most of the time there is nothing to say.
-                    if let Err(Gone) = Box::pin(socket::say(socket, message)).await {
-                        return self.leave(socket, Leave::Cut).await;
-                    }
-                }
-                Step::Report(fact) => return fact,
-                Step::Leave(leave) => return self.leave(socket, leave).await,
+            let step = poll_fn(|cx| self.poll_step(socket, cx)).await;
+            // Boxed, so that an idle connection does not carry the room for what it may have to say one day.
+            if let Some(fact) = Box::pin(self.take(step, socket)).await {
+                return fact;
             }
+        }
+    }
+
+    /// What comes next, in the order in which it counts. By hand, because a future each for four things to wait for would
+    /// weigh more than the connection itself.
+    fn poll_step(&mut self, socket: &mut impl Socket, cx: &mut Context<'_>) -> Poll<Step> {
+        if let Poll::Ready(command) = self.mailbox.poll_recv(cx) {
+            return Poll::Ready(self.obey(command));
+        }
+        if self.restart.as_mut().is_some_and(|restart| restart.as_mut().poll(cx).is_ready()) {
+            return Poll::Ready(Step::Leave(Leave::Close(CloseCode::RESTARTING, "restarting")));
+        }
+        if let Poll::Ready(frame) = socket.poll_next_unpin(cx) {
+            return Poll::Ready(self.hear(frame, Instant::now()));
+        }
+        // After the socket: who is late because this node was must not be taken for silent.
+        self.mailbox.poll_heartbeat(cx).map(|()| self.beat())
+    }
+
+    async fn take(&mut self, step: Step, socket: &mut impl Socket) -> Option<Fact> {
+        match step {
+            Step::Stay => None,
+            Step::Say(message) => match socket::say(socket, message).await {
+                Ok(()) => None,
+                Err(Gone) => Some(self.leave(socket, Leave::Cut).await),
+            },
+            Step::Report(fact) => Some(fact),
+            Step::Leave(leave) => Some(self.leave(socket, leave).await),
         }
     }
 
@@ -134,7 +149,9 @@ impl Connection {
             }
             Some(Command::Restart { retry_after, close_in }) => {
                 let close_at = Instant::now() + close_in;
-                self.restart_at = Some(self.restart_at.map_or(close_at, |at| at.min(close_at)));
+                if self.restart.as_ref().is_none_or(|restart| close_at < restart.deadline()) {
+                    self.restart = Some(Box::pin(sleep_until(close_at)));
+                }
                 let retry_after_ms = u64::try_from(retry_after.as_millis()).unwrap_or(u64::MAX);
                 Step::Say(socket::text(&Plain::Restarting { retry_after_ms }))
             }
@@ -146,12 +163,12 @@ impl Connection {
         }
     }
 
-    fn hear(&mut self, frame: Option<Result<Message, Error>>, now: Instant) -> Step {
+    fn hear(&mut self, frame: Option<Result<Message, WsError>>, now: Instant) -> Step {
         let message = match frame {
             Some(Ok(Message::Close(_))) => return Step::Leave(Leave::Acknowledge),
             Some(Ok(message)) => message,
             Some(Err(error)) => {
-                return Step::Leave(socket::blame(error).map_or(Leave::Cut, Leave::Refuse));
+                return Step::Leave(socket::blame(&error).map_or(Leave::Cut, Leave::Refuse));
             }
             None => return Step::Leave(Leave::Cut),
         };
@@ -163,7 +180,7 @@ impl Connection {
             Message::Text(text) => read(&text),
             Message::Binary(_) => Step::Leave(Leave::Refuse(Refusal::Binary)),
             // The library answers pings as it is read on.
-            Message::Ping(_) | Message::Pong(_) | Message::Close(_) => Step::Stay,
+            Message::Ping(_) | Message::Pong(_) | Message::Close(_) | Message::Frame(_) => Step::Stay,
         }
     }
 
@@ -171,23 +188,20 @@ impl Connection {
         if self.pulse.beat() { Step::Say(Message::Ping(Bytes::new())) } else { Step::Leave(Leave::Silent) }
     }
 
-    /// Within `CLOSE_TIMEOUT`. Boxed, so that an idle connection does not carry the room for its end.
+    /// Within `CLOSE_TIMEOUT`.
     async fn leave(&mut self, socket: &mut impl Socket, leave: Leave) -> Fact {
         // Whoever evicts from now on need not wait for us.
         self.mailbox.close();
         tracing::debug!(connection = self.id.0, session = %self.session, ?leave, "connection leaves");
         let fact = if matches!(leave, Leave::Silent) { Fact::Vanished } else { Fact::Closed };
-        Box::pin(async move {
-            match leave {
-                Leave::Cut => {}
-                Leave::Acknowledge => socket::acknowledge(socket).await,
-                Leave::Close(code, word) => socket::part(socket, code, word).await,
-                Leave::Silent => socket::dismiss(socket, CloseCode::SILENT, "silent").await,
-                Leave::Refuse(refusal) => socket::refuse(socket, refusal).await,
-                Leave::Evict(eviction) => evict(socket, eviction).await,
-            }
-        })
-        .await;
+        match leave {
+            Leave::Cut => {}
+            Leave::Acknowledge => socket::acknowledge(socket).await,
+            Leave::Close(code, word) => socket::part(socket, code, word).await,
+            Leave::Silent => socket::dismiss(socket, CloseCode::SILENT, "silent").await,
+            Leave::Refuse(refusal) => socket::refuse(socket, refusal).await,
+            Leave::Evict(eviction) => evict(socket, eviction).await,
+        }
         fact
     }
 }
@@ -220,13 +234,6 @@ fn read(text: &Utf8Bytes) -> Step {
         Ok(ClientMessage::Logout) => Step::Report(Fact::Logout),
         Ok(ClientMessage::Auth { .. }) => Step::Leave(Leave::Refuse(Refusal::AlreadyAuthenticated)),
         Err(_) => Step::Leave(Leave::Refuse(Refusal::Malformed)),
-    }
-}
-
-async fn due(at: Option<Instant>) {
-    match at {
-        Some(at) => sleep_until(at).await,
-        None => pending().await,
     }
 }
 

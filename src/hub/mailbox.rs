@@ -6,7 +6,6 @@
 //! commands are dropped outside the lock, because the last clone of an eviction runs a callback.
 
 use std::collections::VecDeque;
-use std::future::poll_fn;
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -76,20 +75,19 @@ impl Mailbox {
     }
 
     /// The next command but heartbeats; `None` once the mailbox is closed: nothing more may be sent then.
-    pub(super) async fn recv(&self) -> Option<Command> {
-        self.until(|mail| {
+    pub(super) fn poll_recv(&self, cx: &mut Context<'_>) -> Poll<Option<Command>> {
+        self.poll(cx, |mail| {
             if !mail.open {
                 return Some(None);
             }
             let eviction = mail.eviction.take().map(Command::Evict);
             eviction.or_else(|| mail.queue.pop_front()).map(Some)
         })
-        .await
     }
 
-    /// Returns when a heartbeat is due. Apart from `recv`, so that the reader can look at its socket between.
-    pub(super) async fn heartbeat(&self) {
-        self.until(|mail| mem::take(&mut mail.heartbeat).then_some(())).await;
+    /// Ready when a heartbeat is due. Apart from `poll_recv`, so that the reader can look at its socket between.
+    pub(super) fn poll_heartbeat(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.poll(cx, |mail| mem::take(&mut mail.heartbeat).then_some(()))
     }
 
     /// A heartbeat that came already is none.
@@ -111,20 +109,15 @@ impl Mailbox {
         drop(dropped);
     }
 
-    async fn until<T>(&self, mut ready: impl FnMut(&mut Mail) -> Option<T>) -> T {
-        poll_fn(|cx: &mut Context<'_>| {
-            let mut mail = self.lock();
-            match ready(&mut mail) {
-                Some(found) => Poll::Ready(found),
-                None => {
-                    if !mail.reader.as_ref().is_some_and(|reader| reader.will_wake(cx.waker())) {
-                        mail.reader = Some(cx.waker().clone());
-                    }
-                    Poll::Pending
-                }
-            }
-        })
-        .await
+    fn poll<T>(&self, cx: &mut Context<'_>, ready: impl FnOnce(&mut Mail) -> Option<T>) -> Poll<T> {
+        let mut mail = self.lock();
+        if let Some(found) = ready(&mut mail) {
+            return Poll::Ready(found);
+        }
+        if !mail.reader.as_ref().is_some_and(|reader| reader.will_wake(cx.waker())) {
+            mail.reader = Some(cx.waker().clone());
+        }
+        Poll::Pending
     }
 
     /// No code that can panic runs under the lock, so a poisoned one is as good as any.
@@ -135,9 +128,7 @@ impl Mailbox {
 
 #[cfg(test)]
 mod tests {
-    use futures_util::FutureExt;
-
-    use super::super::testing::{Told, eviction, notice};
+    use super::super::testing::{Told, eviction, is_due, next, notice};
     use super::*;
 
     fn mailbox() -> Mailbox {
@@ -151,8 +142,8 @@ mod tests {
         assert!(mailbox.post(notice("one")));
         assert!(mailbox.post(Command::Evict(eviction(&told))));
         assert!(!mailbox.post(notice("two")));
-        assert!(matches!(mailbox.recv().now_or_never(), Some(Some(Command::Evict(_)))));
-        assert!(mailbox.recv().now_or_never().is_none(), "nothing may follow an eviction");
+        assert!(matches!(next(&mailbox), Some(Some(Command::Evict(_)))));
+        assert!(next(&mailbox).is_none(), "nothing may follow an eviction");
     }
 
     #[test]
@@ -173,7 +164,7 @@ mod tests {
             assert!(mailbox.post(notice("again")));
         }
         assert!(!mailbox.post(notice("one too many")));
-        assert!(matches!(mailbox.recv().now_or_never(), Some(None)));
+        assert!(matches!(next(&mailbox), Some(None)));
         assert!(!mailbox.post(Command::Heartbeat));
     }
 
@@ -183,9 +174,9 @@ mod tests {
         for _ in 0..100 {
             assert!(mailbox.post(Command::Heartbeat));
         }
-        assert!(mailbox.recv().now_or_never().is_none());
-        assert!(mailbox.heartbeat().now_or_never().is_some());
-        assert!(mailbox.heartbeat().now_or_never().is_none());
+        assert!(next(&mailbox).is_none());
+        assert!(is_due(&mailbox));
+        assert!(!is_due(&mailbox));
     }
 
     #[test]

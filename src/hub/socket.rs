@@ -3,27 +3,43 @@
 //! Invariants: every function here returns within [`CLOSE_TIMEOUT`], whether the peer reads or not; after a
 //! farewell nothing is left to do but to drop the socket, which cuts the TCP connection.
 
-use axum::Error;
-use axum::extract::ws::{CloseFrame, Message, Utf8Bytes};
 use futures_util::{Sink, SinkExt, Stream, StreamExt};
 use serde::Serialize;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
-use tokio_tungstenite::tungstenite::Error as WsError;
+use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::Frame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
+use tokio_tungstenite::tungstenite::{Error as WsError, Message, Utf8Bytes};
 
 use super::{CLOSE_TIMEOUT, Refusal};
 use crate::domain::Tombstone;
 use crate::protocol::{CloseCode, ServerMessage};
 
-/// axum's WebSocket, or what stands for it in tests.
+/// A WebSocket, or what stands for it in tests.
 pub(crate) trait Socket:
-    Stream<Item = Result<Message, Error>> + Sink<Message, Error = Error> + Unpin + Send
+    Stream<Item = Result<Message, WsError>> + Sink<Message, Error = WsError> + Unpin + Send
 {
+    /// Sends a text for which no room is kept afterwards.
+    fn send_once(&mut self, text: Utf8Bytes) -> impl Future<Output = Result<(), WsError>> + Send {
+        self.send(Message::Text(text))
+    }
 }
 
-impl<T> Socket for T where
-    T: Stream<Item = Result<Message, Error>> + Sink<Message, Error = Error> + Unpin + Send
-{
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Socket for WebSocketStream<S> {
+    /// Past the library's buffer, which never shrinks: it would keep the room for the longest message that went through
+    /// it for as long as the connection lives.
+    async fn send_once(&mut self, text: Utf8Bytes) -> Result<(), WsError> {
+        let mut frame = Vec::new();
+        Frame::message(text, OpCode::Data(Data::Text), true).format(&mut frame)?;
+        // What is in the buffer goes first, and whole.
+        self.flush().await?;
+        let wire = self.get_mut();
+        wire.write_all(&frame).await?;
+        Ok(wire.flush().await?)
+    }
 }
 
 /// What the server says that carries no session.
@@ -39,6 +55,17 @@ pub(crate) fn text<S: Serialize>(message: &ServerMessage<'_, S>) -> Message {
 
 pub(crate) async fn say(socket: &mut impl Socket, message: Message) -> Result<(), Gone> {
     match timeout(CLOSE_TIMEOUT, socket.send(message)).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(_)) | Err(_) => Err(Gone),
+    }
+}
+
+/// The first and longest word to everybody. The bound is that of [`say`].
+pub(crate) async fn greet<S: Serialize>(
+    socket: &mut impl Socket,
+    welcome: &ServerMessage<'_, S>,
+) -> Result<(), Gone> {
+    match timeout(CLOSE_TIMEOUT, socket.send_once(welcome.to_text().into())).await {
         Ok(Ok(())) => Ok(()),
         Ok(Err(_)) | Err(_) => Err(Gone),
     }
@@ -85,9 +112,8 @@ pub(crate) async fn acknowledge(socket: &mut impl Socket) {
 }
 
 /// Whose fault it is that reading failed: the client's, which is told so, or nobody's that could be told.
-pub(crate) fn blame(error: Error) -> Option<Refusal> {
-    let error = error.into_inner().downcast::<WsError>().ok()?;
-    match *error {
+pub(crate) fn blame(error: &WsError) -> Option<Refusal> {
+    match error {
         WsError::Capacity(_) => Some(Refusal::TooLong),
         WsError::Protocol(ProtocolError::ResetWithoutClosingHandshake) => None,
         WsError::Protocol(_) | WsError::Utf8(_) => Some(Refusal::Malformed),
@@ -101,7 +127,7 @@ async fn bounded(farewell: impl Future<Output = ()>) {
 }
 
 fn close_frame(code: CloseCode, word: &'static str) -> Message {
-    Message::Close(Some(CloseFrame { code: code.0, reason: Utf8Bytes::from_static(word) }))
+    Message::Close(Some(CloseFrame { code: code.0.into(), reason: Utf8Bytes::from_static(word) }))
 }
 
 async fn close(socket: &mut impl Socket, code: CloseCode, word: &'static str) {

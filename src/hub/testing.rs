@@ -1,18 +1,16 @@
 //! What the tests of the hub share: evictions that count, and a WebSocket over a pipe in memory.
 
-use std::pin::Pin;
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll};
 
-use axum::Error;
-use axum::extract::ws::{self, Message};
-use futures_util::{FutureExt, Sink, SinkExt, Stream, StreamExt};
+use futures_util::{FutureExt, SinkExt, StreamExt};
 use tokio::io::{DuplexStream, duplex};
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
+use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{self, Message as WsMessage};
 
+use super::mailbox::Mailbox;
 use super::{Command, Eviction};
 use crate::domain::{NodeId, Partition, Reason, SessionId, Timestamp, Tombstone, UserId};
 use crate::protocol::MAX_MESSAGE_BYTES;
@@ -62,82 +60,30 @@ pub(crate) fn notice(text: &str) -> Command {
     Command::Notice { level: "info".into(), text: text.into() }
 }
 
+/// What the mailbox has just now, as its reader gets it.
+pub(super) fn next(mailbox: &Mailbox) -> Option<Option<Command>> {
+    poll_fn(|cx| mailbox.poll_recv(cx)).now_or_never()
+}
+
+/// Whether a heartbeat is due; once.
+pub(super) fn is_due(mailbox: &Mailbox) -> bool {
+    poll_fn(|cx| mailbox.poll_heartbeat(cx)).now_or_never().is_some()
+}
+
 /// Both ends of a WebSocket whose pipe holds `capacity` bytes each way.
-pub(crate) fn pipe(capacity: usize) -> (ServerEnd, ClientEnd) {
+pub(crate) fn pipe(capacity: usize) -> (WebSocketStream<DuplexStream>, ClientEnd) {
     let (server, client) = duplex(capacity);
     let config = WebSocketConfig::default()
         .read_buffer_size(512)
         .write_buffer_size(0)
         .max_message_size(Some(MAX_MESSAGE_BYTES))
         .max_frame_size(Some(MAX_MESSAGE_BYTES));
-    (
-        ServerEnd(end(server, Role::Server, config)),
-        ClientEnd(end(client, Role::Client, WebSocketConfig::default())),
-    )
+    (end(server, Role::Server, config), ClientEnd(end(client, Role::Client, WebSocketConfig::default())))
 }
 
 fn end(stream: DuplexStream, role: Role, config: WebSocketConfig) -> WebSocketStream<DuplexStream> {
     // Async only in name: there is no handshake to wait for.
     WebSocketStream::from_raw_socket(stream, role, Some(config)).now_or_never().unwrap()
-}
-
-/// Stands for axum's WebSocket, which can't be made without an HTTP server.
-pub(crate) struct ServerEnd(WebSocketStream<DuplexStream>);
-
-impl Stream for ServerEnd {
-    type Item = Result<Message, Error>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.0.poll_next_unpin(cx).map(|item| item.map(|frame| frame.map(to_axum).map_err(Error::new)))
-    }
-}
-
-impl Sink<Message> for ServerEnd {
-    type Error = Error;
-
-    fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.0.poll_ready_unpin(cx).map_err(Error::new)
-    }
-
-    fn start_send(mut self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
-        self.0.start_send_unpin(from_axum(message)).map_err(Error::new)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.0.poll_flush_unpin(cx).map_err(Error::new)
-    }
-
-    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.0.poll_close_unpin(cx).map_err(Error::new)
-    }
-}
-
-fn to_axum(message: WsMessage) -> Message {
-    match message {
-        WsMessage::Text(text) => Message::text(text.as_str()),
-        WsMessage::Binary(bytes) => Message::Binary(bytes),
-        WsMessage::Ping(bytes) => Message::Ping(bytes),
-        WsMessage::Pong(bytes) => Message::Pong(bytes),
-        WsMessage::Close(frame) => {
-            Message::Close(frame.map(|frame| ws::CloseFrame {
-                code: frame.code.into(),
-                reason: frame.reason.as_str().into(),
-            }))
-        }
-        WsMessage::Frame(_) => unreachable!("never read"),
-    }
-}
-
-fn from_axum(message: Message) -> WsMessage {
-    match message {
-        Message::Text(text) => WsMessage::text(text.as_str()),
-        Message::Binary(bytes) => WsMessage::Binary(bytes),
-        Message::Ping(bytes) => WsMessage::Ping(bytes),
-        Message::Pong(bytes) => WsMessage::Pong(bytes),
-        Message::Close(frame) => WsMessage::Close(
-            frame.map(|frame| CloseFrame { code: frame.code.into(), reason: frame.reason.as_str().into() }),
-        ),
-    }
 }
 
 /// A client. It answers pings and closes only while it is read, as a browser that hangs does not.

@@ -72,11 +72,11 @@ pub(super) async fn turn(wheel: Weak<Wheel>, heartbeat: Duration) {
 
 #[cfg(test)]
 mod tests {
-    use futures_util::FutureExt;
     use tokio::task::yield_now;
     use tokio::time::advance;
 
     use super::super::ConnectionId;
+    use super::super::testing::is_due;
     use super::*;
 
     const HEARTBEAT: Duration = Duration::from_secs(BUCKETS as u64);
@@ -86,7 +86,7 @@ mod tests {
         let mut heartbeats = 0;
         for _ in 0..1000 {
             yield_now().await;
-            heartbeats += usize::from(mailbox.heartbeat().now_or_never().is_some());
+            heartbeats += usize::from(is_due(mailbox));
         }
         heartbeats
     }

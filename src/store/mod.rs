@@ -217,6 +217,9 @@ pub struct Swept {
     pub more: bool,
     /// Another node is at it; nothing was done.
     pub leased: bool,
+    /// Sessions that the partition lists afterwards, which are the live ones unless there is more to do; of one that is
+    /// leased nothing is known.
+    pub listed: u64,
 }
 
 /// How many sessions are live, and the newest of them.

@@ -1,5 +1,5 @@
 //! The least server of Hotseat's shape, to compare it with: a login in Redis, a message to the node of the older
-//! socket, a word to that socket, its end. Four hops, on the same libraries and with the same buffers.
+//! socket, a word to that socket, its end. Four hops, on the same libraries.
 //!
 //! It checks nothing: no key, no token, no limits, no shape of a body beyond `user_id`. It has no state but the map of
 //! its sockets, repairs no lost message, and never unsubscribes. Whatever Hotseat does beyond this is what its

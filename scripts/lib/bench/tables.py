@@ -98,12 +98,18 @@ def idle(taken: dict) -> str:
         for name, of in taken["takeover"].items()
     ]
     calls = ", ".join(f"{number(count)} `{name}`" for name, count in taken["redis_calls"].items())
+    housekeeping = (
+        " The sweeper's rounds are not among them: 1,024 calls each 5 minutes, with connections and without; "
+        f"{number(taken['sweeps'])} fell into the time."
+        if "sweeps" in taken
+        else ""
+    )
     return (
         "### Idle connections\n\n"
         "Takeovers, one at a time, on two nodes with and without idle connections, in turns. Milliseconds.\n\n"
         + table(["takeovers", "p50", "p90", "p99", "a second"], rows)
         + f"\nOne node with {connections} connections and nobody who does anything: {number(taken['cpu_percent'])} % of a core, "
-        f"and in a renewal interval of {RENEW_INTERVAL_S} s these calls of Redis: {calls}.\n"
+        f"and in a renewal interval of {RENEW_INTERVAL_S} s these calls of Redis: {calls}.{housekeeping}\n"
     )
 
 

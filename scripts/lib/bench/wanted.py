@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .sections.idle import PARTITIONS
+from .sections.idle import NODE_CALLS, PARTITIONS
 
 NEVER = math.inf
 
@@ -118,7 +118,7 @@ WISHES = [
     Wish(
         "calls of Redis for idle connections in a renewal interval",
         "idle",
-        lambda taken: [Check("", sum(taken["redis_calls"].values()), PARTITIONS, "calls")],
+        lambda taken: [Check("", sum(taken["redis_calls"].values()), PARTITIONS + NODE_CALLS, "calls")],
     ),
     Wish("check of a session, read from the store", "check", check),
     Wish("19,000 clients back after their node was killed", "storm", storm),

@@ -4,12 +4,13 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 
-use axum::Error;
 use axum::body::Bytes;
-use axum::extract::ws::Message;
 use futures_util::{Sink, Stream};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
+use tokio_tungstenite::tungstenite::{Error, Message};
+
+use crate::hub::socket::Socket;
 
 /// What a client was told, and when.
 #[derive(Debug, Default)]
@@ -65,12 +66,12 @@ impl Client {
                 }
             }
             Message::Close(frame) => {
-                let code = frame.map_or(0, |frame| frame.code);
+                let code = frame.map_or(0, |frame| u16::from(frame.code));
                 self.heard().closed.get_or_insert((Instant::now(), code));
                 self.answer([Some(Message::Close(None)), None]);
             }
             Message::Ping(_) => self.answer([Some(Message::Pong(Bytes::new()))]),
-            Message::Binary(_) | Message::Pong(_) => {}
+            Message::Binary(_) | Message::Pong(_) | Message::Frame(_) => {}
         }
     }
 }
@@ -86,6 +87,8 @@ impl Stream for Wire {
         Poll::Ready(frame.map(Ok))
     }
 }
+
+impl Socket for Wire {}
 
 impl Sink<Message> for Wire {
     type Error = Error;

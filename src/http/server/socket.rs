@@ -15,7 +15,7 @@ const STALL_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A socket that holds its place among `max_connections` for as long as it is open, whoever reads it by then, and
 /// whose writes fail when the client takes nothing for [`STALL_TIMEOUT`].
-pub(super) struct BoundedSocket<S> {
+pub(in crate::http) struct BoundedSocket<S> {
     socket: S,
     /// Runs while a write waits; none as long as the client keeps up, so that an idle socket costs nothing.
     stall: Option<Pin<Box<Sleep>>>,

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use axum::extract::ws::Message;
-use axum::http::{HeaderMap, HeaderValue};
+use axum::http::HeaderMap;
 use futures_util::StreamExt;
 use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::Message;
 
 use crate::domain::Token;
 use crate::http::App;
@@ -40,14 +40,12 @@ impl Claim {
     pub(super) fn read<'a>(
         app: &App,
         headers: &HeaderMap,
-        mut subprotocols: impl Iterator<Item = &'a HeaderValue>,
+        mut subprotocols: impl Iterator<Item = &'a str>,
     ) -> Result<Self, Problem> {
         if let Some(text) = bearer(headers) {
             return Ok(Self::of(text));
         }
-        let of_subprotocol =
-            |name: &'a HeaderValue| name.to_str().ok().and_then(|name| name.strip_prefix(BEARER_SUBPROTOCOL));
-        if let Some(text) = subprotocols.find_map(of_subprotocol) {
+        if let Some(text) = subprotocols.find_map(|name| name.strip_prefix(BEARER_SUBPROTOCOL)) {
             return Ok(Self::of(text));
         }
         let Some(text) = app.cookies().session(headers) else { return Ok(Self::ToCome) };
@@ -84,12 +82,12 @@ async fn read_auth(socket: &mut impl Socket) -> Result<Token, Option<Refusal>> {
                 };
             }
             Some(Ok(Message::Binary(_))) => return Err(Some(Refusal::Binary)),
-            Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+            Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
             Some(Ok(Message::Close(_))) => {
                 acknowledge(socket).await;
                 return Err(None);
             }
-            Some(Err(error)) => return Err(blame(error)),
+            Some(Err(error)) => return Err(blame(&error)),
             None => return Err(None),
         }
     }

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
+use reqwest::Method;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, timeout};
 use tokio_tungstenite::tungstenite::Message;
@@ -17,7 +19,7 @@ use tokio_tungstenite::tungstenite::http::{HeaderName, HeaderValue, Response, St
 use tokio_tungstenite::{WebSocketStream, client_async};
 use tokio_util::sync::CancellationToken;
 
-use rig::{SOON, bearer_header, node};
+use rig::{Node, SOON, bearer_header, node};
 
 use super::claim::first_message;
 use super::*;
@@ -25,13 +27,23 @@ use crate::accounts::Accounts;
 use crate::chance::Chance;
 use crate::domain::{NodeId, Reason, Token, UserId};
 use crate::enforcer::{Enforcer, LoginAnswer, NewSession, Parts, Takeover};
-use crate::http::{Services, testing};
+use crate::http::{Limits, Services, serve, testing};
 use crate::hub::testing::pipe;
 use crate::hub::{Hub, Refusal};
 use crate::metrics::Metrics;
 use crate::store::blank::Blank;
 use crate::store::embedded::{Embedded, SystemClock};
 use crate::store::{Act, Store, Target};
+
+/// A client that has got through its handshake.
+fn visit(
+    node: &Node,
+    token: Token,
+    server: WebSocketStream<DuplexStream>,
+) -> impl Future<Output = ()> + use<> {
+    let admission = visit::admit(node.app.clone(), Claim::Token(token), None, Box::new(server));
+    visit::run(Box::pin(admission))
+}
 
 #[tokio::test]
 async fn four_ways_lead_to_a_welcome() {
@@ -195,7 +207,7 @@ async fn a_node_that_goes_away_takes_nobody_in() {
     assert_eq!((status, &problem["type"]), (StatusCode::SERVICE_UNAVAILABLE, &json!("/problems/not-ready")));
     // Who came in between the last look and the registration is sent on as those who were in.
     let (server, mut late) = pipe(64 * 1024);
-    tokio::spawn(visit::run(node.app.clone(), Claim::Token(token), None, Box::new(server)));
+    tokio::spawn(visit(&node, token, server));
     assert_eq!(late.read_to_end().await, ["<close 1012>"]);
     inside.say(&json!({"type": "ping"})).await;
     assert_eq!(inside.hear().await, json!({"type": "pong"}));
@@ -227,12 +239,85 @@ async fn plain_http_is_told_what_is_spoken_here() {
 }
 
 #[tokio::test]
+async fn only_a_handshake_is_a_handshake() {
+    let node = node().await;
+    let token = node.login("user1").await;
+    let right = [
+        ("connection", "keep-alive, Upgrade"),
+        ("upgrade", "WebSocket"),
+        ("sec-websocket-version", "13"),
+        ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+    ];
+    let with = |method: Method, wrong: Option<(&'static str, &'static str)>| {
+        let mut request = reqwest::Client::new().request(method, format!("http://{}/ws", node.address));
+        for (name, value) in right {
+            let value = wrong.filter(|wrong| wrong.0 == name).map_or(value, |wrong| wrong.1);
+            request = request.header(name, value);
+        }
+        request.bearer_auth(token.reveal()).send()
+    };
+    let answer = with(Method::GET, None).await.unwrap();
+    assert_eq!(answer.status().as_u16(), 101);
+    // The example of RFC 6455, 1.3.
+    assert_eq!(answer.headers()["sec-websocket-accept"], "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+    assert!(!answer.headers().contains_key("sec-websocket-protocol"), "none was offered");
+    for wrong in [
+        ("connection", "keep-alive"),
+        ("connection", "no-upgrade"),
+        ("upgrade", "h2c"),
+        ("sec-websocket-version", "8"),
+    ] {
+        assert_eq!(with(Method::GET, Some(wrong)).await.unwrap().status().as_u16(), 426, "{wrong:?}");
+    }
+    assert_eq!(with(Method::HEAD, None).await.unwrap().status().as_u16(), 426);
+}
+
+/// It lies in the buffer of the handshake when that is over.
+#[tokio::test]
+async fn what_a_client_says_along_with_its_handshake_is_heard() {
+    let node = node().await;
+    let token = node.login("user1").await;
+    let mut stream = TcpStream::connect(node.address).await.unwrap();
+    let mut request = format!(
+        "GET /ws HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {}\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+         sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+        node.address,
+        token.reveal()
+    )
+    .into_bytes();
+    // `ping` as a text, masked with zeros.
+    request.extend([0x81, 0x84, 0, 0, 0, 0]);
+    request.extend(b"ping");
+    stream.write_all(&request).await.unwrap();
+    let mut heard = Vec::new();
+    let answers = async {
+        while !heard.ends_with(b"\x81\x04pong") {
+            stream.read_buf(&mut heard).await.unwrap();
+        }
+    };
+    timeout(SOON, answers).await.unwrap();
+    let heard = String::from_utf8_lossy(&heard);
+    assert!(heard.starts_with("HTTP/1.1 101 ") && heard.contains("\"welcome\""), "{heard}");
+}
+
+/// What a connection takes of its task: it counts by the idle connection, and so does the rest of docs/benchmarks.md's
+/// account of its memory.
+#[tokio::test]
+async fn the_task_of_an_idle_connection_is_small() {
+    let node = node().await;
+    let token = node.login("user1").await;
+    let (server, _client) = pipe(1024);
+    let size = size_of_val(&visit(&node, token, server));
+    assert!(size <= 256, "{size} bytes");
+}
+
+#[tokio::test]
 async fn a_visit_that_breaks_off_is_uncounted() {
     let node = node().await;
     let token = node.login("user1").await;
     let (server, client) = pipe(64 * 1024);
-    let claim = Claim::Token(Token::parse(token.reveal()).unwrap());
-    let visit = tokio::spawn(visit::run(node.app.clone(), claim, None, Box::new(server)));
+    let token = Token::parse(token.reveal()).unwrap();
+    let visit = tokio::spawn(visit(&node, token, server));
     let mut client = client;
     assert!(client.text().await.contains("welcome"));
     visit.abort();

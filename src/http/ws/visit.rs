@@ -2,6 +2,7 @@
 //!
 //! Invariant: what was attached is detached once, also when the task panics or is dropped.
 
+use std::pin::Pin;
 use std::sync::Arc;
 
 use tokio::runtime::Handle;
@@ -18,25 +19,33 @@ use crate::hub::{Command, Connection, ConnectionId, Fact, Postbox, Refusal};
 use crate::protocol::{CloseCode, ServerMessage};
 use crate::store::{Act, Target};
 
-/// The whole life of one WebSocket after its handshake.
-pub(super) async fn run(
-    app: App,
-    claim: Claim,
-    stranger: Option<OwnedSemaphorePermit>,
-    mut socket: Box<impl Socket>,
-) {
-    // Beginning and end are boxed, so that an idle connection does not carry the room for them.
-    let admitted = Box::pin(admit(&app, claim, stranger, &mut *socket)).await;
-    let Some((mut connection, attendance)) = admitted else { return };
-    let end = attend(&app.enforcer, &mut connection, &mut *socket).await;
-    // Cut first: the client does not wait for the store.
-    drop(socket);
-    drop(connection);
-    Box::pin(attendance.leave(end)).await;
+/// A client that was let in. What it holds is dropped in this order: it is cut first, for it does not wait for the store.
+pub(super) struct Visit<S> {
+    socket: Box<S>,
+    connection: Connection,
+    attendance: Attendance,
+}
+
+/// The whole life of one WebSocket: `admission` is its handshake and [`admit`]. Beginning and end are boxed, so that an
+/// idle connection does not carry the room for them.
+pub(super) async fn run<S: Socket>(admission: Pin<Box<impl Future<Output = Option<Visit<S>>>>>) {
+    let Some(mut visit) = admission.await else { return };
+    let end = visit.attend().await;
+    Box::pin(visit.leave(end)).await;
 }
 
 /// Lets a client in and bids it welcome, or tells it why not and closes.
-async fn admit(
+pub(super) async fn admit<S: Socket>(
+    app: App,
+    claim: Claim,
+    stranger: Option<OwnedSemaphorePermit>,
+    mut socket: Box<S>,
+) -> Option<Visit<S>> {
+    let (connection, attendance) = introduce(&app, claim, stranger, &mut *socket).await?;
+    Some(Visit { socket, connection, attendance })
+}
+
+async fn introduce(
     app: &App,
     claim: Claim,
     stranger: Option<OwnedSemaphorePermit>,
@@ -94,7 +103,7 @@ async fn welcome(app: &App, record: Record, socket: &mut impl Socket) -> Result<
         server_time: app.enforcer.now(),
         heartbeat_s: app.enforcer.heartbeat().as_secs(),
     };
-    socket::say(socket, socket::text(&welcome)).await
+    socket::greet(socket, &welcome).await
 }
 
 /// How a client went.
@@ -104,21 +113,31 @@ enum End {
     Vanished,
 }
 
-/// Tells the enforcer what the client does, until it is gone.
-async fn attend(enforcer: &Arc<Enforcer>, connection: &mut Connection, socket: &mut impl Socket) -> End {
-    let mut logout = None;
-    loop {
-        match connection.next(socket).await {
-            Fact::Activity => enforcer.note_activity(connection.session),
-            Fact::Logout if logout.as_ref().is_none_or(JoinHandle::is_finished) => {
-                let (enforcer, session) = (Arc::clone(enforcer), connection.session);
-                logout = Some(tokio::spawn(log_out(enforcer, session, connection.postbox())));
+impl<S: Socket> Visit<S> {
+    /// Tells the enforcer what the client does, until it is gone.
+    async fn attend(&mut self) -> End {
+        let Self { socket, connection, attendance: Attendance { enforcer, session, .. } } = self;
+        let mut logout = None;
+        loop {
+            match connection.next(&mut **socket).await {
+                Fact::Activity => enforcer.note_activity(*session),
+                Fact::Logout if logout.as_ref().is_none_or(JoinHandle::is_finished) => {
+                    let logging_out = log_out(Arc::clone(enforcer), *session, connection.postbox());
+                    logout = Some(tokio::spawn(logging_out));
+                }
+                // The one before is on its way.
+                Fact::Logout => {}
+                Fact::Closed => return End::Left,
+                Fact::Vanished => return End::Vanished,
             }
-            // The one before is on its way.
-            Fact::Logout => {}
-            Fact::Closed => return End::Left,
-            Fact::Vanished => return End::Vanished,
         }
+    }
+
+    async fn leave(self, end: End) {
+        let Self { socket, connection, attendance } = self;
+        drop(socket);
+        drop(connection);
+        attendance.leave(end).await;
     }
 }
 

@@ -10,8 +10,8 @@ use tokio_tungstenite::tungstenite::Message as WsMessage;
 use super::super::testing::{ClientEnd, NODE, Told, eviction, eviction_for, notice, pipe, session};
 use super::super::{CLOSE_TIMEOUT, Command, Hub};
 use super::*;
-use crate::domain::Reason;
-use crate::protocol::{MAX_MESSAGE_BYTES, MAX_MESSAGES_PER_MINUTE};
+use crate::domain::{Reason, Timestamp};
+use crate::protocol::{MAX_MESSAGE_BYTES, MAX_MESSAGES_PER_MINUTE, ServerMessage};
 
 const HEARTBEAT: Duration = Duration::from_secs(30);
 /// Enough for every message of these tests.
@@ -66,6 +66,24 @@ async fn the_answer_to_a_ping_does_not_come_between_the_reason_and_the_close() {
     drop(socket);
     let seen = client.read_to_end().await;
     assert_eq!((seen[0].as_str(), seen[2].as_str()), ("<pong>", "<close 4409>"), "{seen:?}");
+}
+
+/// The welcome goes past the library's buffer, which it would fill for good, but not past what lies in it.
+#[tokio::test(start_paused = true)]
+async fn the_welcome_comes_after_what_waits_and_in_one_piece() {
+    let (mut socket, mut client) = pipe(64);
+    let data = "x".repeat(70_000);
+    let welcome =
+        ServerMessage::Welcome { session: &data, server_time: Timestamp::from_millis(1), heartbeat_s: 30 };
+    client.send_frame(WsMessage::Ping(Vec::new().into())).await;
+    assert!(matches!(socket.next().await, Some(Ok(Message::Ping(_)))));
+    let text = welcome.to_text();
+    let telling = async move {
+        socket::greet(&mut socket, &welcome).await.unwrap();
+        socket::part(&mut socket, CloseCode::RESTARTING, "").await;
+    };
+    let (seen, ()) = tokio::join!(client.read_to_end(), telling);
+    assert_eq!(seen, ["<pong>", text.as_str(), "<close 1012>"]);
 }
 
 #[tokio::test(start_paused = true)]

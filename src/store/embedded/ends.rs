@@ -141,5 +141,6 @@ pub(super) fn sweep(step: &mut Step<'_>, partition: Partition, node: NodeId) -> 
     let part = step.state.part_mut(partition);
     part.drop_stamps_before(now.minus_millis(STAMP_KEPT_MS));
     part.lease = swept.more.then(|| (node, now.plus_millis(LEASE_MS)));
+    swept.listed = part.listed();
     Ok(swept)
 }

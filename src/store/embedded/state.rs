@@ -347,6 +347,11 @@ impl Part {
         self.nodes.retain(|_, stamp| stamp.at >= then);
     }
 
+    /// How many live sessions there are, those past their deadline among them.
+    pub(super) fn listed(&self) -> u64 {
+        self.deadlines.len() as u64
+    }
+
     fn due(&self, now: Timestamp) -> impl Iterator<Item = &SessionId> {
         self.deadlines.iter().take_while(move |(at, _)| *at <= now).map(|(_, id)| id)
     }

@@ -1,6 +1,7 @@
 -- Ends what is past its deadline, a bounded batch of it, and trims what grew old.
 -- KEYS 7 the lease   ARGV 1 who sweeps, '' for without a lease  2 most to end  3 lease ms  4 and 5 the log's bounds
--- Answers {ended, moved, 1 if there is more | 0, {sid of a damaged record, …}} | false while another holds the lease
+-- Answers {ended, moved, 1 if there is more | 0, listed afterwards, {sid of a damaged record, …}} | false while another
+--      holds the lease
 local LOOKED_AT = 50
 local who, most = ARGV[1], tonumber(ARGV[2])
 local now, now_us = clock()
@@ -32,7 +33,7 @@ for node, seen in pairs(stamps_of(read_nodes())) do
   if now - seen.at >= DAY_MS then gone[#gone + 1] = node end
 end
 local first = redis.call('XRANGE', LOG, '-', '+', 'COUNT', 1)[1]
-local oldest = now - LOG_KEPT_MS
+local oldest, listed = now - LOG_KEPT_MS, math.max(redis.call('ZCARD', BORN) - #over - #lost, 0)
 
 if who ~= '' and more then redis.call('SET', KEYS[7], who, 'PX', ARGV[3]) end
 for _, r in ipairs(later) do redis.call('ZADD', DUE, 'XX', digits(deadline(r)), member(r.user, r.sid)) end
@@ -44,4 +45,4 @@ if first and tonumber(first[1]:match('^%d+')) < oldest then
 end
 -- Released only by who holds it: `holder` is this sweeper here, or nobody.
 if who ~= '' and holder and not more then redis.call('DEL', KEYS[7]) end
-return { #over, #later + #lost, more and 1 or 0, damaged }
+return { #over, #later + #lost, more and 1 or 0, listed, damaged }

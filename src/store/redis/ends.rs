@@ -130,7 +130,8 @@ impl Redis {
             answer => {
                 let mut reply = Reply::of(answer)?;
                 let mut count = || reply.int().map(|count| u32::try_from(count).unwrap_or(u32::MAX));
-                let swept = Swept { ended: count()?, moved: count()?, more: count()? > 0, leased: false };
+                let (ended, moved, more) = (count()?, count()?, count()? > 0);
+                let swept = Swept { ended, moved, more, leased: false, listed: reply.int()? };
                 let mut damaged = reply.list()?;
                 while !damaged.is_empty() {
                     // Once: it is listed no more.

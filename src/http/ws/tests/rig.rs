@@ -48,8 +48,9 @@ pub(super) async fn node() -> Node {
     let strangers = Arc::new(Semaphore::new(MAX_STRANGERS));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let serving = axum::serve(listener, routes_with(Arc::clone(&strangers)).with_state(app.clone()));
-    tokio::spawn(serving.with_graceful_shutdown(stop.clone().cancelled_owned()).into_future());
+    let router = routes_with(Arc::clone(&strangers)).with_state(app.clone());
+    let limits = Limits { header_timeout: SOON, max_connections: 100, drain: SOON };
+    tokio::spawn(serve(listener, router, limits, stop.clone()));
     Node { app, hub, store, strangers, address, stop, _dir: dir }
 }
 
