@@ -93,10 +93,12 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Node
         drain: config.node.drain_timeout,
     };
     let drain_timeout = config.node.drain_timeout;
-    tracing::info!(%node, %listen, store = ?config.store, "ready");
+    tracing::info!(%node, %listen, store = %config.store.url, "ready");
     if config.demo {
         // Without the password: logs hold none, not even this one. The page tells it.
-        tracing::info!("demo: open http://{listen} in two browsers; the page says how to sign in");
+        tracing::info!(
+            "demo: open http://{listen} in two browsers, and http://{listen}/admin; the page says how to sign in"
+        );
     }
     let app = App::new(Services {
         accounts: Arc::new(Accounts::new(config.accounts.clone())),

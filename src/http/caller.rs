@@ -236,7 +236,12 @@ fn demand_origin(app: &App, parts: &Parts, source: Source) -> Result<(), Problem
 /// Lets a key in that has one of these scopes.
 async fn admit_key(app: &App, key: &ApiKey, scopes: &[Scope]) -> Result<(), Problem> {
     if !key.scopes.iter().any(|scope| scopes.contains(scope)) {
-        return Err(Problem::Forbidden("this API key lacks the scope"));
+        return Err(Problem::Forbidden(match scopes {
+            [Scope::Sessions, ..] => "this API key lacks the scope `sessions`",
+            [Scope::Introspect, ..] => "this API key lacks the scope `introspect`",
+            [Scope::Audit, ..] => "this API key lacks the scope `audit` or `admin`",
+            [Scope::Admin, ..] | [] => "this API key lacks the scope `admin`",
+        }));
     }
     let Some(rate) = app.config.rate.api_key else { return Ok(()) };
     match app.enforcer.throttle(&format!("api-key:{}", key.name), rate, 1).await? {

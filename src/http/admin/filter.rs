@@ -41,7 +41,13 @@ pub(crate) fn types(field: &'static str, text: Option<&str>) -> Result<EventFilt
         match (kind_of(word), word.parse::<Reason>()) {
             (Some(kind), _) => filter.kinds.push(kind),
             (None, Ok(reason)) => filter.reasons.push(reason),
-            (None, Err(_)) => return Err(FieldError::new(field, "must be types of events, by commas")),
+            (None, Err(_)) => {
+                let known = EventKind::ALL.map(EventKind::as_str).join(", ");
+                return Err(FieldError::new(
+                    field,
+                    format!("must be of {known}, or reasons of ends, by commas"),
+                ));
+            }
         }
     }
     filter.kinds.sort_unstable();
