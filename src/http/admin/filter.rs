@@ -6,7 +6,7 @@ use utoipa::IntoParams;
 use super::event::kind_of;
 use crate::domain::{FieldError, Reason, Timestamp, UserId};
 use crate::http::query::given;
-use crate::store::EventFilter;
+use crate::store::{EventFilter, EventKind};
 
 /// The members that say which events are wanted. Not flattened into the queries that have more: that would lose who
 /// is unknown.
