@@ -133,13 +133,8 @@ fn two_users_may_both_be_taken_over_and_one_be_kicked() {
 }
 
 #[test]
-fn a_failover_may_forget_what_two_users_did_and_who_was_kicked() {
-    holds(histories(&TWO_USERS, 1, Budget { failovers: 1, kicks: 1, ..CALM }));
-}
-
-#[test]
-fn a_failover_may_forget_two_takeovers_of_two_users() {
-    holds(histories(&BOTH_TWICE, 1, Budget { failovers: 1, ..CALM }));
+fn a_failover_may_take_a_node_of_two_users_with_it() {
+    holds(histories(&TWO_USERS, 1, Budget { failovers: 1, crashes: 1, ..CALM }));
 }
 
 #[test]
