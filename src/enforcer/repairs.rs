@@ -39,6 +39,8 @@ struct State {
     /// Other nodes may still be healing these.
     doubtful: PartitionSet,
     doubtful_until: Option<Instant>,
+    /// And so may those that have more to tell than this one, which was longer at it than anybody should be.
+    slow_until: Option<Instant>,
     /// Of these the disablings are to be said as settled, once the doubt is over.
     unsettled: PartitionSet,
 }
@@ -46,6 +48,11 @@ struct State {
 impl State {
     fn is_recent(&self) -> bool {
         self.doubtful_until.is_some_and(|until| Instant::now() < until)
+    }
+
+    /// Whether other nodes may still be healing.
+    fn is_in_doubt(&self) -> bool {
+        self.is_recent() || self.slow_until.is_some_and(|until| Instant::now() < until)
     }
 }
 
@@ -67,7 +74,7 @@ impl Repairs {
         let mut state = self.lock();
         state.work.forgotten.extend(partitions);
         state.work.since.get_or_insert(now);
-        if state.doubtful_until.is_none_or(|until| until <= now) {
+        if !state.is_in_doubt() {
             state.doubtful = PartitionSet::default();
         }
         state.doubtful.extend(partitions);
@@ -127,6 +134,9 @@ impl Repairs {
         state.unsettled.extend(&left.unsettled);
         if !left.forgotten.is_empty() {
             state.work.since = left.since;
+        } else if let Some(since) = left.since {
+            // Nodes have about the same to tell; twice the time is for those that have more.
+            state.slow_until = Some(Instant::now() + since.elapsed());
         }
         done(&Work { unsettled: state.unsettled, ..state.work });
     }
@@ -136,7 +146,7 @@ impl Repairs {
         let state = self.lock();
         state.work.forgotten.contains(partition)
             || state.underway.contains(partition)
-            || (state.is_recent() && state.doubtful.contains(partition))
+            || (state.is_in_doubt() && state.doubtful.contains(partition))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -201,6 +211,21 @@ mod tests {
         assert!(repairs.is_doubtful(first()), "other nodes may not have healed it yet");
         assert!(!repairs.is_doubtful(Partition::all().last().unwrap()));
         advance(DOUBT).await;
+        assert!(!repairs.is_doubtful(first()));
+    }
+
+    /// A token is not called unknown because another node, which holds its session, has even more to tell.
+    #[tokio::test(start_paused = true)]
+    async fn who_was_long_at_healing_leaves_others_as_long_again() {
+        let repairs = Repairs::default();
+        repairs.heal(&some(), DOUBT, || ());
+        let work = repairs.next().await;
+        advance(3 * DOUBT).await;
+        repairs.put_back(&Work { since: work.since, ..Work::default() }, |_| ());
+        advance(3 * DOUBT - Duration::from_secs(1)).await;
+        assert!(repairs.is_doubtful(first()));
+        assert!(!repairs.is_doubtful(Partition::all().last().unwrap()));
+        advance(Duration::from_secs(1)).await;
         assert!(!repairs.is_doubtful(first()));
     }
 

@@ -25,6 +25,7 @@ mod lost_messages;
 mod nodelay;
 mod observed;
 mod origins;
+mod paused;
 mod prometheus;
 mod promoted_clocks;
 mod race;

@@ -2,12 +2,35 @@
 
 use stateright::{Checker, HasDiscoveries, Model};
 
+use crate::guarantees::{self, SETTLES};
 use crate::protocol::{Design, Protocol};
 use crate::world::Budget;
 use crate::{CALM, THREE, TWO, histories};
 
+/// What some history violates where a part of the design is missing: each is named by a test below.
+const VIOLATED: [&str; 10] = [
+    "at most N are live",
+    "ended never becomes live in a store that forgets nothing",
+    "who is put out by the limit yields to a newer one",
+    "a login that was given up ends nobody who came later",
+    "one always wins",
+    "no socket of an ended session outlives a renewal",
+    "an acknowledged end is an end",
+    "an acknowledged login is live or yielded to a newer one",
+    "the reason of an acknowledged end is kept",
+    "who was told to go is out",
+];
+
+#[test]
+fn every_guarantee_is_one_that_can_be_violated() {
+    let named: Vec<_> = guarantees::all().iter().map(|guarantee| guarantee.name).collect();
+    let bites: Vec<_> = named.into_iter().filter(|name| *name != SETTLES).collect();
+    assert_eq!(bites, VIOLATED);
+}
+
 /// Explores until `guarantee` is violated.
 fn breaks(mut protocol: Protocol, design: Design, guarantee: &'static str) {
+    assert!(VIOLATED.contains(&guarantee), "{guarantee} is no guarantee");
     protocol.design = design;
     let found = HasDiscoveries::AnyOf([guarantee].into());
     let checker = protocol.checker().finish_when(found).spawn_bfs().join();
@@ -83,6 +106,21 @@ fn restoring_without_generations_would_let_the_older_win() {
     let design = Design { goes_by_generation: false, ..Design::WHOLE };
     let protocol = histories(&THREE, 1, Budget { failovers: 1, ..CALM });
     breaks(protocol, design, "who is put out by the limit yields to a newer one");
+}
+
+/// The seat of who was forgotten was given away meanwhile.
+#[test]
+fn restoring_without_counting_seats_would_seat_one_too_many() {
+    let design = Design { counts_seats: false, ..Design::WHOLE };
+    breaks(histories(&TWO, 1, Budget { failovers: 1, ..CALM }), design, "at most N are live");
+}
+
+/// The node that seated it has not heard that it has ended.
+#[test]
+fn the_word_that_a_session_was_live_would_undo_its_end() {
+    let design = Design { ended_is_final: false, ..Design::WHOLE };
+    let protocol = histories(&TWO, 1, Budget { failovers: 1, ..CALM });
+    breaks(protocol, design, "ended never becomes live in a store that forgets nothing");
 }
 
 /// Restoring is commutative: nothing but the time that it takes goes by the order.

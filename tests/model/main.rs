@@ -40,6 +40,10 @@ fn histories(logins: &[(u8, u8)], limit: u32, budget: Budget) -> Protocol {
 
 const TWO: [(u8, u8); 2] = [(0, 0), (0, 1)];
 const THREE: [(u8, u8); 3] = [(0, 0), (0, 1), (0, 2)];
+/// The second of them logs in between.
+const TWO_USERS: [(u8, u8); 3] = [(0, 0), (1, 1), (0, 2)];
+/// Two users, each of whom takes over itself.
+const BOTH_TWICE: [(u8, u8); 4] = [(0, 0), (1, 1), (0, 2), (1, 3)];
 
 /// Explores all of it; every guarantee holds in every state.
 fn holds(protocol: Protocol) {
@@ -120,7 +124,26 @@ fn a_store_may_be_emptied() {
 
 #[test]
 fn two_users_do_not_get_in_each_others_way() {
-    holds(histories(&[(0, 0), (1, 1), (0, 2)], 1, Budget { failovers: 1, ..CALM }));
+    holds(histories(&TWO_USERS, 1, Budget { failovers: 1, ..CALM }));
+}
+
+#[test]
+fn two_users_may_both_be_taken_over_and_one_be_kicked() {
+    holds(histories(&BOTH_TWICE, 1, Budget { kicks: 1, ..CALM }));
+}
+
+#[test]
+fn a_failover_may_take_a_node_of_two_users_with_it() {
+    holds(histories(&TWO_USERS, 1, Budget { failovers: 1, crashes: 1, ..CALM }));
+}
+
+#[test]
+fn answers_to_two_users_may_be_late_or_lost_and_a_node_may_die() {
+    holds(histories(
+        &TWO_USERS,
+        1,
+        Budget { slow_calls: 2, lost_answers: 1, give_ups: 1, crashes: 1, ..CALM },
+    ));
 }
 
 #[test]

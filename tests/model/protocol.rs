@@ -39,6 +39,10 @@ pub struct Design {
     pub messages_go_before_the_notice: bool,
     /// Who comes back yields to who is newer.
     pub goes_by_generation: bool,
+    /// Who comes back needs a seat.
+    pub counts_seats: bool,
+    /// The word that a session was live does not undo its end.
+    pub ended_is_final: bool,
 }
 
 impl Design {
@@ -53,6 +57,8 @@ impl Design {
         ends_know_their_generation: true,
         messages_go_before_the_notice: true,
         goes_by_generation: true,
+        counts_seats: true,
+        ended_is_final: true,
     };
 }
 

@@ -234,6 +234,9 @@ impl Store {
                 self.records[usize::from(who)] = Record::Ended { generation, end: known, replaced };
                 (Restored::Ended(known), Set::default())
             }
+            (Record::Ended { generation, .. }, None) if !design.ended_is_final => {
+                (Restored::Live, self.seat(who, generation, &[], now))
+            }
             (Record::Ended { end, .. }, _) => (Restored::Ended(end), Set::default()),
             (Record::Live { .. }, None) => (Restored::Live, Set::default()),
             // That was another session, which went by the same name.
@@ -250,6 +253,9 @@ impl Store {
                 self.records[usize::from(who)] = Record::Ended { generation, end, replaced: Set::default() };
                 self.last = self.last.max(generation);
                 (Restored::Ended(end), Set::default())
+            }
+            (Record::Absent, None) if !design.counts_seats => {
+                (Restored::Live, self.seat(who, generation, &[], now))
             }
             (Record::Absent, None) => {
                 let order = if design.goes_by_generation { generation } else { u8::MAX };

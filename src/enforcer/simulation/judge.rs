@@ -149,12 +149,13 @@ impl Judge {
         if let Some(problem) = self.doubt(id, known, end) {
             self.violations.push(format!("{id} of {}: {end:?}: {problem}", known.generation));
         }
-        // Two stores may each have ended it, each for its own reason. Then the earlier one stays, once all are told.
+        // Two stores may each have ended it, each for its own reason. Then the earlier one stays, once all are told; of two
+        // in one millisecond nobody can say which that is, and the one that is there stays.
         let healing = self.amnesia.is_some_and(|amnesia| at <= amnesia.until || !self.dead.is_empty());
         let forgot = self.forgets();
         let Some(known) = self.sessions.get_mut(&id) else { return };
         match &known.told {
-            Some(told) if told.reason != end.reason && !healing && !(forgot && end.at < told.at) => {
+            Some(told) if told.reason != end.reason && !healing && !(forgot && end.at <= told.at) => {
                 self.violations.push(format!("{id} was told {told:?} and then {end:?}"));
             }
             None if remembered => known.told = Some(end.clone()),

@@ -10,6 +10,7 @@ use tokio::time::sleep;
 use super::flaw::Flaw;
 use super::plan::{PATIENCE, STRAGGLING};
 use super::server::Server;
+use super::tally::Fault;
 use crate::domain::{By, Generation, NodeId, Partition, Presence, Reason, Record, SessionId, UserId};
 use crate::store::embedded::Bare;
 use crate::store::{
@@ -41,7 +42,10 @@ impl Line {
         mut operation: impl FnMut(&mut Bare, u64) -> Answer<T> + Send,
     ) -> Result<T, StoreError> {
         match self.send(name, subject, &mut operation).await {
-            Err(StoreError::OutcomeUnknown(_)) if again => self.send(name, subject, &mut operation).await,
+            Err(StoreError::OutcomeUnknown(_)) if again => {
+                self.server.count(Fault::CallDoubled);
+                self.send(name, subject, &mut operation).await
+            }
             answer => answer,
         }
     }
@@ -61,17 +65,21 @@ impl Line {
         let (lost_there, lost_back) = (draws.percent(lost_calls), draws.percent(lost_calls));
 
         if let Err(error) = self.server.reach(self.node) {
+            self.server.count(Fault::CallRefused);
             sleep(DIALLING).await;
             return Err(error);
+        }
+        if !(there + back).is_zero() {
+            self.server.count(Fault::CallDelayed);
         }
         sleep(there).await;
         let reign = match self.server.reach(self.node) {
             Ok(reign) if !lost_there => reign,
-            _ => return self.lost().await,
+            _ => return self.lost(Fault::CallLost).await,
         };
-        let answer = self.server.step(self.node, name, &seen(subject), operation);
+        let answer = self.server.step(self.node, name, || seen(subject), operation);
         if lost_back {
-            return self.lost().await;
+            return self.lost(Fault::AnswerLost).await;
         }
         sleep(back).await;
         if self.server.reach(self.node).is_ok_and(|now| now == reign) {
@@ -79,13 +87,15 @@ impl Line {
         }
         // The line breaks with the primary at its other end; what it had answered may be found later.
         if draws.percent(STRAGGLERS) {
+            self.server.count(Fault::AnswerLate);
             sleep(STRAGGLING.mul_f64(0.01) * u32::try_from(draws.below(100)).unwrap_or_default()).await;
             return answer;
         }
-        self.lost().await
+        self.lost(Fault::AnswerLost).await
     }
 
-    async fn lost<T>(&self) -> Result<T, StoreError> {
+    async fn lost<T>(&self, fault: Fault) -> Result<T, StoreError> {
+        self.server.count(fault);
         sleep(PATIENCE).await;
         Err(StoreError::OutcomeUnknown("nobody answered".to_owned()))
     }

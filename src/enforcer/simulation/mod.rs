@@ -10,6 +10,7 @@
 //! | `world` | the nodes and what people do |
 //! | `judge` | whether what they were told can be true |
 //! | `verdict` | what has to hold in the end |
+//! | `tally` | how often each fault happened |
 //! | `flaw` | faults put in on purpose, which the judge has to find |
 //!
 //! A seed that fails prints what its store did, and the command that has it again (`HOTSEAT_SEED=7`). A seed gives the same history each time: the
@@ -22,6 +23,7 @@ mod judge;
 mod line;
 mod plan;
 mod server;
+mod tally;
 mod tests;
 mod verdict;
 mod wire;

@@ -13,7 +13,8 @@ use tokio::time::{Instant, sleep_until};
 use super::fate::Fate;
 use super::flaw::Flaw;
 use super::plan::Plan;
-use crate::domain::{PartitionSet, Record, UserId};
+use super::tally::{Fault, Tally};
+use crate::domain::{PartitionSet, Record, SessionId, UserId};
 use crate::store::embedded::{Bare, Snapshot};
 use crate::store::{Message, NOTICE_QUEUE, Notice, StoreError};
 
@@ -26,6 +27,8 @@ pub(super) struct Server {
     pub plan: Plan,
     pub fate: Fate,
     pub flaw: Flaw,
+    /// Whether it is written down what the store does: only failing histories are read.
+    is_traced: bool,
     start: Instant,
     truth: Mutex<Truth>,
     posts: Vec<mpsc::UnboundedSender<Posted>>,
@@ -43,6 +46,7 @@ struct Truth {
     deaf: Vec<bool>,
     subscribed: Vec<BTreeSet<UserId>>,
     violations: Vec<String>,
+    tally: Tally,
     /// What was done in each millisecond, in no order within it.
     trace: BTreeMap<u128, BTreeSet<String>>,
 }
@@ -55,13 +59,19 @@ struct Posted {
 
 impl Server {
     /// With the notices of each node.
-    pub(super) fn new(seed: u64, plan: Plan, flaw: Flaw) -> (Arc<Self>, Vec<mpsc::Receiver<Notice>>) {
+    pub(super) fn new(
+        seed: u64,
+        plan: Plan,
+        flaw: Flaw,
+        is_traced: bool,
+    ) -> (Arc<Self>, Vec<mpsc::Receiver<Notice>>) {
         let nodes = plan.nodes;
         let (posts, boxes): (Vec<_>, Vec<_>) = (0..nodes).map(|_| mpsc::unbounded_channel()).unzip();
         let server = Arc::new(Self {
             plan,
             fate: Fate::of(seed),
             flaw,
+            is_traced,
             start: Instant::now(),
             truth: Mutex::new(Truth {
                 engine: Bare::new(),
@@ -72,6 +82,7 @@ impl Server {
                 deaf: vec![false; nodes],
                 subscribed: vec![BTreeSet::new(); nodes],
                 violations: Vec::new(),
+                tally: Tally::default(),
                 trace: BTreeMap::new(),
             }),
             posts,
@@ -106,13 +117,16 @@ impl Server {
         &self,
         node: usize,
         name: &str,
-        subject: &[u8],
+        subject: impl FnOnce() -> Vec<u8>,
         operation: impl FnOnce(&mut Bare, u64) -> (Result<T, StoreError>, Vec<Message>),
     ) -> Result<T, StoreError> {
         let mut truth = self.truth();
         let (answer, messages) = operation(&mut truth.engine, self.now_us());
-        let ms = self.start.elapsed().as_millis();
-        truth.trace.entry(ms).or_default().insert(format!("{name} by {node}: {}", subject.escape_ascii()));
+        if self.is_traced {
+            let (ms, done) =
+                (self.start.elapsed().as_millis(), format!("{name} by {node}: {}", subject().escape_ascii()));
+            truth.trace.entry(ms).or_default().insert(done);
+        }
         for message in messages {
             self.publish(&mut truth, &message);
         }
@@ -133,11 +147,18 @@ impl Server {
             }
             let mut draws = self.fate.next("message", &[u8::try_from(node).unwrap_or_default()]);
             if self.flaw == Flaw::NobodyHearsOfEnds || draws.percent(self.plan.lost_messages) {
+                truth.tally.count(Fault::MessageLost);
                 continue;
             }
-            let copies = if draws.percent(self.plan.doubled_messages) { 2 } else { 1 };
-            for _ in 0..copies {
+            let is_doubled = draws.percent(self.plan.doubled_messages);
+            if is_doubled {
+                truth.tally.count(Fault::MessageDoubled);
+            }
+            for _ in 0..if is_doubled { 2 } else { 1 } {
                 let late = Duration::from_millis(draws.below(self.plan.delay_ms + 1));
+                if !late.is_zero() {
+                    truth.tally.count(Fault::MessageDelayed);
+                }
                 self.post(truth, node, late, Notice::Message(self.flaw.distort(message, &live)));
             }
         }
@@ -160,6 +181,19 @@ impl Server {
     /// What a user has, at this very moment.
     pub(super) fn sessions_of(&self, user: &UserId, node_ttl_ms: u64) -> Vec<Record> {
         self.truth().engine.sessions_of(self.now_us(), user, node_ttl_ms)
+    }
+
+    /// What the store has of a session.
+    pub(super) fn record_of(&self, id: SessionId) -> Option<Record> {
+        self.truth().engine.get(self.now_us(), id, false).0.expect("an engine without a disk")
+    }
+
+    pub(super) fn count(&self, fault: Fault) {
+        self.truth().tally.count(fault);
+    }
+
+    pub(super) fn tally(&self) -> Tally {
+        self.truth().tally.clone()
     }
 
     pub(super) fn subscriptions(&self, node: usize) -> usize {
@@ -255,6 +289,7 @@ async fn carry(
     while let Some(Posted { at, reign, notice }) = posted.recv().await {
         sleep_until(at).await;
         if matches!(notice, Notice::Message(_)) && reign != server.truth().reign {
+            server.count(Fault::MessageLost);
             continue;
         }
         if notices.send(notice).await.is_err() {

@@ -8,6 +8,7 @@ use tokio::time::{Instant, sleep};
 
 use super::flaw::Flaw;
 use super::plan::{GHOST_AFTER, Plan, RENEW};
+use super::tally::Tally;
 use super::world::World;
 use crate::domain::{NodeId, SessionId};
 use crate::protocol::CloseCode;
@@ -15,20 +16,27 @@ use crate::protocol::CloseCode;
 /// What one seed came to.
 pub(super) struct Verdict {
     pub violations: Vec<String>,
-    /// What the store did in each millisecond.
+    /// What the store did in each millisecond, if it was written down.
     pub trace: BTreeMap<u128, BTreeSet<String>>,
     pub judged: usize,
+    /// What went wrong.
+    pub tally: Tally,
 }
 
 /// Runs one seed, in paused time of its own.
 pub(super) fn run(seed: u64, flaw: Flaw) -> Verdict {
-    run_plan(seed, Plan::of(seed), flaw)
+    play(seed, flaw, false)
 }
 
-pub(super) fn run_plan(seed: u64, plan: Plan, flaw: Flaw) -> Verdict {
+/// The same, and writes down what the store did.
+pub(super) fn run_traced(seed: u64, flaw: Flaw) -> Verdict {
+    play(seed, flaw, true)
+}
+
+fn play(seed: u64, flaw: Flaw, is_traced: bool) -> Verdict {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     runtime.expect("a runtime").block_on(async {
-        let world = World::new(seed, plan, flaw);
+        let world = World::new(seed, Plan::of(seed), flaw, is_traced);
         let start = Instant::now();
         world.live().await;
         judge_sockets(&world, start);
@@ -38,7 +46,8 @@ pub(super) fn run_plan(seed: u64, plan: Plan, flaw: Flaw) -> Verdict {
         let mut judge = world.judge();
         let mut violations = world.server.violations();
         violations.append(&mut judge.violations);
-        Verdict { violations, trace: world.server.trace(), judged: judge.judged }
+        let (trace, tally) = (world.server.trace(), world.server.tally());
+        Verdict { violations, trace, judged: judge.judged, tally }
     })
 }
 

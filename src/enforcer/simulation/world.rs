@@ -16,6 +16,7 @@ use super::judge::{Judge, Wish};
 use super::line::Line;
 use super::plan::{Event, GHOST_AFTER, Plan, RENEW};
 use super::server::Server;
+use super::tally::Fault;
 use super::wire::{Client, Wire};
 use crate::chance::Chance;
 use crate::config::{Config, NodeConfig, SeatConfig};
@@ -69,8 +70,8 @@ enum Deed {
 }
 
 impl World {
-    pub(super) fn new(seed: u64, plan: Plan, flaw: Flaw) -> Arc<Self> {
-        let (server, notices) = Server::new(seed, plan.clone(), flaw);
+    pub(super) fn new(seed: u64, plan: Plan, flaw: Flaw, is_traced: bool) -> Arc<Self> {
+        let (server, notices) = Server::new(seed, plan.clone(), flaw, is_traced);
         let nodes = notices.into_iter().enumerate();
         let nodes = nodes.map(|(number, notices)| Node::start(seed, number, &server, notices)).collect();
         let judge = Mutex::new(Judge::new(plan));
@@ -130,6 +131,7 @@ impl World {
                 Event::Promote | Event::Empty => {
                     self.server.fail_over(matches!(event, Event::Promote));
                     self.judge().store_forgets(away);
+                    self.count_forgotten();
                 }
                 Event::Gap(node) => self.server.gap_of(node),
                 Event::Crash(node) => {
@@ -139,6 +141,20 @@ impl World {
                     // Its sockets are gone with it; nobody closes them.
                     self.clients().retain(|socket| socket.node != node);
                 }
+            }
+        }
+    }
+
+    /// What was answered, and is not so in the store that came back.
+    fn count_forgotten(&self) {
+        let judge = self.judge();
+        for (id, known) in &judge.sessions {
+            match self.server.record_of(*id) {
+                None => self.server.count(Fault::LoginForgotten),
+                Some(record) if record.is_live() && !known.ends.is_empty() => {
+                    self.server.count(Fault::EndForgotten);
+                }
+                Some(_) => {}
             }
         }
     }

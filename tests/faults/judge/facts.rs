@@ -185,14 +185,22 @@ impl<'a> Facts<'a> {
     /// Whether its user was disabled while the store had forgotten the session: it ends when it comes back, and the
     /// answer to the disabling could not name it. Or whether that is all that the store knows again for now: one that had
     /// been taken over before its user was disabled comes back from a node that did not hear of the takeover, until the
-    /// one that did has told it again, too.
+    /// one that did has told it again, too. Or whether it came when the store had forgotten the disabling, and nobody has
+    /// enabled the user since: it is out when that is settled.
     pub fn is_disabled_unnamed(&self, session: &Id, told: &Tombstone, at: Us) -> bool {
-        let seated = self.seats.get(session).map(|seat| seat.began);
+        let Some(seat) = self.seats.get(session) else { return false };
+        let enabled_since = |disabled: Us| {
+            self.marks()
+                .any(|(began, ended, disables, sure)| !disables && sure && began >= disabled && ended <= at)
+        };
         let concerns = |(began, ended, disables, _): (Us, Us, bool, bool)| {
-            disables
-                && began <= at
-                && seated.is_some_and(|seated| seated <= ended)
-                && (self.is_forgetful(began, ended) || self.is_forgetful(at, at))
+            if !disables || began > at {
+                false
+            } else if seat.began <= ended {
+                self.is_forgetful(began, ended) || self.is_forgetful(at, at)
+            } else {
+                self.is_forgetful(seat.began, seat.ended) && !enabled_since(ended)
+            }
         };
         *told == How::Disable.tombstone() && self.marks().any(concerns)
     }

@@ -328,8 +328,21 @@ fn whoever_was_forgotten_while_the_user_was_disabled_ends_by_that() {
     let told = |story: Story| story.audit().ended("a", "disabled", None);
     told(story().healed_since(0)).right();
     told(story()).wrong("put out by nobody");
-    // Disabled before it came.
-    told(Story::of(1).then(disable()).login("a", 1, &[]).healed_since(0)).wrong("put out by nobody");
+}
+
+#[test]
+fn whoever_came_while_the_store_had_forgotten_that_the_user_is_disabled_ends_by_that() {
+    let disable = || What::End { how: How::Disable, saw: EndSeen::Done(Some(Vec::new())) };
+    let enable = |saw: EndSeen| What::Enable { saw };
+    let told = |story: Story| story.audit().ended("a", "disabled", None);
+    let came = |story: Story| story.login("a", 1, &[]).healed_since(3 * MS);
+    told(came(Story::of(1).then(disable()))).right();
+    let unsure = enable(EndSeen::Failed(Failure::Unavailable));
+    told(came(Story::of(1).then(disable()).then(unsure))).right();
+    // But not if it was let in again, nor where nothing was forgotten.
+    let enabled = enable(EndSeen::Done(None));
+    told(came(Story::of(1).then(disable()).then(enabled))).wrong("put out by nobody");
+    told(Story::of(1).then(disable()).login("a", 1, &[])).wrong("put out by nobody");
 }
 
 #[test]
