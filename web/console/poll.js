@@ -6,6 +6,8 @@
 
 import { isWatched } from "./attention.js";
 
+const BATCH_MS = 100;
+
 /**
  * Runs `ask` now and then again and again, never twice at once.
  * @param {number} everyMs
@@ -28,6 +30,26 @@ export function poll(everyMs, signal, ask) {
   signal.addEventListener("abort", () => clearInterval(timer));
   run();
   return run;
+}
+
+/**
+ * Takes what comes one by one together, a few times a second: what costs the same for many is done once for them.
+ * @template T
+ * @param {AbortSignal} signal when to stop
+ * @param {(items: T[]) => void} take
+ * @returns {(item: T) => void}
+ */
+export function batches(signal, take) {
+  /** @type {T[]} */
+  let waiting = [];
+  const give = () => {
+    const items = waiting;
+    waiting = [];
+    if (!signal.aborted) take(items);
+  };
+  return (item) => {
+    if (waiting.push(item) === 1) setTimeout(give, BATCH_MS);
+  };
 }
 
 /**

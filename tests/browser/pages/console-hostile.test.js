@@ -1,10 +1,14 @@
-/** What people may call themselves and their devices is text in the console, wherever it stands, and breaks no page. */
+/**
+ * What people may call themselves and their devices is text in the console, wherever it stands, and breaks no page; nor
+ * does more than a page can show.
+ */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { callWithKey, confirm, createSession, openConsole, ROOMY, rowOf, toasted } from "../support/console.js";
-import { picture, withPeople } from "../support/people.js";
+import { picture, withPeople, withPeopleAndTwoNodes } from "../support/people.js";
+import { until } from "../support/until.js";
 
 const HTML = `"><img src=x onerror=document.title='taken'><script>document.title='taken'</script>`;
 const PHONE = { viewport: { width: 390, height: 844 } };
@@ -64,4 +68,30 @@ test("a user whose id looks like a path or a query is looked at, told something,
       await rowOf(page, user).getByText("Ended by administrator").waitFor();
     }
   }, ROOMY);
+});
+
+/** No server sends so much at once. One that did, or a proxy that held back a minute of it, must not freeze the page. */
+test("ten thousand events at once drown neither the table nor the audit", async () => {
+  await withPeopleAndTwoNodes(async ({ node, person }) => {
+    const someone = await person();
+    await openConsole(someone).then((page) => page.close());
+    const page = await someone.context.newPage();
+    const id = (at) => `0192d4e0-0000-7000-8000-${at.toString(16).padStart(12, "0")}`;
+    const happening = (at) => ({ id: `${1_790_000_000_000 + at}-0`, time: new Date().toISOString(), type: "login", user: `crowd${at}`, session: id(at), actor: null, reason: null, by: null, ended: [], note: null, ip: "203.0.113.7", device: { id: "d", name: "Phone", class: "mobile" } });
+    const body = Array.from({ length: 10_000 }, (_, at) => `event: event\nid: ${at}\ndata: ${JSON.stringify(happening(at))}\n\n`).join("");
+    let floods = 0;
+    await page.route("**/api/admin/stream*", (route) => (floods++ === 0 ? route.fulfill({ contentType: "text/event-stream", body }) : route.continue()));
+    let reads = 0;
+    page.on("request", (request) => (reads += /\/api\/admin\/sessions\/0192d4e0/.test(request.url()) ? 1 : 0));
+    await page.goto(`${node.url}/admin/sessions`);
+    await page.getByRole("button", { name: /^9,990 changes came too fast to show/ }).waitFor();
+    assert.ok(reads <= 10, `${reads} of them were read`);
+    await rowOf(page, "admin").waitFor();
+    floods = 0;
+    await page.goto(`${node.url}/admin/audit`);
+    await until("the audit has taken them, or has read the log again since", async () => floods > 1 && (await page.locator("tbody tr").count()) > 0);
+    assert.ok((await page.locator("tbody tr").count()) <= 5000, "what nobody reads is let go of");
+    await page.getByRole("link", { name: "Nodes" }).click();
+    await page.getByRole("heading", { name: "Nodes", level: 1 }).waitFor();
+  });
 });

@@ -17,6 +17,7 @@ import { nothing } from "../parts/states.js";
 import { rowShortcuts, table } from "../parts/table.js";
 import { MAX_SHOWN, Walk } from "../parts/walk.js";
 import { isWanted } from "../parts/wanted.js";
+import { batches } from "../poll.js";
 import { remember } from "../router.js";
 import { stream } from "../stream.js";
 import { clock } from "../time.js";
@@ -35,6 +36,8 @@ const KINDS = [
 const SPANS = [["", "Any time"], ["1", "Last hour"], ["24", "Last 24 hours"], ["168", "Last 7 days"]];
 const HOUR_MS = 3_600_000;
 const MEANWHILE = 200;
+/** Shown at once at most: as many as the server tells after a cut. */
+const MAX_BURST = 1000;
 
 /**
  * @param {HTMLElement} main
@@ -48,6 +51,8 @@ export function show(main, { query }, signal) {
   const count = h("span", { class: "quiet count" });
   const news = h("button", { type: "button", class: "news", hidden: true, on: { click: () => load() } });
   const download = h("a", { class: "button", download: "hotseat-events.ndjson" }, icon("download"), "Export NDJSON");
+  /** @type {Set<string>} the events that are shown */
+  const known = new Set();
   const live = h("input", { type: "checkbox", id: "live", checked: true });
 
   /** @type {Walk<Happening>} */
@@ -57,9 +62,13 @@ export function show(main, { query }, signal) {
       member: "events",
       clear: () => {
         element.hidden = true;
+        known.clear();
         body.replaceChildren();
       },
-      put: (event) => body.append(eventRow(event, columns)),
+      put: (event) => {
+        known.add(event.id);
+        body.append(eventRow(event, columns));
+      },
       count: () => body.childElementCount,
       empty: (isFiltered) => nothing(isFiltered ? "Nothing matches" : "Nothing has happened yet", isFiltered ? "No event that is kept fits the filters." : "Sign-ins, takeovers and acts of administrators appear here."),
       shown: (isAll) => {
@@ -73,14 +82,26 @@ export function show(main, { query }, signal) {
   /** @type {Happening[]} told since the log was read, as far as it can matter */
   let meanwhile = [];
   const prepend = (/** @type {Happening} */ event) => {
-    if (!isWanted(event, filter) || body.querySelector(`[data-id="${event.id}"]`)) return;
+    if (!isWanted(event, filter) || known.has(event.id)) return;
+    known.add(event.id);
     const arrived = eventRow(event, columns);
     arrived.classList.add("arrived");
     body.prepend(arrived);
     // What is watched for long is cut at its end: the log has it.
-    if (body.childElementCount > MAX_SHOWN) body.lastElementChild?.remove();
-    walk.showFoot();
+    const last = body.childElementCount > MAX_SHOWN ? /** @type {HTMLElement | null} */ (body.lastElementChild) : null;
+    if (!last) return;
+    known.delete(last.dataset.id ?? "");
+    last.remove();
   };
+  const showMissed = () => {
+    news.hidden = false;
+    say(news, "More happened than can be shown one by one. Load again");
+  };
+  const takeIn = batches(signal, (/** @type {Happening[]} */ events) => {
+    if (events.length > MAX_BURST) return showMissed();
+    events.forEach(prepend);
+    walk.showFoot();
+  });
   const load = async () => {
     news.hidden = true;
     download.href = urlOf("events/export", asked());
@@ -88,13 +109,14 @@ export function show(main, { query }, signal) {
     await walk.begin(asked());
     // What happened after the log was read and before the answer was here.
     meanwhile.forEach(prepend);
+    walk.showFoot();
   };
   const change = (/** @type {Partial<typeof filter>} */ part) => {
     Object.assign(filter, part);
     remember(filter);
     load();
   };
-  const known = KINDS.some(([value]) => value === filter.type) ? KINDS : [...KINDS, /** @type {[string, string]} */ ([filter.type, filter.type])];
+  const kinds = KINDS.some(([value]) => value === filter.type) ? KINDS : [...KINDS, /** @type {[string, string]} */ ([filter.type, filter.type])];
 
   main.replaceChildren(
     heading("Audit", "Every sign-in, refusal, takeover, end and act of an administrator.", download),
@@ -102,7 +124,7 @@ export function show(main, { query }, signal) {
       "div",
       { class: "filters", role: "search" },
       searchField("User id, in full", filter.user, (user) => change({ user })),
-      choice("Kind", known, filter.type, (type) => change({ type })),
+      choice("Kind", kinds, filter.type, (type) => change({ type })),
       choice("Time", SPANS, filter.hours, (hours) => change({ hours })),
       h("label", { class: "toggle", for: "live" }, live, "Live"),
       count,
@@ -112,25 +134,16 @@ export function show(main, { query }, signal) {
   );
   addShortcuts([SEARCH_SHORTCUT, ...rowShortcuts(body), { keys: "l", label: "Follow live, or not", run: () => live.click() }], signal);
   live.addEventListener("change", () => live.checked && load());
-  follow(signal, () => live.checked, {
-    event: (event) => {
-      meanwhile = [...meanwhile.slice(-MEANWHILE), event];
-      prepend(event);
-    },
-    stale: (skipped) => {
-      if (isAtTop() && Object.keys(skipped).length === 0) return load();
-      news.hidden = false;
-      say(news, "More happened than can be shown one by one. Load again");
-    },
-  });
+  const hear = (/** @type {Happening} */ event) => {
+    if (!live.checked) return;
+    meanwhile = [...meanwhile.slice(-MEANWHILE), event];
+    takeIn(event);
+  };
+  const stale = (/** @type {Record<string, number>} */ skipped) => {
+    if (!live.checked) return;
+    if (isAtTop() && Object.keys(skipped).length === 0) load();
+    else showMissed();
+  };
+  stream.on({ event: hear, stale }, signal);
   load();
-}
-
-/**
- * @param {AbortSignal} signal
- * @param {() => boolean} isOn
- * @param {{event: (event: Happening) => void, stale: (skipped: Record<string, number>) => void}} listener
- */
-function follow(signal, isOn, { event, stale }) {
-  stream.on({ event: (happening) => isOn() && event(happening), stale: (skipped) => isOn() && stale(skipped) }, signal);
 }
