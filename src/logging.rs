@@ -6,7 +6,7 @@
 use std::io::IsTerminal as _;
 
 use tracing::{Level, Metadata, Subscriber};
-use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::filter::{LevelFilter, filter_fn};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -49,7 +49,11 @@ where
         LogFormat::Text => lines.boxed(),
         LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };
-    Ok(Registry::default().with(lines.with_filter(filter).with_filter(filter_fn(is_fit_to_print))))
+    // Said, because a function can't be asked: what no filter lets through is then refused where it is said, which the
+    // libraries do several times a frame.
+    let most = filter.max_level_hint().unwrap_or(LevelFilter::TRACE);
+    let fit = filter_fn(is_fit_to_print).with_max_level_hint(most);
+    Ok(Registry::default().with(lines.with_filter(filter).with_filter(fit)))
 }
 
 /// The targets of libraries that speak through the `log` crate arrive as `log`, which is not ours either.
@@ -110,6 +114,14 @@ mod tests {
         };
         let text = printed("info", LogFormat::Text, say);
         assert!(text.contains("loud") && !text.contains("quiet"), "{text}");
+    }
+
+    #[test]
+    fn what_no_filter_lets_through_is_refused_where_it_is_said() {
+        for (filter, most) in [("info", LevelFilter::INFO), ("hotseat=debug,warn", LevelFilter::DEBUG)] {
+            let config = LogConfig { filter: filter.to_owned(), format: LogFormat::Text };
+            assert_eq!(subscriber(&config, std::io::sink, false).unwrap().max_level_hint(), Some(most));
+        }
     }
 
     #[test]

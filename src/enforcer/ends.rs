@@ -144,11 +144,16 @@ impl Enforcer {
         }
     }
 
-    /// A message says so. Of a session without a connection here nothing is known that could be remembered; who
-    /// ended it does.
-    pub(super) fn note_end_of(&self, id: SessionId, end: &Tombstone) {
+    /// A message says that a session has ended: nothing here takes it for live any more. Answers what was known of it.
+    pub(super) fn cease(&self, id: SessionId) -> Before {
         self.forget(id);
-        let Before::Live(image) = self.here.ended(id) else { return };
+        self.here.ended(id)
+    }
+
+    /// How a session ended that a message told of. Of one without a connection here nothing is known that could be
+    /// remembered; who ended it does.
+    pub(super) fn remember_end(&self, id: SessionId, before: Before, end: &Tombstone) {
+        let Before::Live(image) = before else { return };
         match image.record() {
             Ok(record) => self.journal.ended(&Record { end: Some(end.clone()), ..record }),
             Err(error) => tracing::error!(session = %id, %error, "an end can't be remembered"),

@@ -41,7 +41,8 @@ impl Enforcer {
         let acknowledgement = user.map(|user| self.acknowledgement(&user, ended.generation));
         for &EndedSession(id, reason, at_ms) in &ended.sessions {
             let end = Tombstone { reason, at: Timestamp::from_millis(at_ms), by: ended.by.clone() };
-            self.note_end_of(id, &end);
+            // What follows from it can wait until the sockets are told; that it has ended can't.
+            let before = self.cease(id);
             let (enforcer, at_us) = (Arc::clone(self), ended.at_us);
             // What it measures is how fast a newer login gets through; nobody waits for the end of an idle session.
             let is_takeover = matches!(reason, Reason::Takeover | Reason::Replaced);
@@ -52,14 +53,13 @@ impl Enforcer {
                 enforcer.metrics.takeover_seconds.observe(took_us as f64 / 1e6);
                 enforcer.chronicle.took_over(took_us);
             };
-            self.hub.evict(
-                id,
-                &Arc::new(Eviction {
-                    end,
-                    on_written: Some(Box::new(on_written)),
-                    on_delivered: acknowledgement.as_ref().map(on_delivered),
-                }),
-            );
+            let eviction = Arc::new(Eviction {
+                end,
+                on_written: Some(Box::new(on_written)),
+                on_delivered: acknowledgement.as_ref().map(on_delivered),
+            });
+            self.hub.evict(id, &eviction);
+            self.remember_end(id, before, &eviction.end);
         }
     }
 

@@ -106,6 +106,7 @@ impl Enforcer {
                 }
                 () = tokio::time::sleep_until(rhythm.next) => {
                     rhythm.take_turn(Instant::now());
+                    self.subscriptions.let_go();
                     let turn = Turn::Slot(slot_numbers.next().unwrap_or_default());
                     if waiting.insert(turn) {
                         rounds.push(self.take_turn(turn, slots));

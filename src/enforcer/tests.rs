@@ -4,6 +4,7 @@ mod confirming;
 mod forgetful;
 mod healing;
 mod jobs;
+mod lingering;
 mod retelling;
 mod rig;
 

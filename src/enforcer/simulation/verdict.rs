@@ -11,6 +11,7 @@ use super::plan::{GHOST_AFTER, Plan, RENEW};
 use super::tally::Tally;
 use super::world::World;
 use crate::domain::{NodeId, SessionId};
+use crate::enforcer::subscriptions::LINGER;
 use crate::protocol::CloseCode;
 
 /// What one seed came to.
@@ -139,7 +140,7 @@ fn judge_users(world: &World) {
 /// When all clients have gone, nothing is left of them on any node.
 async fn judge_leaks(world: &World) {
     world.clients().iter().for_each(|socket| socket.client.leave());
-    sleep(RENEW + world.plan().out_within_calm()).await;
+    sleep(RENEW + LINGER + world.plan().out_within_calm()).await;
     for (number, node) in world.nodes.iter().enumerate().filter(|(_, node)| !node.stop.is_cancelled()) {
         let enforcer = &node.enforcer;
         let left = [

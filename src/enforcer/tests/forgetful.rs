@@ -107,6 +107,11 @@ impl Forgetful {
         }
     }
 
+    /// How many users' channels are subscribed.
+    pub fn channels(&self) -> usize {
+        lock(&self.subscribed).len()
+    }
+
     pub fn primary(&self) -> Arc<Embedded> {
         Arc::clone(&lock(&self.primary))
     }
