@@ -11,9 +11,9 @@
 //! | `hs:{p}:l` | zset | live seats: score 0, `user NUL sid`; a user's seats by lexical range | the longest absolute end + 7 to 8 d |
 //! | `hs:{p}:x` | zset | the sweeper's index: `user NUL sid` by a deadline, not later than the true one | as `l` |
 //! | `hs:{p}:a` | zset | live sessions: `sid` by generation | as `l` |
-//! | `hs:{p}:g` | string | the last generation | as `l` |
+//! | `hs:{p}:g` | string | the last generation and what was given its expiry when (`lua/seating.lua`), 24 bytes | as `l` |
 //! | `hs:{p}:n` | hash | node (8 bytes) → its last renewal and its `ghost_after` (ms, 6 bytes each) | 1 d after the last renewal |
-//! | `hs:{p}:e` | stream | events, about `events_max` / 1,024 of them and none older than `events_ttl`: `t` time, `k` kind, `u` user, `s` sid, `r` reason, `b` by, `e` ended, `a` actor, `m` note, `i` address, `d` device, `o` the actor's session | `events_ttl` after the last event |
+//! | `hs:{p}:e` | stream | events, about `events_max` / 1,024 of them and none older than `events_ttl`: in one field, `v`, time, kind, user, sid, reason, by, ended, actor, note, address, device, the actor's session (`redis/entry.rs`) | `events_ttl` after the last event, and at most a day |
 //! | `hs:{p}:lease` | string | the node that sweeps | 10 s |
 //! | `hs:{p}:w` | string | empty: a write by which a node asks whether its primary takes any, or whose replication was waited for (`wait_replicas`) | 10 s |
 //! | `hs:{p}:b:<user>` | string | the user's mark: `1` (disabled) or `0` (enabled again), when that was said, ms, and up to when everybody was put out, if that is another time | disabled: it is enabled, the one key without expiry; enabled: 7 d |

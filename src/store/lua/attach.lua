@@ -1,6 +1,7 @@
 -- Counts a connection of a live session and says that its node renews.
 -- KEYS 7 the record   ARGV 1 node  2 count  3 sequence  4 ghost_after ms  5 most connections of a session
 -- Answers {'live' | 'ended', now, nodes, bytes} | {'crowded'} | {'unknown'}
+begin(KEYS)
 local node, count, ttl = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[4])
 local now = clock()
 local nodes = read_nodes()

@@ -1,5 +1,6 @@
 -- Sets a lower count of connections of a live session.
 -- KEYS 7 the record   ARGV 1 node  2 count  3 sequence
+begin(KEYS)
 local now = clock()
 local stamps = stamps_of(read_nodes())
 local raw = redis.call('GET', KEYS[7])

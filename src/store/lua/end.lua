@@ -2,11 +2,13 @@
 -- ARGV 1 'session', 'user' or 'others'  2 user, '' for 'session'  3 sid, '' for 'user'  4 reason  5 by
 --      6 not after, ms  7… who acts  11 and 12 the log's bounds
 -- Answers {now, nodes, {sid, bytes, …} of those that it ended} | {'late', now}
+begin(KEYS)
+begin_log(ARGV)
 local target, user, sid = ARGV[1], ARGV[2], ARGV[3]
 local now, now_us = clock()
 if is_late(now, ARGV[6]) then return { 'late', now } end
 local nodes = read_nodes()
-local last = tonumber(redis.call('GET', LAST) or 0)
+local last = last_generation()
 local records = {}
 if target == 'session' then
   local raw = redis.call('GET', PREFIX .. 's:' .. sid)

@@ -2,6 +2,12 @@
 local DATA_KEPT_MS = '60000'
 local REASONS = { 'takeover', 'replaced', 'kicked', 'disabled', 'expired', 'idle', 'logout' }
 
+-- The highest generation that was given out in the partition; LAST is told in seating.lua.
+local function last_generation()
+  local raw = redis.call('GET', LAST)
+  return raw and #raw >= 8 and struct.unpack('>I8', raw) or 0
+end
+
 -- A write to a key that need not be there. Where it is not, a slot on the move has Redis refuse it in the middle of
 -- the step; there is nothing to do then.
 local function tidy(...) redis.pcall(...) end

@@ -1,6 +1,7 @@
 -- Reads sessions with their data: those of a user, or those of which the ids are given.
 -- ARGV 1 user, or '' and then sids
 -- Answers {now, nodes, {sid, bytes, data, …}}
+begin(KEYS)
 local now = clock()
 local nodes = read_nodes()
 local answer = {}

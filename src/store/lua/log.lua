@@ -1,8 +1,14 @@
 -- Prelude of the scripts that write events. PUBLISH and NUMSUB: see script.rs. The last two arguments of each of them
 -- bound the log: about how many events it keeps, and for how long, ms.
-local LOG_LENGTH, LOG_KEPT_MS = ARGV[#ARGV - 1], ARGV[#ARGV]
-local FEED = PREFIX .. 'f'
-local log_kept, is_followed = false, nil
+local LOG_LENGTH, LOG_KEPT_MS, FEED
+local EVENT = '>Hc0Hc0Hc0Hc0Hc0Hc0Hc0Hc0Hc0Hc0Hc0Hc0'
+-- Whether the log has its expiry, as a login knows that it was given one today; and whether anybody follows.
+local log_kept, is_followed
+
+local function begin_log(argv)
+  LOG_LENGTH, LOG_KEPT_MS, FEED = argv[#argv - 1], argv[#argv], PREFIX .. 'f'
+  log_kept, is_followed = false, nil
+end
 
 -- The address and the device of a record, as an event has them (store/codec.rs).
 local function origin_of(r)
@@ -11,23 +17,20 @@ local function origin_of(r)
     device = struct.pack('>BHc0c0', r.class, #r.device, r.device, name) }
 end
 
--- Who acts, of the four arguments from there on: as far as an event keeps it.
-local function act_at(i) return { actor = ARGV[i], note = ARGV[i + 1], ip = ARGV[i + 2], of = ARGV[i + 3] } end
-
--- One event: `what` may have reason, by, ended, actor, note, ip, device, of (the actor's session). All entries have the same fields, whose names
--- a stream then stores only once. The time is the step's: the entry's own may be a millisecond later, and can't be set
--- because it must rise when the clock does not. Who follows the feed is subscribed to it at this server, and gets the
--- same values with the entry's id in front, a length (2 bytes) before each.
+-- One event: `what` may have reason, by, ended, actor, note, ip, device, of (the actor's session). An entry has one field,
+-- the values with a length (2 bytes) before each. The time is the step's: the entry's own may be a millisecond later, and
+-- can't be set because it must rise when the clock does not. Who follows the feed is subscribed to it at this server, and
+-- gets the same with the entry's id in front.
 local function log(now, kind, user, sid, what)
-  local t, r, b, e = digits(now), digits(what.reason or 0), what.by or '', what.ended or ''
+  local t, r, b, e = digits(now), what.reason and digits(what.reason) or '0', what.by or '', what.ended or ''
   local a, m, i, d, o = what.actor or '', what.note or '', what.ip or '', what.device or '', what.of or ''
-  local id = redis.call('XADD', LOG, 'MAXLEN', '~', LOG_LENGTH, '*',
-    't', t, 'k', kind, 'u', user, 's', sid, 'r', r, 'b', b, 'e', e, 'a', a, 'm', m, 'i', i, 'd', d, 'o', o)
-  if not log_kept then redis.call('PEXPIRE', LOG, LOG_KEPT_MS) end
+  local event = struct.pack(EVENT, #t, t, #kind, kind, #user, user, #sid, sid, #r, r, #b, b, #e, e, #a, a, #m, m, #i, i,
+    #d, d, #o, o)
+  local id = redis.call('XADD', LOG, 'MAXLEN', '~', LOG_LENGTH, '*', 'v', event)
+  -- A day more, so that a day's first login can give it for all of that day.
+  if not log_kept then redis.call('PEXPIRE', LOG, digits(LOG_KEPT_MS + DAY_MS)) end
   log_kept = true
   -- A read after a write, but of no key: no slot on the move can make it fail.
   if is_followed == nil then is_followed = redis.call('PUBSUB', NUMSUB, FEED)[2] > 0 end
-  if not is_followed then return end
-  redis.call(PUBLISH, FEED, struct.pack('>' .. ('Hc0'):rep(13), #id, id, #t, t, #kind, kind,
-    #user, user, #sid, sid, #r, r, #b, b, #e, e, #a, a, #m, m, #i, i, #d, d, #o, o))
+  if is_followed then redis.call(PUBLISH, FEED, struct.pack('>Hc0', #id, id) .. event) end
 end

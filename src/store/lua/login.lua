@@ -5,12 +5,14 @@
 --      12 '1' to ask the nodes for confirmation  13 not after, ms  14 and 15 the log's bounds
 -- Answers {'seated', now, nodes, bytes, data, {sid, bytes, data, …}} | {'full', now, nodes, {sid, bytes, …}} |
 --      {'disabled'} | {'late', now}
+begin(KEYS)
+begin_log(ARGV)
 local sid, data, by = KEYS[7]:sub(-16), ARGV[2], ARGV[11]
 local now, now_us = clock()
 local nodes = read_nodes()
+local stored, mark, raw_last = unpack(redis.call('MGET', KEYS[7], KEYS[9], LAST))
 
 -- The same login again, because its answer was lost: the answer that it had then.
-local stored = redis.call('GET', KEYS[7])
 if stored then
   local r, ended = decode(sid, stored), {}
   local replaced = struct.unpack('>Hc0', r.tail)
@@ -27,20 +29,17 @@ end
 if is_late(now, ARGV[13]) then return { 'late', now } end
 local new = decode(sid, ARGV[1])
 local origin = origin_of(new)
-if read_mark(KEYS[9]) then
+if read_mark(mark) then
   log(now, 'refused', new.user, '', origin)
   return { 'disabled' }
 end
 
-local holders, over = holders_and_over(new.user, now)
-local ghost_after, replace = tonumber(ARGV[9]), {}
+local holders, over, has_indexes = holders_and_over(new.user, now)
+local replace = {}
 for i = 1, #ARGV[8], 16 do replace[ARGV[8]:sub(i, i + 15)] = true end
 local victims, in_the_way = decide({
   class = new.class, device = new.device, of_class = tonumber(ARGV[4]), in_all = tonumber(ARGV[5]),
-  on_full = ARGV[6], victim = ARGV[7], replace = replace,
-  is_ghost = function(r)
-    return now - r.seen >= ghost_after and connections(r, stamps_of(nodes), now, ghost_after) == 0
-  end,
+  on_full = ARGV[6], victim = ARGV[7], replace = replace, ghost_after = tonumber(ARGV[9]), now = now, nodes = nodes,
 }, holders)
 if not victims then
   local answer = {}
@@ -49,10 +48,11 @@ if not victims then
   return { 'full', now, nodes, answer }
 end
 
-local last = tonumber(redis.call('GET', LAST) or 0)
-local generation = math.max(last + 1, now_us, tonumber(ARGV[10]) + 1)
+local last, day = read_last(raw_last), math.floor(now / DAY_MS)
+local generation = math.max(last.generation + 1, now_us, tonumber(ARGV[10]) + 1)
 if generation >= 2 ^ 53 then error('generations are used up') end
-local expiries, counts = read_expiries(), counts_of(victims, now)
+local counts = counts_of(victims, day, last)
+log_kept, last.generation, last.logged_on = last.logged_on == day, generation, day
 for _, r in ipairs(victims) do r.data = data_of(r) end
 
 -- The newcomer goes in first: an index that ran empty on the way would come back without an expiry.
@@ -60,7 +60,7 @@ new.generation, new.created, new.seen, new.absolute = generation, now, now, now 
 local replaced = pack(victims)
 -- As it came it has ended nobody, which is two bytes.
 new.tail = struct.pack('>Hc0', #replaced, replaced) .. new.tail:sub(3)
-local raw = seat(new, KEYS[8], data, generation, expiries)
+local raw = seat(new, KEYS[8], data, last, has_indexes)
 
 local ended = {}
 for i, r in ipairs(victims) do

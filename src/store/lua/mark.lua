@@ -4,8 +4,7 @@
 
 -- Whether the user is disabled, since when the mark says so, and who is out: all who logged in until then; 0 where that
 -- is not known.
-local function read_mark(key)
-  local raw = redis.call('GET', key)
+local function read_mark(raw)
   if not raw then return false, 0, 0 end
   local word, said, out = raw:match('^([01])(%d*) ?(%d*)$')
   local is_disabled, since = word == '1', tonumber(said or '') or 0

@@ -3,6 +3,7 @@
 --      wanted, or '': 5 code of the class  6 role  7 node of the latest connection  8 ghost_after ms
 -- Answers {µs that it took, how many it looked at, the last of those or false when there are no more,
 --      now, nodes, {sid, bytes, data, …}}
+begin(KEYS)
 local most, most_answered, class, role, node, ttl = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6],
   ARGV[7], tonumber(ARGV[8])
 local now, began_us = clock()

@@ -3,11 +3,16 @@
 -- slot on the move must fail before it wrote anything; times are Redis's; a key that may come into being is among
 -- KEYS.
 -- KEYS of all: 1 seats, 2 due, 3 born, 4 nodes, 5 last, 6 log (store/keys.rs); ARGV is each script's own.
-local SEATS, DUE, BORN, NODES, LAST, LOG = unpack(KEYS, 1, 6)
-local PREFIX = SEATS:sub(1, -2)
+local SEATS, DUE, BORN, NODES, LAST, LOG, PREFIX
 local LIVE, TAKEOVER, REPLACED, DISABLED, EXPIRED, IDLE = 0, 1, 2, 4, 5, 6
 local DAY_MS = 24 * 60 * 60 * 1000
 local TOMBSTONE_MS = 7 * DAY_MS
+
+-- The first thing that each does: preludes only define, and know no call.
+local function begin(keys)
+  SEATS, DUE, BORN, NODES, LAST, LOG = unpack(keys, 1, 6)
+  PREFIX = SEATS:sub(1, -2)
+end
 
 -- Lua turns numbers above 14 digits into 1.8e+15 unless told otherwise, and Redis prints one that a command is given
 -- with 17 digits, which costs more than the command: hence this, and constants as strings. A '%d' is a long of C, 64 bits
@@ -64,17 +69,4 @@ local function member(user, sid) return user .. '\0' .. sid end
 
 local function data_of(r)
   return r.flags % 2 == 1 and redis.call('GET', PREFIX .. 'd:' .. r.sid)
-end
-
--- The records of a user's seats; one whose record is gone, or damaged, has no state and only waits to be unlisted: no
--- check accepts it, and its user must not be locked out by it.
-local function seats_of(user)
-  local seats = {}
-  local entries = redis.call('ZRANGEBYLEX', SEATS, '[' .. member(user, ''), '(' .. user .. '\1')
-  for i = 1, #entries do
-    local sid = entries[i]:sub(-16)
-    local readable, r = pcall(decode, sid, redis.call('GET', PREFIX .. 's:' .. sid))
-    seats[i] = readable and r or { sid = sid, user = user }
-  end
-  return seats
 end

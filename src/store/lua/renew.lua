@@ -2,12 +2,14 @@
 -- KEYS 7… the records   ARGV 1 node  2 ghost_after ms  3 for each record: ms since it was used 6, connections 2,
 --      sequence 6; all bits set where there is nothing to say  4 and 5 the log's bounds
 -- Answers {now, nodes, {sid, bytes, …} of those not live, {sid, …} of those not there, {sid, …} of the damaged}
+begin(KEYS)
+begin_log(ARGV)
 local NO_USE, NO_COUNT = 2 ^ 48 - 1, 2 ^ 16 - 1
 local node, ttl = ARGV[1], tonumber(ARGV[2])
 local now, now_us = clock()
 local nodes = read_nodes()
 local stamps = stamps_of(nodes)
-local last = tonumber(redis.call('GET', LAST) or 0)
+local last = last_generation()
 local ended, missing, damaged, changed, over = {}, {}, {}, {}, {}
 
 -- The list that a record belongs on, if any, and the record. Fails where its bytes make no sense.

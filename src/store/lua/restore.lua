@@ -4,6 +4,8 @@
 --      ms  5 seats of its class or -1  6 seats in all or -1  7 this session as those that it ends are told of it
 --      8 and 9 the log's bounds
 -- Answers {'live'} | {'ended', now, nodes, bytes} | {'yields', now, nodes, bytes, sid} | {'too old'}
+begin(KEYS)
+begin_log(ARGV)
 local sid, data, by = KEYS[7]:sub(-16), ARGV[2], ARGV[7]
 local now, now_us = clock()
 local nodes = read_nodes()
@@ -16,10 +18,10 @@ if raw then
   local is_its_end = is_ended and new.generation >= r.generation
   if r.state == LIVE and is_its_end then
     -- As known, also if it has lapsed meanwhile: it had ended before, and was acknowledged to have.
-    local last = tonumber(redis.call('GET', LAST) or 0)
+    local generation = last_generation()
     raw = bury(r, new.state, new.ended, new.by)
     log(now, 'ended', r.user, sid, { reason = r.state, by = r.by })
-    tell(r.user, last, now_us, r.by, { r })
+    tell(r.user, generation, now_us, r.by, { r })
   elseif r.state ~= LIVE and is_its_end and new.ended < r.ended then
     -- Whoever decided the later one had not heard of this one, which people were told.
     r.state, r.ended, r.by = new.state, new.ended, new.by
@@ -37,7 +39,7 @@ if not is_ended then
   -- by which it could be over now.
   if deadline(new) <= now then new.seen = math.max(new.seen, math.min(live_at, now)) end
   local why = lapsed(new, now)
-  local is_disabled, _, out = read_mark(KEYS[9])
+  local is_disabled, _, out = read_mark(redis.call('GET', KEYS[9]))
   if why then
     new.state, new.ended = why, deadline(new)
   -- Who logged in after that may have been enabled before, which the store has forgotten and will be told.
@@ -48,30 +50,30 @@ if not is_ended then
     new.state, new.ended = DISABLED, now
   end
 end
-local last = math.max(tonumber(redis.call('GET', LAST) or 0), new.generation)
-local expiries = read_expiries()
+local last = read_last(redis.call('GET', LAST))
+last.generation = math.max(last.generation, new.generation)
 
 if new.state ~= LIVE then
   new.flags = 0
   -- One that is older has lapsed like every tombstone.
   if new.ended + TOMBSTONE_MS > now then
     save(new)
-    set_last(last, expiries, new.ended + TOMBSTONE_MS)
+    write_last(last, new.ended + TOMBSTONE_MS)
     log(now, 'ended', new.user, sid, { reason = new.state, by = new.by })
   end
   return { 'ended', now, nodes, encode(new) }
 end
 
 new.of_class, new.in_all = tonumber(ARGV[5]), tonumber(ARGV[6])
-local holders, over = holders_and_over(new.user, now)
+local holders, over, has_indexes = holders_and_over(new.user, now)
 local victims, winner = readmit(new, holders)
 if not victims then return { 'yields', now, nodes, encode(winner), winner.sid } end
-seat(new, KEYS[8], data, last, expiries)
+seat(new, KEYS[8], data, last, has_indexes)
 log(now, 'restored', new.user, sid, origin_of(new))
 for _, r in ipairs(victims) do
   bury(r, r.why, now, by)
   log(now, 'ended', r.user, r.sid, { reason = r.state, by = by })
 end
-tell(new.user, last, now_us, by, victims)
-end_lapsed(over, last, now, now_us)
+tell(new.user, last.generation, now_us, by, victims)
+end_lapsed(over, last.generation, now, now_us)
 return { 'live' }

@@ -31,22 +31,28 @@ local function in_the_way(question, holders)
   return answer
 end
 
+local function is_ghost(r, question)
+  local now, ghost_after = question.now, question.ghost_after
+  return now - r.seen >= ghost_after and connections(r, stamps_of(question.nodes), now, ghost_after) == 0
+end
+
+local function expel(r, why, out)
+  r.why = why
+  out[#out + 1] = r
+end
+
 -- Who has to go, lowest generation first, each with its reason in `why`; or nil and who holds the seats.
 local function decide(question, holders)
   local out, rest, candidates = {}, {}, {}
-  local function expel(r, why)
-    r.why = why
-    out[#out + 1] = r
-  end
   for i = 1, #holders do
     local r = holders[i]
     if r.device == question.device then
-      expel(r, REPLACED)
+      expel(r, REPLACED, out)
     elseif question.on_full == 'choose' and question.replace[r.sid] then
-      expel(r, TAKEOVER)
+      expel(r, TAKEOVER, out)
     else
       rest[#rest + 1] = r
-      if question.on_full == 'kick_old' or question.is_ghost(r) then candidates[#candidates + 1] = r end
+      if question.on_full == 'kick_old' or is_ghost(r, question) then candidates[#candidates + 1] = r end
     end
   end
 
@@ -56,25 +62,18 @@ local function decide(question, holders)
   for i = 1, #candidates do
     local r = candidates[i]
     if from_class > 0 and r.class == question.class then
-      expel(r, TAKEOVER)
+      expel(r, TAKEOVER, out)
       from_class = from_class - 1
     end
   end
   for i = 1, #candidates do
     local r = candidates[i]
     if from_all > 0 and not r.why then
-      expel(r, TAKEOVER)
+      expel(r, TAKEOVER, out)
       from_all = from_all - 1
     end
   end
   if from_class > 0 or from_all > 0 then return nil, in_the_way(question, holders) end
   if #out > 1 then table.sort(out, by_generation) end
   return out
-end
-
--- Victims and reasons as they lie in a record and in an event.
-local function pack(victims)
-  local packed = ''
-  for _, r in ipairs(victims) do packed = packed .. r.sid .. string.char(r.why) end
-  return packed
 end

@@ -1,6 +1,7 @@
 -- Replaces the data of a live session and marks it as seen.
 -- KEYS 7 the record, 8 its data   ARGV 1 data, '' to clear them  2 not after, ms
 -- Answers {now, nodes, bytes, data} | {'late', now} | false if it is unknown
+begin(KEYS)
 local now = clock()
 if is_late(now, ARGV[2]) then return { 'late', now } end
 local nodes = read_nodes()

@@ -3,12 +3,14 @@
 -- ARGV 1 user  2 '1' to disable, '0' to enable  3 when that was said, ms, or '' for now  4 ms to keep an enabled mark
 --      5 not after, ms, or ''  6 '1' if nobody is left who could know a later word  7… who acts  11 and 12 the log's bounds
 -- Answers {now, nodes, the time of the last word, {sid, bytes, …} of those that it ended} | {'late', now}
+begin(KEYS)
+begin_log(ARGV)
 local user, disable = ARGV[1], ARGV[2] == '1'
 local now, now_us = clock()
 if is_late(now, ARGV[5]) then return { 'late', now } end
 local nodes = read_nodes()
-local last = tonumber(redis.call('GET', LAST) or 0)
-local was, since, out = read_mark(KEYS[7])
+local last = read_last(redis.call('GET', LAST))
+local was, since, out = read_mark(redis.call('GET', KEYS[7]))
 -- Later than every word before it, also when the clock went back.
 local at = tonumber(ARGV[3]) or math.max(now, since + 1)
 local is_settled = ARGV[6] == '1' and disable and was and at == since
@@ -20,17 +22,15 @@ for _, r in ipairs(disable and seats_of(user) or {}) do
   if ARGV[3] == '' or is_settled or not r.created or r.created <= at then records[#records + 1] = r end
 end
 
-local expiries = read_expiries()
-
 if disable then
   out = math.max(out, at, is_settled and now or 0)
   redis.call('SET', KEYS[7], '1' .. digits(at) .. (out > at and ' ' .. digits(out) or ''))
-  last = math.max(last, generation_at(out))
-  set_last(last, expiries, now + TOMBSTONE_MS)
+  last.generation = math.max(last.generation, generation_at(out))
+  write_last(last, now + TOMBSTONE_MS)
 else
   redis.call('SET', KEYS[7], '0' .. digits(at) .. (out > 0 and ' ' .. digits(out) or ''), 'PX', ARGV[4])
 end
 if was ~= disable then log(now, disable and 'disabled' or 'enabled', user, '', act_at(7)) end
 local cause = act_at(7)
 cause.reason, cause.by = DISABLED, ''
-return { now, nodes, digits(at), end_all(user, records, cause, last, now, now_us) }
+return { now, nodes, digits(at), end_all(user, records, cause, last.generation, now, now_us) }

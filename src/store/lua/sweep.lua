@@ -2,12 +2,14 @@
 -- KEYS 7 the lease   ARGV 1 who sweeps, '' for without a lease  2 most to end  3 lease ms  4 and 5 the log's bounds
 -- Answers {ended, moved, 1 if there is more | 0, listed afterwards, {sid of a damaged record, …}} | false while another
 --      holds the lease
+begin(KEYS)
+begin_log(ARGV)
 local LOOKED_AT = 50
 local who, most = ARGV[1], tonumber(ARGV[2])
 local now, now_us = clock()
 local holder = redis.call('GET', KEYS[7])
 if who ~= '' and holder and holder ~= who then return false end
-local last = tonumber(redis.call('GET', LAST) or 0)
+local last = last_generation()
 local due = redis.call('ZRANGEBYSCORE', DUE, '-inf', now, 'LIMIT', 0, LOOKED_AT)
 local over, later, lost, damaged, more = {}, {}, {}, {}, #due == LOOKED_AT
 for _, entry in ipairs(due) do

@@ -1,16 +1,23 @@
--- Prelude of login: counting takeovers in the running day and week (store/report.rs).
+-- Prelude of login: what a takeover leaves behind; counting them in the running day and week (store/report.rs).
+
+-- Victims and reasons as they lie in a record and in an event.
+local function pack(victims)
+  local packed = ''
+  for _, r in ipairs(victims) do packed = packed .. r.sid .. string.char(r.why) end
+  return packed
+end
 
 -- Where a login that ends these counts, or nil if it takes over from nobody; to be asked before the first write. The
 -- keys are not among KEYS, for their names need Redis's clock; the login's own record is, and is never there yet, so
 -- that no slot on the move lets a login begin.
-local function counts_of(victims, now)
+local function counts_of(victims, day, last)
   local has_taken = false
   for _, r in ipairs(victims) do has_taken = has_taken or r.why == TAKEOVER end
   if not has_taken then return nil end
-  local day = math.floor(now / DAY_MS)
   local week = math.floor((day + 3) / 7)
   local counts = { day = PREFIX .. 'c:d' .. digits(day), week = PREFIX .. 'c:w' .. digits(week) }
-  if redis.call('EXISTS', counts.day, counts.week) < 2 then
+  if last.counted_on ~= day then
+    last.counted_on = day
     -- Two days after the day, two weeks after the week.
     counts.day_kept_until, counts.week_kept_until = (day + 3) * DAY_MS, (7 * week + 4 + 14) * DAY_MS
   end

@@ -1,5 +1,5 @@
-//! How an event lies in a stream, and how it is told on a feed: the same twelve values, there behind their names, here
-//! in their order with the entry's id in front and a length (2 bytes) before each (`lua/log.lua`).
+//! How an event lies in a stream, and how it is told on a feed: twelve values in their order, a length (2 bytes) before
+//! each (`lua/log.lua`); on a feed with the entry's id, and its length, in front.
 //!
 //! Refuses to guess: an entry of a kind that this version does not know is none, and so is a damaged one, which is
 //! counted: what cannot be read must not hide the rest of the log.
@@ -10,12 +10,12 @@ use super::reply::{Reply, int};
 use crate::domain::{Partition, Reason, SessionId, Timestamp, UserId};
 use crate::store::{Act, Event, EventId, EventKind, StoreError, codec};
 
-/// The names of the values in a stream, in the order of a feed.
-const NAMES: [&[u8]; 12] = [b"t", b"k", b"u", b"s", b"r", b"b", b"e", b"a", b"m", b"i", b"d", b"o"];
-/// Values that every version tells on a feed; those behind them came later.
+/// The one field of an entry.
+const FIELD: &[u8] = b"v";
+/// Values that every version tells; those behind them came later.
 const ALWAYS_TOLD: usize = 11;
 
-type Values = [Vec<u8>; NAMES.len()];
+type Values = [Vec<u8>; 12];
 
 /// What an entry of a stream says.
 pub(super) enum Entry {
@@ -32,14 +32,14 @@ pub(super) enum Entry {
 pub(super) fn of_stream(partition: Partition, mut entry: Reply) -> Result<(EventId, Entry), StoreError> {
     let id = id(partition, &entry.bytes()?)?;
     let mut fields = entry.list()?;
-    let mut values = Values::default();
+    let mut told = Vec::new();
     while !fields.is_empty() {
         let (name, value) = (fields.bytes()?, fields.bytes()?);
-        if let Some(place) = NAMES.iter().position(|known| *known == name) {
-            values[place] = value;
+        if name == FIELD {
+            told = value;
         }
     }
-    let entry = match event(id, values) {
+    let entry = match Told(&told).values().and_then(|values| event(id, values)) {
         Ok(Some(event)) => Entry::Event(event),
         Ok(None) => Entry::Unknown,
         Err(_) => Entry::Damaged,
@@ -49,24 +49,33 @@ pub(super) fn of_stream(partition: Partition, mut entry: Reply) -> Result<(Event
 
 /// What is told on a feed. A later version may put more values behind those that are known, an earlier one fewer.
 pub(super) fn of_feed(partition: Partition, payload: &[u8]) -> Result<Option<Event>, StoreError> {
-    let mut rest = payload;
-    let mut next = || {
-        let (len, behind) = rest.split_first_chunk::<2>()?;
+    let mut told = Told(payload);
+    let id = id(partition, told.next().ok_or_else(|| damaged("an event on a feed"))?)?;
+    event(id, told.values()?)
+}
+
+/// Values that are yet to be read.
+struct Told<'a>(&'a [u8]);
+
+impl<'a> Told<'a> {
+    fn next(&mut self) -> Option<&'a [u8]> {
+        let (len, behind) = self.0.split_first_chunk::<2>()?;
         let (value, behind) = behind.split_at_checked(usize::from(u16::from_be_bytes(*len)))?;
-        rest = behind;
-        Some(value.to_vec())
-    };
-    let mut next = || next().ok_or_else(|| damaged("an event on a feed"));
-    let id = id(partition, &next()?)?;
-    let mut values = Values::default();
-    for (place, value) in values.iter_mut().enumerate() {
-        match next() {
-            Ok(told) => *value = told,
-            Err(_) if place >= ALWAYS_TOLD => break,
-            Err(error) => return Err(error),
-        }
+        self.0 = behind;
+        Some(value)
     }
-    event(id, values)
+
+    fn values(&mut self) -> Result<Values, StoreError> {
+        let mut values = Values::default();
+        for (place, value) in values.iter_mut().enumerate() {
+            match self.next() {
+                Some(told) => *value = told.to_vec(),
+                None if place >= ALWAYS_TOLD => break,
+                None => return Err(damaged("an event")),
+            }
+        }
+        Ok(values)
+    }
 }
 
 /// `<ms>-<sequence>`.

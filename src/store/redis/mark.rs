@@ -19,7 +19,7 @@ use crate::store::keys::Keys;
 /// Longer than any session and its tombstone: 365 d + 7 d, and a month to come back from holidays.
 const KEPT_MS: u64 = 400 * 24 * 60 * 60 * 1000;
 /// Rises when the layout of `keys.rs` or of a record changes incompatibly.
-const LAYOUT: u32 = 1;
+const LAYOUT: u32 = 2;
 
 /// Why there is no mark.
 #[derive(Debug)]

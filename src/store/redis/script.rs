@@ -53,19 +53,19 @@ macro_rules! script {
     };
 }
 
-script!(LOGIN = "record" "nodes" "log" "finish" "mark" "seating" "seats" "takeover" "login");
-script!(RESTORE = "record" "nodes" "log" "finish" "mark" "seating" "seats" "readmit" "restore");
+script!(LOGIN = "record" "user" "nodes" "log" "finish" "mark" "seating" "seats" "takeover" "login");
+script!(RESTORE = "record" "user" "nodes" "log" "finish" "mark" "seating" "seats" "readmit" "restore");
 script!(ATTACH = "record" "nodes" "presence" "attach");
 script!(DETACH = "record" "nodes" "presence" "detach");
 script!(RENEW = "record" "nodes" "presence" "log" "finish" "renew");
-script!(END = "record" "nodes" "log" "finish" "ending" "end");
-script!(SET_DISABLED = "record" "nodes" "log" "finish" "ending" "mark" "seating" "set_disabled");
+script!(END = "record" "user" "nodes" "log" "act" "finish" "ending" "end");
+script!(SET_DISABLED = "record" "user" "nodes" "log" "act" "finish" "ending" "mark" "seating" "set_disabled");
 script!(SET_DATA = "record" "nodes" "set_data");
 script!(SWEEP = "record" "nodes" "log" "finish" "sweep");
-script!(EVENT = "record" "log" "event");
+script!(EVENT = "record" "log" "act" "event");
 script!(CENSUS = "record" "census");
 script!(PAGE = "any" "record" "nodes" "page");
-script!(LIST = "record" "nodes" "list");
+script!(LIST = "record" "user" "nodes" "list");
 script!(REPORT = "report");
 script!(JOB = "job");
 script!(THROTTLE = "throttle");
@@ -93,7 +93,7 @@ impl Call {
         self
     }
 
-    /// Who acts, as `lua/log.lua` reads it: four arguments.
+    /// Who acts, as `lua/act.lua` reads it: four arguments.
     pub(super) fn act(self, act: &Act) -> Self {
         self.arg(act.actor.as_deref().unwrap_or_default())
             .arg(act.note.as_deref().unwrap_or_default())

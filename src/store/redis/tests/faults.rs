@@ -273,7 +273,7 @@ async fn sessions_of_another_layout_are_refused_and_an_emptied_database_is_claim
         assert!(start.elapsed() < Duration::from_secs(20));
         sleep(Duration::from_millis(10)).await;
     }
-    assert!(server.command("GET hs:meta").await.contains("layout=1 partitions=1024"));
+    assert!(server.command("GET hs:meta").await.contains("layout=2 partitions=1024"));
 }
 
 #[tokio::test]
