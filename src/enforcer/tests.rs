@@ -4,6 +4,8 @@ mod confirming;
 mod forgetful;
 mod healing;
 mod jobs;
+mod marks;
+mod renewing;
 mod retelling;
 mod rig;
 
