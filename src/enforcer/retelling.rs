@@ -12,13 +12,13 @@ use futures_util::TryStreamExt as _;
 use futures_util::stream;
 use tokio::time::Instant;
 
+use super::due::{BATCH, Due};
 use super::here::Recalled;
 use super::journal::{Facts, Mark, Seated};
-use super::renewal::BATCH;
 use super::restoring::passed_over;
-use super::{Enforcer, RESTORES, millis};
+use super::{Enforcer, RESTORES};
 use crate::domain::{Partition, Record, SessionId, Timestamp};
-use crate::store::{Act, Disabling, Image, Renewal, Said, StoreError};
+use crate::store::{Act, Disabling, Image, Said, StoreError};
 
 /// What the store says of the sessions that it is to be told of. Of all others it knows nothing, or nothing readable.
 #[derive(Default)]
@@ -94,16 +94,14 @@ impl Enforcer {
             return Ok(known);
         }
         let used: HashMap<_, _> = self.touched.copy(partition).into_iter().collect();
-        let renewal = |id| {
-            let seen_ago_ms = used.get(&id).map(|at| millis(at.elapsed()));
-            Renewal { id, seen_ago_ms, presence: None }
-        };
-        let asked: Vec<_> = ids.into_iter().map(renewal).collect();
+        let asked: Vec<_> =
+            ids.into_iter().map(|id| Due { used_at: used.get(&id).copied(), ..Due::of(id) }).collect();
         for batch in asked.chunks(BATCH) {
-            let call = self.store.renew(self.node, partition, batch, self.ghost_after_ms());
+            let renewals: Vec<_> = batch.iter().map(Due::renewal).collect();
+            let call = self.store.renew(self.node, partition, &renewals, self.ghost_after_ms());
             let found = self.metrics.store_call("renew", call).await?;
             let unknown: HashSet<_> = found.missing.iter().chain(&found.damaged).collect();
-            known.live.extend(batch.iter().map(|renewal| renewal.id).filter(|id| !unknown.contains(id)));
+            known.live.extend(batch.iter().map(|due| due.id).filter(|id| !unknown.contains(id)));
             known.ended.extend(found.ended.into_iter().map(|record| (record.session.id, record)));
         }
         known.live.retain(|id| !known.ended.contains_key(id));

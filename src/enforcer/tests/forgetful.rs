@@ -17,8 +17,8 @@ use crate::domain::{
 };
 use crate::store::embedded::Embedded;
 use crate::store::{
-    Act, Attach, Census, Disabling, Inspection, Login, LoginOutcome, NOTICE_QUEUE, Notice, Renewal, Renewed,
-    Restore, Restored, Said, Store, StoreError, Swept, Target,
+    Act, Attach, Census, Disabling, Inspection, Login, LoginOutcome, NOTICE_QUEUE, Notice,
+    Renewal, Renewed, Restore, Restored, Said, Store, StoreError, Swept, Target,
 };
 
 pub(super) struct Forgetful {
@@ -36,6 +36,9 @@ pub(super) struct Forgetful {
     /// Renewals of this partition never return.
     pub hung: Mutex<Option<Partition>>,
     pub restores: AtomicUsize,
+    /// Renewals fail after so long, and what they said is noted.
+    pub unanswered: Mutex<Option<Duration>>,
+    pub asked: Mutex<Vec<Renewal>>,
     /// These are refused by every restore, for no reason.
     pub unrestorable: Mutex<HashSet<SessionId>>,
     /// Their records can't be read.
@@ -59,6 +62,8 @@ impl Forgetful {
             failing_restores: AtomicUsize::new(0),
             hung: Mutex::default(),
             restores: AtomicUsize::new(0),
+            unanswered: Mutex::default(),
+            asked: Mutex::default(),
             unrestorable: Mutex::default(),
             damaged: Mutex::default(),
             dirs,
@@ -183,6 +188,12 @@ impl Store for Forgetful {
     ) -> Result<Renewed, StoreError> {
         if *lock(&self.hung) == Some(partition) {
             tokio::time::sleep(Duration::from_secs(3600)).await;
+        }
+        let unanswered = *lock(&self.unanswered);
+        if let Some(after) = unanswered {
+            lock(&self.asked).extend_from_slice(sessions);
+            tokio::time::sleep(after).await;
+            return Err(StoreError::Unavailable("it hangs".to_owned()));
         }
         let damaged = lock(&self.damaged).clone();
         let (unreadable, sessions): (Vec<_>, Vec<_>) =

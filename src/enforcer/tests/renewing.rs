@@ -1,14 +1,17 @@
 //! What renewals find and what they leave: sessions that are missing or damaged, uses that the store does not take.
 
+use std::collections::HashSet;
 use std::io;
 use std::sync::Mutex;
 
+use tokio::time::Instant;
 use tracing_subscriber::fmt::MakeWriter;
 
 use super::forgetful::Forgetful;
 use super::healing::{Renewals, node};
 use super::*;
 use crate::domain::{Generation, Partition};
+use crate::enforcer::CONCURRENT;
 
 /// What is logged meanwhile.
 #[derive(Clone, Default)]
@@ -39,6 +42,33 @@ impl MakeWriter<'_> for Log {
     fn make_writer(&self) -> Self {
         self.clone()
     }
+}
+
+/// Of sixty that were used in time while Redis hung, each had ended as idle when it answered again.
+#[tokio::test]
+async fn a_use_gets_no_younger_while_it_waits_for_its_turn_nor_when_the_store_does_not_take_it() {
+    let store = Forgetful::new();
+    let rig = node(1, &store, Renewals::Off);
+    let mut ids = Vec::new();
+    for user in 0..12 {
+        let (_, record, _) = rig.login_as(&format!("user-{user}"), "phone", false).await;
+        ids.push(record.session.id);
+    }
+    let partitions: HashSet<_> = ids.iter().map(|id| id.partition()).collect();
+    assert!(partitions.len() > CONCURRENT, "some have to wait");
+    tokio::time::pause();
+    let used = Instant::now();
+    ids.iter().for_each(|id| rig.enforcer.touch(*id));
+    *store.unanswered.lock().unwrap() = Some(Duration::from_secs(2));
+    rig.enforcer.flush().await;
+    let asked = store.asked.lock().unwrap().clone();
+    let waited = asked.iter().filter(|renewal| renewal.seen_ago_ms >= Some(2_000)).count();
+    assert!(waited >= partitions.len() - CONCURRENT, "{asked:?}");
+    assert_eq!(asked.len(), 12);
+    for (_, at) in partitions.iter().flat_map(|partition| rig.enforcer.touched.copy(*partition)) {
+        assert_eq!(at, used, "younger by {:?}", at - used);
+    }
+    assert_eq!(rig.enforcer.touched.len(), 12, "for the next renewal");
 }
 
 #[tokio::test]
