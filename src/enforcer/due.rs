@@ -9,10 +9,7 @@ use tokio::time::Instant;
 
 use super::millis;
 use crate::domain::{Partition, Presence, SessionId};
-use crate::store::Renewal;
-
-/// Sessions in one store call, so that no call holds the store for long.
-pub(super) const BATCH: usize = 128;
+use crate::store::{MAX_RENEWED, Renewal};
 
 /// What there is to say of one session.
 #[derive(Debug, Clone, Copy)]
@@ -73,9 +70,31 @@ impl Found {
 pub(super) fn calls(batches: &Batches) -> Vec<(Partition, &[Due])> {
     let mut calls = Vec::with_capacity(batches.len());
     for (partition, sessions) in batches {
-        let (first, more) = sessions.split_at(sessions.len().min(BATCH));
+        let (first, more) = sessions.split_at(sessions.len().min(MAX_RENEWED));
         calls.push((*partition, first));
-        calls.extend(more.chunks(BATCH).map(|batch| (*partition, batch)));
+        calls.extend(more.chunks(MAX_RENEWED).map(|batch| (*partition, batch)));
     }
     calls
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Timestamp;
+
+    /// The store cut what it was given, and what the first of its steps had found was lost when the second failed: whoever
+    /// had ended stayed on its socket for another interval.
+    #[test]
+    fn no_call_is_of_more_than_the_store_takes_in_one_step_and_none_is_left_out() {
+        let id = |number: u8| SessionId::new(Partition::FIRST, Timestamp::from_millis(1), [number; 8]);
+        for sessions in [0, 1, 50, 51, 128] {
+            let batches =
+                Batches::from([(Partition::FIRST, (0..sessions).map(|it| Due::of(id(it))).collect())]);
+            let calls = calls(&batches);
+            let said: Vec<_> = calls.iter().flat_map(|(_, batch)| batch.iter().map(|due| due.id)).collect();
+            assert_eq!(said, (0..sessions).map(id).collect::<Vec<_>>());
+            assert!(calls.iter().all(|(_, batch)| batch.len() <= MAX_RENEWED));
+            assert_eq!(calls.len(), usize::from(sessions).div_ceil(MAX_RENEWED).max(1), "also for none");
+        }
+    }
 }

@@ -12,13 +12,13 @@ use futures_util::TryStreamExt as _;
 use futures_util::stream;
 use tokio::time::Instant;
 
-use super::due::{BATCH, Due};
+use super::due::Due;
 use super::here::Recalled;
 use super::journal::{Facts, Mark, Seated};
 use super::restoring::passed_over;
 use super::{Enforcer, RESTORES};
 use crate::domain::{Partition, Record, SessionId, Timestamp};
-use crate::store::{Act, Disabling, Image, Said, StoreError};
+use crate::store::{Act, Disabling, Image, MAX_RENEWED, Said, StoreError};
 
 /// What the store says of the sessions that it is to be told of. Of all others it knows nothing, or nothing readable.
 #[derive(Default)]
@@ -96,7 +96,7 @@ impl Enforcer {
         let used: HashMap<_, _> = self.touched.copy(partition).into_iter().collect();
         let asked: Vec<_> =
             ids.into_iter().map(|id| Due { used_at: used.get(&id).copied(), ..Due::of(id) }).collect();
-        for batch in asked.chunks(BATCH) {
+        for batch in asked.chunks(MAX_RENEWED) {
             let renewals: Vec<_> = batch.iter().map(Due::renewal).collect();
             let call = self.store.renew(self.node, partition, &renewals, self.ghost_after_ms());
             let found = self.metrics.store_call("renew", call).await?;

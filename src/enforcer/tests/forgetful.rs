@@ -17,7 +17,7 @@ use crate::domain::{
 };
 use crate::store::embedded::Embedded;
 use crate::store::{
-    Act, Attach, Census, Disabling, Inspection, Login, LoginOutcome, NOTICE_QUEUE, Notice,
+    Act, Attach, Census, Disabling, Inspection, Login, LoginOutcome, MAX_RENEWED, NOTICE_QUEUE, Notice,
     Renewal, Renewed, Restore, Restored, Said, Store, StoreError, Swept, Target,
 };
 
@@ -189,6 +189,7 @@ impl Store for Forgetful {
         if *lock(&self.hung) == Some(partition) {
             tokio::time::sleep(Duration::from_secs(3600)).await;
         }
+        assert!(sessions.len() <= MAX_RENEWED, "{}", sessions.len());
         let unanswered = *lock(&self.unanswered);
         if let Some(after) = unanswered {
             lock(&self.asked).extend_from_slice(sessions);
