@@ -8,6 +8,7 @@ mod marks;
 mod renewing;
 mod retelling;
 mod rig;
+mod sweeping;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -36,6 +36,13 @@ pub(super) struct Forgetful {
     /// Renewals of this partition never return.
     pub hung: Mutex<Option<Partition>>,
     pub restores: AtomicUsize,
+    /// No word about users of this partition is taken.
+    pub unmarkable: Mutex<Option<Partition>>,
+    /// How many were.
+    pub words: AtomicUsize,
+    /// These can't be swept; how often it was asked to.
+    pub unsweepable: Mutex<PartitionSet>,
+    pub sweeps: AtomicUsize,
     /// Renewals fail after so long, and what they said is noted.
     pub unanswered: Mutex<Option<Duration>>,
     pub asked: Mutex<Vec<Renewal>>,
@@ -62,6 +69,10 @@ impl Forgetful {
             failing_restores: AtomicUsize::new(0),
             hung: Mutex::default(),
             restores: AtomicUsize::new(0),
+            unmarkable: Mutex::default(),
+            words: AtomicUsize::new(0),
+            unsweepable: Mutex::default(),
+            sweeps: AtomicUsize::new(0),
             unanswered: Mutex::default(),
             asked: Mutex::default(),
             unrestorable: Mutex::default(),
@@ -241,6 +252,10 @@ impl Store for Forgetful {
         said: Said,
         act: &Act,
     ) -> Result<Disabling, StoreError> {
+        if *lock(&self.unmarkable) == Some(Partition::of(user)) {
+            return Err(StoreError::Unavailable("it is away".to_owned()));
+        }
+        self.words.fetch_add(1, Ordering::SeqCst);
         write!(self, engine => engine.set_disabled(user, disabled, said, act))
     }
 
@@ -249,6 +264,10 @@ impl Store for Forgetful {
     }
 
     async fn sweep(&self, partition: Partition, lease: NodeId) -> Result<Swept, StoreError> {
+        self.sweeps.fetch_add(1, Ordering::SeqCst);
+        if lock(&self.unsweepable).contains(partition) {
+            return Err(StoreError::Unavailable("it is away".to_owned()));
+        }
         self.primary().sweep(partition, lease).await
     }
 

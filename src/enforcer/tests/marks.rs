@@ -90,3 +90,24 @@ async fn who_slipped_in_before_the_disabling_was_told_again_is_out_once_that_is_
     first.enforcer.settle_disablings(Partition::of(&berta)).await.unwrap();
     assert!(store.get(innocent.session.id, false).await.unwrap().unwrap().is_live());
 }
+
+/// The first part of the store that was away ended it for all that come after.
+#[tokio::test]
+async fn who_was_enabled_is_told_again_where_the_store_answers_though_parts_of_it_do_not() {
+    let store = Forgetful::new();
+    let rig = Rig::over(1, Arc::clone(&store) as Arc<dyn Store>, store.notices(), None);
+    let users: Vec<_> =
+        (0..8).map(|number| UserId::parse("user_id", &format!("user-{number}")).unwrap()).collect();
+    for user in &users {
+        rig.enforcer.set_disabled(user, true, &Act::NONE).await.unwrap();
+        rig.enforcer.set_disabled(user, false, &Act::NONE).await.unwrap();
+    }
+    let mut in_order: Vec<_> = users.iter().map(Partition::of).collect();
+    in_order.sort_unstable();
+    in_order.dedup();
+    *store.unmarkable.lock().unwrap() = Some(in_order[0]);
+    store.words.store(0, Ordering::SeqCst);
+    rig.enforcer.enable_all_again(&in_order.iter().copied().collect(), &rig.stop).await;
+    let away = users.iter().filter(|user| Partition::of(user) == in_order[0]).count();
+    assert_eq!(store.words.load(Ordering::SeqCst), users.len() - away);
+}
