@@ -32,6 +32,8 @@ const MAX_CONNECTIONS: usize = 65_536;
 const DRAIN_PACE: Duration = Duration::from_millis(10);
 /// How often the end of the last socket is looked for.
 const DRAIN_POLL: Duration = Duration::from_millis(20);
+/// How long the last steps of the node's tasks may take: a call of the store that is not answered, and a little.
+const LAST_STEPS: Duration = Duration::from_secs(4);
 /// How long the last writes to the store may take.
 const LAST_WRITES: Duration = Duration::from_secs(3);
 
@@ -78,7 +80,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Node
         drain(&node.hub, &node.chance, drain_timeout).await;
     });
     stop.cancel();
-    tasks.wait().await;
+    end(&tasks).await;
     finish(&node.enforcer, node.store.as_ref()).await;
     tracing::info!(node = %node.id, "stopped");
     Ok(())
@@ -167,6 +169,14 @@ fn drain_spread(sockets: usize, drain_timeout: Duration) -> Duration {
     DRAIN_PACE.saturating_mul(u32::try_from(sockets).unwrap_or(u32::MAX)).min(drain_timeout / 2)
 }
 
+/// Waits for the node's tasks, which have been asked to end: each finishes the step that it is at, and the store need not
+/// answer that.
+async fn end(tasks: &TaskTracker) {
+    if tokio::time::timeout(LAST_STEPS, tasks.wait()).await.is_err() {
+        tracing::warn!(left = tasks.len(), "some tasks did not end in time and are cut");
+    }
+}
+
 /// Writes what is not yet written, within a bound: a store that is away keeps no node from ending.
 async fn finish(enforcer: &Enforcer, store: &dyn Store) {
     let writing = async {
@@ -188,5 +198,17 @@ mod tests {
         for (sockets, spread_ms) in [(0, 0), (1, 10), (500, 5_000), (1_000, 10_000), (usize::MAX, 10_000)] {
             assert_eq!(drain_spread(sockets, drain_timeout), Duration::from_millis(spread_ms));
         }
+    }
+
+    /// A heal that had a whole partition to tell kept the node from ending, for as long as that took.
+    #[tokio::test(start_paused = true)]
+    async fn a_task_that_does_not_end_is_waited_for_only_so_long() {
+        let tasks = TaskTracker::new();
+        tasks.spawn(std::future::pending::<()>());
+        tasks.spawn(async {});
+        tasks.close();
+        let asked = Instant::now();
+        end(&tasks).await;
+        assert_eq!((asked.elapsed().as_secs(), tasks.len()), (LAST_STEPS.as_secs(), 1));
     }
 }

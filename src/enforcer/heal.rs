@@ -214,10 +214,7 @@ impl Enforcer {
         let told = Mutex::new((0, PartitionSet::default()));
         stream::iter(partitions.iter())
             .for_each_concurrent(TOLD_AT_ONCE, async |partition| {
-                let replayed = match shutdown.is_cancelled() {
-                    true => Err(StoreError::Unavailable("the node is going away".to_owned())),
-                    false => self.replay(partition).await,
-                };
+                let replayed = self.replay(partition, shutdown).await;
                 let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
                 match replayed {
                     Ok(facts) => told.0 += facts,

@@ -366,7 +366,8 @@ async fn whose_seat_a_newer_login_with_wider_limits_left_has_it_again_in_either_
         };
         store.empty().await;
         for node in order {
-            nodes[node].enforcer.replay(Partition::of(&older.session.user)).await.unwrap();
+            let Rig { enforcer, stop, .. } = &nodes[node];
+            enforcer.replay(Partition::of(&older.session.user), stop).await.unwrap();
         }
         for record in [&older, &newer] {
             let found = store.get(record.session.id, false).await.unwrap().unwrap();

@@ -43,7 +43,7 @@ async fn who_was_enabled_is_told_again_before_all_else_however_long_that_takes()
     second.login_as("berta", "phone", false).await;
 
     store.empty().await;
-    first.enforcer.replay(Partition::of(&berta)).await.unwrap();
+    first.enforcer.replay(Partition::of(&berta), &first.stop).await.unwrap();
     let refused = first.enforcer.login(new_session("berta", "tv", false)).await.unwrap();
     assert!(matches!(refused, LoginAnswer::Disabled), "for all that is known yet");
     // No end and no login gets through, for longer than anybody waits.
@@ -77,7 +77,7 @@ async fn who_slipped_in_before_the_disabling_was_told_again_is_out_once_that_is_
     let (token, slipped, _) = second.login("phone", false).await;
     let (mut client, _running) = second.connect(&token).await;
     let (_, innocent, _) = second.login_as("berta", "phone", false).await;
-    first.enforcer.replay(Partition::of(&ada)).await.unwrap();
+    first.enforcer.replay(Partition::of(&ada), &first.stop).await.unwrap();
     assert!(
         store.get(slipped.session.id, false).await.unwrap().unwrap().is_live(),
         "for all that is known yet"
