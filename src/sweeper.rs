@@ -18,6 +18,11 @@ use crate::store::{Census, Store, StoreError};
 /// Batches of one partition in one round; what is left then waits for the next round.
 const MAX_BATCHES: usize = 20_000;
 
+/// So many partitions in a row that could not be asked are taken for the whole store: half a minute of calls that nobody
+/// answers. Partitions lie anywhere in a Cluster: of one that has lost a third of its shards, one round in 60,000 has so
+/// many.
+const MOST_IN_A_ROW: u32 = 16;
+
 pub struct Sweeper {
     pub node: NodeId,
     pub store: Arc<dyn Store>,
@@ -31,6 +36,32 @@ struct Clean {
     ended: u64,
     /// Live sessions; `None` where nobody could say.
     listed: Option<u64>,
+}
+
+/// Where the store could not be asked in a round: a shard of a Cluster that is absent, which must not keep the others from
+/// being swept, or the whole store, which must not be asked for every partition.
+#[derive(Default)]
+struct Away {
+    first: Option<StoreError>,
+    last: Option<Partition>,
+    in_a_row: u32,
+}
+
+impl Away {
+    /// # Errors
+    /// The first error, if there is no hope for the others.
+    fn note(&mut self, partition: Partition, error: StoreError) -> Result<(), StoreError> {
+        let follows = self.last.replace(partition).is_some_and(|last| last.index() + 1 == partition.index());
+        self.in_a_row = if follows { self.in_a_row + 1 } else { 1 };
+        let first = self.first.get_or_insert(error).clone();
+        if self.in_a_row < MOST_IN_A_ROW { Ok(()) } else { Err(first) }
+    }
+
+    /// # Errors
+    /// The first error, if there was any.
+    fn verdict(self) -> Result<(), StoreError> {
+        self.first.map_or(Ok(()), Err)
+    }
 }
 
 impl Sweeper {
@@ -57,10 +88,12 @@ impl Sweeper {
     /// would keep all that come after it from ever being swept.
     ///
     /// # Errors
-    /// That the store can't be asked, at the first partition that could not be swept for that; or the count's.
+    /// That the store can't be asked: the first error, when all that can be swept is, or when it seems to be away
+    /// altogether; or the count's.
     pub async fn round(&self) -> Result<u64, StoreError> {
         let start = Instant::now();
         let (mut ended, mut listed, mut damaged) = (0, Some(0), Vec::new());
+        let mut away = Away::default();
         for partition in Partition::all() {
             match self.sweep(partition).await {
                 Ok(swept) => {
@@ -68,9 +101,10 @@ impl Sweeper {
                     listed = listed.zip(swept.listed).map(|(sum, more)| sum + more);
                 }
                 Err(StoreError::Corrupt(why)) => damaged.push((partition, why)),
-                Err(error) => return Err(error),
+                Err(error) => away.note(partition, error)?,
             }
         }
+        away.verdict()?;
         self.metrics.sweeps.inc();
         tracing::debug!(ended, took_ms = start.elapsed().as_millis(), "swept");
         // Once a round: a store of another layout is damaged everywhere.

@@ -16,7 +16,7 @@
 //! Invariants: one pass at a time; what a pass could not do is done by the next, for as long as the node runs; a check
 //! does not keep a heal waiting; nothing that may have to be told again is dropped before it was.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -34,6 +34,8 @@ use crate::store::StoreError;
 
 /// Partitions of which the store is told at once, each in its order.
 const TOLD_AT_ONCE: usize = 16;
+/// How long it is tried to say who was enabled, where some part of the store is away: some calls that are not answered.
+const ENABLED_WITHIN: Duration = Duration::from_secs(5);
 /// Over how long the check of all sessions is spread.
 const CHECK_OVER: Duration = Duration::from_secs(1);
 /// The longest pause before what failed is tried again; the pause is anything up to it.
@@ -183,18 +185,24 @@ impl Enforcer {
     }
 
     /// Says who was enabled, before all else and everywhere: it ends nobody and is little, all else may take long, and
-    /// another node that knows of an older disabling waits only so long before it takes that for the last word. What
-    /// can't be said now is said again with the rest.
-    async fn enable_all_again(&self, partitions: &PartitionSet, shutdown: &CancellationToken) {
-        for partition in partitions.iter() {
-            if shutdown.is_cancelled() {
-                return;
-            }
-            if let Err(error) = self.enable_again(partition).await {
-                tracing::debug!(%partition, %error, "who was enabled is said again later");
-                return;
-            }
-        }
+    /// another node that knows of an older disabling waits only so long before it takes that for the last word. A part of
+    /// the store that is away does not keep the others from being told, but for so long. What can't be said now is said
+    /// again with the rest.
+    pub(super) async fn enable_all_again(&self, partitions: &PartitionSet, shutdown: &CancellationToken) {
+        let begun = Instant::now();
+        let has_failed = AtomicBool::new(false);
+        stream::iter(partitions.iter())
+            .for_each_concurrent(TOLD_AT_ONCE, async |partition| {
+                let is_late = has_failed.load(Ordering::Relaxed) && begun.elapsed() >= ENABLED_WITHIN;
+                if is_late || shutdown.is_cancelled() {
+                    return;
+                }
+                if let Err(error) = self.enable_again(partition).await {
+                    has_failed.store(true, Ordering::Relaxed);
+                    tracing::debug!(%partition, %error, "who was enabled is said again later");
+                }
+            })
+            .await;
     }
 
     /// Replays the journal of some partitions; answers how many facts, and where it failed.
@@ -206,10 +214,7 @@ impl Enforcer {
         let told = Mutex::new((0, PartitionSet::default()));
         stream::iter(partitions.iter())
             .for_each_concurrent(TOLD_AT_ONCE, async |partition| {
-                let replayed = match shutdown.is_cancelled() {
-                    true => Err(StoreError::Unavailable("the node is going away".to_owned())),
-                    false => self.replay(partition).await,
-                };
+                let replayed = self.replay(partition, shutdown).await;
                 let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
                 match replayed {
                     Ok(facts) => told.0 += facts,

@@ -4,8 +4,10 @@
 //! can take it away: [`LOGINS_KEPT`] or [`ENDS_KEPT`] before the partition's last *sure* answer, so that nothing is
 //! forgotten while that part of the store is away, nor while it is being healed. Ends are kept for longer than the
 //! logins that they belong to, so that no login is replayed whose end nobody remembers any more.
-//! Invariants: bounded in bytes; nothing is dropped of a partition that is kept but for want of room, and that is
-//! counted.
+//! Invariants: bounded in bytes, in all and by partition; nothing is dropped of a partition that is kept but for want of
+//! room, and that is counted. Without room the partition's own oldest facts make way, and where it has none the new one is
+//! not noted: what other partitions know is worth as much. About one session or user there is one fact of a kind, and
+//! which of two stays is decided in the step that notes it.
 
 mod shelf;
 #[cfg(test)]
@@ -31,8 +33,10 @@ const ENDS_KEPT: Duration = Duration::from_secs(120);
 /// A server that answers may be one that has forgotten, until so much time has passed without a notice of that. Only
 /// then the answer is sure.
 const NOTICE_WITHIN: Duration = Duration::from_secs(10);
-/// Some 350,000 facts: 2,000 takeovers a second, each a login and an end.
+/// Some 300,000 facts: 1,600 takeovers a second, each a login and an end.
 const CAPACITY_BYTES: usize = 128 << 20;
+/// Of that for one partition: a user that is a service leaves room for the others.
+const SHARE_BYTES: usize = CAPACITY_BYTES / 4;
 
 /// A session that was live at that moment of the store's clock.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,6 +68,8 @@ pub(super) struct Facts {
 pub(super) struct Journal {
     parts: Box<[Mutex<Part>]>,
     capacity: usize,
+    /// Of the capacity, for one partition.
+    share: usize,
     bytes: AtomicUsize,
     has_warned: AtomicBool,
     metrics: Arc<Metrics>,
@@ -74,6 +80,8 @@ struct Part {
     logins: Shelf<Seated>,
     ends: Shelf<Image>,
     marks: Shelf<Mark>,
+    /// What all of these weigh.
+    bytes: usize,
     /// The last sure answer of this part of the store, and a later one that is to become it.
     sure: Option<Instant>,
     heard: Option<Instant>,
@@ -97,26 +105,21 @@ impl Part {
                 self.marks.prune(sure, ENDS_KEPT, &mut taken);
             }
         }
+        self.bytes -= taken.bytes;
         taken
-    }
-
-    /// Of each user the last, newest first.
-    fn last_marks(&self) -> Vec<Mark> {
-        let (mut marks, mut marked) = (self.marks.copy(), HashSet::new());
-        marks.reverse();
-        marks.retain(|mark| marked.insert(mark.user.clone()));
-        marks
     }
 
     /// Drops the oldest fact; `false` if there is none.
     fn drop_oldest(&mut self, taken: &mut Taken) -> bool {
         let oldest = [self.logins.oldest(), self.ends.oldest(), self.marks.oldest()];
         let Some(at) = oldest.iter().flatten().min() else { return false };
+        let before = taken.bytes;
         match oldest.iter().position(|oldest| oldest.as_ref() == Some(at)) {
             Some(0) => self.logins.drop_oldest(taken),
             Some(1) => self.ends.drop_oldest(taken),
             _ => self.marks.drop_oldest(taken),
         }
+        self.bytes -= taken.bytes - before;
         true
     }
 }
@@ -124,18 +127,19 @@ impl Part {
 impl Journal {
     /// For a store that never forgets: keeps nothing.
     pub fn off(metrics: Arc<Metrics>) -> Self {
-        Self::with_capacity(0, metrics)
+        Self::with_capacity(0, 0, metrics)
     }
 
     pub fn new(metrics: Arc<Metrics>) -> Self {
-        Self::with_capacity(CAPACITY_BYTES, metrics)
+        Self::with_capacity(CAPACITY_BYTES, SHARE_BYTES, metrics)
     }
 
-    fn with_capacity(capacity: usize, metrics: Arc<Metrics>) -> Self {
+    fn with_capacity(capacity: usize, share: usize, metrics: Arc<Metrics>) -> Self {
         let parts = if capacity == 0 { 0 } else { usize::from(Partition::COUNT) };
         Self {
             parts: (0..parts).map(|_| Mutex::default()).collect(),
             capacity,
+            share,
             bytes: AtomicUsize::new(0),
             has_warned: AtomicBool::new(false),
             metrics,
@@ -162,23 +166,14 @@ impl Journal {
 
     /// This session has ended. Its data do not outlive it. Of two ends the earlier one stays, as in the store.
     pub fn ended(&self, record: &Record) {
-        let Some(mut part) = self.part(record.session.id.partition()) else { return };
-        let image = Image::of(&Record { data: None, ..record.clone() });
-        let is_earlier = |known: &Image| known.id() == image.id() && known.ended_at() < image.ended_at();
-        let earlier = part.ends.last_mut(is_earlier).cloned();
-        drop(part);
-        self.note(image.id().partition(), earlier.unwrap_or(image), |part| &mut part.ends);
+        if self.capacity > 0 {
+            let image = Image::of(&Record { data: None, ..record.clone() });
+            self.note(image.id().partition(), image, |part| &mut part.ends);
+        }
     }
 
-    /// The store has disabled or enabled a user.
+    /// The store has disabled or enabled a user. Of two words the later one stays.
     pub fn marked(&self, mark: Mark) {
-        let is_later = |known: &Mark| known.user == mark.user && known.at > mark.at;
-        // Two words may be answered in the other order.
-        let mut part = self.part(Partition::of(&mark.user));
-        if part.as_mut().is_some_and(|part| part.marks.last_mut(is_later).is_some()) {
-            return;
-        }
-        drop(part);
         self.note(Partition::of(&mark.user), mark, |part| &mut part.marks);
     }
 
@@ -186,13 +181,13 @@ impl Journal {
     pub fn changed(&self, record: &Record) {
         let id = record.session.id;
         let Some(mut part) = self.part(id.partition()) else { return };
-        // Newest first: data change soon after a login, if at all.
-        if let Some(login) = part.logins.last_mut(|login| login.image.id() == id) {
-            let before = login.weight();
-            login.image = Image::of(record);
-            self.bytes.fetch_add(login.weight(), Ordering::Relaxed);
-            self.bytes.fetch_sub(before, Ordering::Relaxed);
-        }
+        let Some(login) = part.logins.about_mut(&id) else { return };
+        let before = login.weight();
+        login.image = Image::of(record);
+        let weight = login.weight();
+        part.bytes = part.bytes + weight - before;
+        self.bytes.fetch_add(weight, Ordering::Relaxed);
+        self.bytes.fetch_sub(before, Ordering::Relaxed);
     }
 
     /// This part of the store has answered.
@@ -224,7 +219,7 @@ impl Journal {
     pub fn facts(&self, partition: Partition) -> Facts {
         let Some(part) = self.part(partition) else { return Facts::default() };
         let (ends, mut logins) = (part.ends.copy(), part.logins.copy());
-        let marks = part.last_marks();
+        let marks = part.marks.copy();
         drop(part);
         let ended: HashSet<SessionId> = ends.iter().map(Image::id).collect();
         logins.retain(|login| !ended.contains(&login.image.id()));
@@ -234,7 +229,7 @@ impl Journal {
     /// Who was disabled and is enabled again, as far as that was said lately.
     pub fn enablings(&self, partition: Partition) -> Vec<Mark> {
         let Some(part) = self.part(partition) else { return Vec::new() };
-        part.last_marks().into_iter().filter(|mark| !mark.disabled).collect()
+        part.marks.copy().into_iter().filter(|mark| !mark.disabled).collect()
     }
 
     /// Who is disabled, as far as that was said lately.
@@ -265,20 +260,25 @@ impl Journal {
         }
     }
 
+    /// Notes a fact, unless one that is known about the same says more, which then is a fresh one: all in one step, for two
+    /// callers may have heard the store's answers in either order.
     fn note<T: Fact>(&self, partition: Partition, fact: T, shelf: impl Fn(&mut Part) -> &mut Shelf<T>) {
         let Some(mut part) = self.part(partition) else { return };
         let now = Instant::now();
-        let weight = fact.weight();
         let mut gone = part.answered(now);
-        shelf(&mut part).drop_older(&fact, &mut gone);
+        let before = gone.bytes;
+        let fact = shelf(&mut part).settle(fact, &mut gone);
+        part.bytes -= gone.bytes - before;
+        let weight = fact.weight();
         let mut lost = Taken::default();
-        let room = |gone: &Taken, lost: &Taken| {
+        let has_room = |part: &Part, lost: &Taken| {
             let left = self.bytes.load(Ordering::Relaxed).saturating_sub(gone.bytes + lost.bytes);
-            left + weight <= self.capacity
+            left + weight <= self.capacity && part.bytes + weight <= self.share
         };
-        while !room(&gone, &lost) && part.drop_oldest(&mut lost) {}
-        if room(&gone, &lost) {
+        while !has_room(&part, &lost) && part.drop_oldest(&mut lost) {}
+        if has_room(&part, &lost) {
             shelf(&mut part).push(now, fact);
+            part.bytes += weight;
             self.bytes.fetch_add(weight, Ordering::Relaxed);
             self.metrics.journal_facts.inc();
             drop(part);
@@ -303,7 +303,9 @@ impl Journal {
         if facts > 0 && !self.has_warned.swap(true, Ordering::Relaxed) {
             tracing::warn!(
                 capacity_bytes = self.capacity,
-                "more logins and ends than the node can remember for a failover; the oldest go first"
+                share_bytes = self.share,
+                "more logins and ends than the node can remember for a failover; the oldest of a partition go, or what \
+                 is new where it has none"
             );
         }
     }

@@ -15,6 +15,7 @@ mod check;
 mod clock;
 mod confirmations;
 mod desk;
+mod due;
 mod ends;
 mod failures;
 mod fence;

@@ -3,7 +3,7 @@
 //! Owns the rhythm and the batches; what it finds goes the way of a message. Invariant: a use or a goodbye that was
 //! taken along is written, or kept for the next renewal.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -12,16 +12,15 @@ use futures_util::stream::{self, FuturesUnordered};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::{CONCURRENT, Enforcer, millis};
+use super::due::{Batches, Due, Found, calls};
+use super::{CONCURRENT, Enforcer};
 use crate::domain::{Partition, PartitionSet, Presence, SessionId};
-use crate::store::{Renewal, StoreError};
+use crate::store::StoreError;
 
 /// A renewal interval is cut into this many slots at most; each partition has its own.
 const MAX_SLOTS: u32 = 64;
 /// A slot is never shorter than this.
 const MIN_SLOT: Duration = Duration::from_millis(20);
-/// Sessions in one store call, so that no call holds the store for long.
-pub(super) const BATCH: usize = 128;
 
 /// When the next slot has its turn.
 ///
@@ -51,34 +50,6 @@ enum Turn {
     Slot(u32),
     /// Uses of sessions that could end as idle before it is the turn of their slot.
     Urgent,
-}
-
-type Batches = BTreeMap<Partition, Vec<Renewal>>;
-
-/// What a look around has found, each session once; in order, so that a simulated history can be had again.
-#[derive(Default)]
-struct Found(BTreeMap<SessionId, Renewal>);
-
-impl Found {
-    fn renewal(&mut self, id: SessionId) -> &mut Renewal {
-        self.0.entry(id).or_insert(Renewal { id, seen_ago_ms: None, presence: None })
-    }
-
-    /// Of two words about a session's connections the later one counts.
-    fn held(&mut self, id: SessionId, presence: Presence) {
-        let known = &mut self.renewal(id).presence;
-        if known.is_none_or(|known| known.sequence < presence.sequence) {
-            *known = Some(presence);
-        }
-    }
-
-    fn into_batches(self) -> Batches {
-        let mut batches = Batches::new();
-        for renewal in self.0.into_values() {
-            batches.entry(renewal.id.partition()).or_default().push(renewal);
-        }
-        batches
-    }
 }
 
 impl Enforcer {
@@ -137,7 +108,7 @@ impl Enforcer {
         for id in self.urgent.take() {
             // Unless a renewal has taken it along by now.
             if let Some(at) = self.touched.remove(id) {
-                found.renewal(id).seen_ago_ms = Some(millis(at.elapsed()));
+                found.used(id, at);
             }
         }
         self.renew(found.into_batches()).await;
@@ -167,17 +138,20 @@ impl Enforcer {
     /// Writes the use of one session, if a renewal has not taken it along by now.
     pub(super) async fn renew_use(&self, id: SessionId) {
         let Some(at) = self.touched.remove(id) else { return };
-        let used = Renewal { id, seen_ago_ms: Some(millis(at.elapsed())), presence: None };
+        let used = Due { used_at: Some(at), ..Due::of(id) };
         // A failure was told, and the use was put back.
         let _ = self.renew_batch(id.partition(), &[used]).await;
     }
 
     /// Writes the goodbye of a client that fell silent, as seen when it was last known there.
     pub(super) async fn renew_vanished(&self, id: SessionId, presence: Presence) {
-        let seen_ago_ms = Some(millis(2 * self.config.heartbeat));
+        let gone = Due {
+            used_at: Instant::now().checked_sub(2 * self.config.heartbeat),
+            presence: Some(presence),
+            id,
+        };
         // A failure was told, and the goodbye is kept for the next renewal.
-        let _ =
-            self.renew_batch(id.partition(), &[Renewal { id, seen_ago_ms, presence: Some(presence) }]).await;
+        let _ = self.renew_batch(id.partition(), &[gone]).await;
     }
 
     /// What there is to renew in the partitions of a slot that `wanted` takes. Each session once, although one may leave or
@@ -193,7 +167,7 @@ impl Enforcer {
                 found.held(id, presence);
             }
             for (id, at) in self.touched.take(partition) {
-                found.renewal(id).seen_ago_ms = Some(millis(at.elapsed()));
+                found.used(id, at);
             }
         }
         found.into_batches()
@@ -201,15 +175,8 @@ impl Enforcer {
 
     /// Renews; answers the partitions where the store could not be asked.
     pub(super) async fn renew(&self, batches: Batches) -> PartitionSet {
-        let mut calls = Vec::with_capacity(batches.len());
-        for (partition, sessions) in &batches {
-            // Also one that is there without sessions: its answer is wanted.
-            let (first, more) = sessions.split_at(sessions.len().min(BATCH));
-            calls.push((*partition, first));
-            calls.extend(more.chunks(BATCH).map(|batch| (*partition, batch)));
-        }
         let failed = Mutex::new(PartitionSet::default());
-        stream::iter(calls)
+        stream::iter(calls(&batches))
             .for_each_concurrent(CONCURRENT, async |(partition, batch)| {
                 if self.renew_batch(partition, batch).await.is_err() {
                     failed.lock().unwrap_or_else(PoisonError::into_inner).insert(partition);
@@ -221,7 +188,7 @@ impl Enforcer {
 
     /// Renews sessions of one partition, restores those that the store has forgotten, and renews these again: what
     /// was restored has no connections yet.
-    async fn renew_batch(&self, partition: Partition, batch: &[Renewal]) -> Result<(), StoreError> {
+    async fn renew_batch(&self, partition: Partition, batch: &[Due]) -> Result<(), StoreError> {
         let missing = self.renew_once(partition, batch).await?;
         if missing.is_empty() {
             return Ok(());
@@ -231,7 +198,7 @@ impl Enforcer {
             tracing::debug!(%partition, %error, "what the store has lost is restored with the next renewal");
             self.put_back(batch);
         })?;
-        let again: Vec<_> = batch.iter().filter(|renewal| live.contains(&renewal.id)).cloned().collect();
+        let again: Vec<_> = batch.iter().filter(|due| live.contains(&due.id)).copied().collect();
         if !again.is_empty() {
             // Lost again already: restored with the next renewal.
             self.renew_once(partition, &again).await?;
@@ -240,12 +207,9 @@ impl Enforcer {
     }
 
     /// One renewal; answers who is missing.
-    async fn renew_once(
-        &self,
-        partition: Partition,
-        batch: &[Renewal],
-    ) -> Result<Vec<SessionId>, StoreError> {
-        let call = self.store.renew(self.node, partition, batch, self.ghost_after_ms());
+    async fn renew_once(&self, partition: Partition, batch: &[Due]) -> Result<Vec<SessionId>, StoreError> {
+        let renewals: Vec<_> = batch.iter().map(Due::renewal).collect();
+        let call = self.store.renew(self.node, partition, &renewals, self.ghost_after_ms());
         let renewed = self.metrics.store_call("renew", call).await.inspect_err(|error| {
             self.metrics.renewal("failed");
             tracing::debug!(%partition, %error, "a renewal failed; the next one repeats it");
@@ -254,7 +218,7 @@ impl Enforcer {
         self.metrics.renewal("ok");
         self.chronicle.renewed(renewed.now);
         self.journal.answered(partition);
-        for renewal in batch {
+        for renewal in &renewals {
             if let Some(presence) = renewal.presence {
                 self.departed.remove_if(renewal.id, |left| left.sequence <= presence.sequence);
             }
@@ -269,18 +233,17 @@ impl Enforcer {
         }
         let unknown: HashSet<_> = renewed.missing.iter().chain(&renewed.damaged).collect();
         // Those that ended are told so by now.
-        for renewal in batch.iter().filter(|renewal| !unknown.contains(&renewal.id)) {
+        for renewal in renewals.iter().filter(|renewal| !unknown.contains(&renewal.id)) {
             self.here.renewed(renewal.id, renewed.now, renewal.seen_ago_ms);
         }
         Ok(renewed.missing)
     }
 
     /// Uses that were not written are kept for the next renewal.
-    fn put_back(&self, batch: &[Renewal]) {
-        for renewal in batch {
-            let Some(ago) = renewal.seen_ago_ms else { continue };
-            if let Some(at) = Instant::now().checked_sub(Duration::from_millis(ago)) {
-                self.touched.insert(renewal.id, at, |_| false);
+    fn put_back(&self, batch: &[Due]) {
+        for due in batch {
+            if let Some(at) = due.used_at {
+                self.touched.insert(due.id, at, |_| false);
             }
         }
     }

@@ -2,6 +2,7 @@
 //!
 //! Invariant: what comes while a pass is under way is there for the next one, and what a pass gives back is not lost.
 
+use std::collections::BTreeMap;
 use std::mem;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -36,23 +37,25 @@ struct State {
     work: Work,
     /// What a pass has taken and not yet healed.
     underway: PartitionSet,
-    /// Other nodes may still be healing these.
-    doubtful: PartitionSet,
-    doubtful_until: Option<Instant>,
+    /// Until when other nodes may still be healing it. By partition: a slot of a Cluster that moves every few seconds must
+    /// not keep the others in doubt for ever.
+    doubtful_until: BTreeMap<Partition, Instant>,
     /// And so may those that have more to tell than this one, which was longer at it than anybody should be.
-    slow_until: Option<Instant>,
-    /// Of these the disablings are to be said as settled, once the doubt is over.
+    slow_until: BTreeMap<Partition, Instant>,
+    /// What has been struck since the first failover that is not yet healed.
+    struck: PartitionSet,
+    /// Of these the disablings are to be said as settled, each once its doubt is over.
     unsettled: PartitionSet,
 }
 
 impl State {
-    fn is_recent(&self) -> bool {
-        self.doubtful_until.is_some_and(|until| Instant::now() < until)
+    fn is_recent(&self, partition: Partition, now: Instant) -> bool {
+        self.doubtful_until.get(&partition).is_some_and(|until| now < *until)
     }
 
-    /// Whether other nodes may still be healing.
-    fn is_in_doubt(&self) -> bool {
-        self.is_recent() || self.slow_until.is_some_and(|until| Instant::now() < until)
+    /// Whether other nodes may still be healing it.
+    fn is_in_doubt(&self, partition: Partition, now: Instant) -> bool {
+        self.is_recent(partition, now) || self.slow_until.get(&partition).is_some_and(|until| now < *until)
     }
 }
 
@@ -74,12 +77,9 @@ impl Repairs {
         let mut state = self.lock();
         state.work.forgotten.extend(partitions);
         state.work.since.get_or_insert(now);
-        if !state.is_in_doubt() {
-            state.doubtful = PartitionSet::default();
-        }
-        state.doubtful.extend(partitions);
+        state.struck.extend(partitions);
         state.unsettled.extend(partitions);
-        state.doubtful_until = Some(now + doubt);
+        state.doubtful_until.extend(partitions.iter().map(|partition| (partition, now + doubt)));
         noted();
         drop(state);
         self.wake.notify_one();
@@ -101,10 +101,12 @@ impl Repairs {
 
     fn take(&self) -> Option<Work> {
         let mut state = self.lock();
-        if !state.is_recent() {
-            state.work.unsettled = without(&state.unsettled, &state.work.forgotten);
-            state.unsettled = without(&state.unsettled, &state.work.unsettled);
-        }
+        let now = Instant::now();
+        state.doubtful_until.retain(|_, until| now < *until);
+        state.slow_until.retain(|_, until| now < *until);
+        let over = state.unsettled.iter().filter(|it| !state.is_recent(*it, now)).collect();
+        state.work.unsettled = without(&over, &state.work.forgotten);
+        state.unsettled = without(&state.unsettled, &state.work.unsettled);
         if state.work.is_empty() {
             return None;
         }
@@ -116,7 +118,8 @@ impl Repairs {
     /// When there will be something to settle, if nothing comes before that.
     fn settles_at(&self) -> Option<Instant> {
         let state = self.lock();
-        state.doubtful_until.filter(|_| !state.unsettled.is_empty())
+        let until = |partition| state.doubtful_until.get(&partition).copied();
+        state.unsettled.iter().map(|partition| until(partition).unwrap_or_else(Instant::now)).min()
     }
 
     /// Waits until something is added; returns at once if something was since the last look.
@@ -136,7 +139,13 @@ impl Repairs {
             state.work.since = left.since;
         } else if let Some(since) = left.since {
             // Nodes have about the same to tell; twice the time is for those that have more.
-            state.slow_until = Some(Instant::now() + since.elapsed());
+            let until = Instant::now() + since.elapsed();
+            let later = state.work.forgotten;
+            let struck = mem::replace(&mut state.struck, later);
+            for partition in struck.iter() {
+                let slow = state.slow_until.entry(partition).or_insert(until);
+                *slow = until.max(*slow);
+            }
         }
         done(&Work { unsettled: state.unsettled, ..state.work });
     }
@@ -146,7 +155,7 @@ impl Repairs {
         let state = self.lock();
         state.work.forgotten.contains(partition)
             || state.underway.contains(partition)
-            || (state.is_in_doubt() && state.doubtful.contains(partition))
+            || state.is_in_doubt(partition, Instant::now())
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -227,6 +236,33 @@ mod tests {
         assert!(!repairs.is_doubtful(Partition::all().last().unwrap()));
         advance(Duration::from_secs(1)).await;
         assert!(!repairs.is_doubtful(first()));
+    }
+
+    /// One moment was for all: each failover of one prolonged the doubt about all others, and a slot that was moved every
+    /// ten seconds kept unknown tokens at 503 and disablings unsettled for as long as that went on.
+    #[tokio::test(start_paused = true)]
+    async fn failovers_elsewhere_prolong_no_doubt() {
+        let repairs = Repairs::default();
+        let heal = async |partition: Partition| {
+            repairs.heal(&[partition].into_iter().collect(), DOUBT, || ());
+            let work = repairs.next().await;
+            repairs.put_back(&Work::default(), |_| ());
+            work.unsettled
+        };
+        let (elsewhere, begun) = (Partition::all().last().unwrap(), Instant::now());
+        heal(first()).await;
+        let mut settled = Vec::new();
+        for _ in 0..6 {
+            advance(DOUBT / 2).await;
+            settled.extend(heal(elsewhere).await.iter());
+            assert!(repairs.is_doubtful(elsewhere));
+            assert_eq!(repairs.is_doubtful(first()), begun.elapsed() < DOUBT);
+        }
+        assert_eq!(settled, [first()], "once, and not the one that is in doubt again");
+        let last = begun.elapsed();
+        assert_eq!(repairs.next().await.unsettled.iter().collect::<Vec<_>>(), [elsewhere]);
+        assert_eq!(begun.elapsed(), last + DOUBT);
+        assert!(!repairs.is_doubtful(first()) && repairs.lock().doubtful_until.is_empty());
     }
 
     #[tokio::test(start_paused = true)]

@@ -11,14 +11,15 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use futures_util::TryStreamExt as _;
 use futures_util::stream;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
+use super::due::Due;
 use super::here::Recalled;
 use super::journal::{Facts, Mark, Seated};
-use super::renewal::BATCH;
 use super::restoring::passed_over;
-use super::{Enforcer, RESTORES, millis};
+use super::{Enforcer, RESTORES};
 use crate::domain::{Partition, Record, SessionId, Timestamp};
-use crate::store::{Act, Disabling, Image, Renewal, Said, StoreError};
+use crate::store::{Act, Disabling, Image, MAX_RENEWED, Said, StoreError};
 
 /// What the store says of the sessions that it is to be told of. Of all others it knows nothing, or nothing readable.
 #[derive(Default)]
@@ -57,14 +58,20 @@ impl Enforcer {
     /// answers how many facts that were.
     ///
     /// # Errors
-    /// The store's, at the first fact that it could not be told.
-    pub(super) async fn replay(&self, partition: Partition) -> Result<usize, StoreError> {
+    /// The store's, at the first fact that it could not be told; and that the node is going away, between two facts: a
+    /// partition's may be many.
+    pub(super) async fn replay(
+        &self,
+        partition: Partition,
+        shutdown: &CancellationToken,
+    ) -> Result<usize, StoreError> {
         let since = Instant::now();
         let facts = self.journal.facts(partition);
-        let known = self.known_of(partition, &facts).await?;
+        let known = self.known_of(partition, &facts, shutdown).await?;
         self.learn(&facts, &known);
-        let told = self.tell_ends(&facts.ends, &known).await? + facts.marks.len();
+        let told = self.tell_ends(&facts.ends, &known, shutdown).await? + facts.marks.len();
         for mark in &facts.marks {
+            goes_on(shutdown)?;
             passed_over(&mark.user, self.mark_again(mark, Said::Again(mark.at)).await)?;
         }
         let unknown = facts.logins.iter().filter(|seated| !known.knows(seated.image.id()));
@@ -72,6 +79,7 @@ impl Enforcer {
         logins.sort_by_key(|(record, _)| record.session.generation);
         let told = told + logins.len();
         for (record, live_at) in logins {
+            goes_on(shutdown)?;
             passed_over(record.session.id, self.restore_live(record, live_at).await)?;
         }
         // For the renewal that follows; of two goodbyes, or of one and a connection, the later word counts.
@@ -86,7 +94,12 @@ impl Enforcer {
 
     /// Asks the store for what it knows of all these sessions, by renewing them: some fifty in the time of one that it is
     /// told of. Uses that are not written yet go along, or a session that is used would be found idle.
-    async fn known_of(&self, partition: Partition, facts: &Facts) -> Result<Known, StoreError> {
+    async fn known_of(
+        &self,
+        partition: Partition,
+        facts: &Facts,
+        shutdown: &CancellationToken,
+    ) -> Result<Known, StoreError> {
         let ends = facts.ends.iter().map(Image::id);
         let ids: BTreeSet<_> = ends.chain(facts.logins.iter().map(|seated| seated.image.id())).collect();
         let mut known = Known::default();
@@ -94,16 +107,15 @@ impl Enforcer {
             return Ok(known);
         }
         let used: HashMap<_, _> = self.touched.copy(partition).into_iter().collect();
-        let renewal = |id| {
-            let seen_ago_ms = used.get(&id).map(|at| millis(at.elapsed()));
-            Renewal { id, seen_ago_ms, presence: None }
-        };
-        let asked: Vec<_> = ids.into_iter().map(renewal).collect();
-        for batch in asked.chunks(BATCH) {
-            let call = self.store.renew(self.node, partition, batch, self.ghost_after_ms());
+        let asked: Vec<_> =
+            ids.into_iter().map(|id| Due { used_at: used.get(&id).copied(), ..Due::of(id) }).collect();
+        for batch in asked.chunks(MAX_RENEWED) {
+            goes_on(shutdown)?;
+            let renewals: Vec<_> = batch.iter().map(Due::renewal).collect();
+            let call = self.store.renew(self.node, partition, &renewals, self.ghost_after_ms());
             let found = self.metrics.store_call("renew", call).await?;
             let unknown: HashSet<_> = found.missing.iter().chain(&found.damaged).collect();
-            known.live.extend(batch.iter().map(|renewal| renewal.id).filter(|id| !unknown.contains(id)));
+            known.live.extend(batch.iter().map(|due| due.id).filter(|id| !unknown.contains(id)));
             known.ended.extend(found.ended.into_iter().map(|record| (record.session.id, record)));
         }
         known.live.retain(|id| !known.ended.contains_key(id));
@@ -125,12 +137,18 @@ impl Enforcer {
     }
 
     /// Tells the store which sessions have ended, as far as it does not know it; answers how many those were.
-    async fn tell_ends(&self, ends: &[Image], known: &Known) -> Result<usize, StoreError> {
+    async fn tell_ends(
+        &self,
+        ends: &[Image],
+        known: &Known,
+        shutdown: &CancellationToken,
+    ) -> Result<usize, StoreError> {
         let unknown: Vec<_> = ends.iter().filter(|image| !known.knows_end(image)).collect();
         let count = unknown.len();
         let each = stream::iter(unknown.into_iter().map(Ok::<_, StoreError>));
         // Those that are under way when one fails are told once more with the next pass, which does no harm.
         each.try_for_each_concurrent(RESTORES, async |image| {
+            goes_on(shutdown)?;
             let restored = match image.record() {
                 Ok(record) => self.restore_ended(record).await,
                 Err(error) => Err(error),
@@ -180,5 +198,16 @@ impl Enforcer {
             Err(error) => Err(error),
         };
         passed_over(id, known).ok()?
+    }
+}
+
+/// Whether there is time for one more step.
+///
+/// # Errors
+/// That the node is going away.
+pub(super) fn goes_on(shutdown: &CancellationToken) -> Result<(), StoreError> {
+    match shutdown.is_cancelled() {
+        true => Err(StoreError::Unavailable("the node is going away".to_owned())),
+        false => Ok(()),
     }
 }

@@ -5,8 +5,11 @@ mod forgetful;
 mod healing;
 mod jobs;
 mod lingering;
+mod marks;
+mod renewing;
 mod retelling;
 mod rig;
+mod sweeping;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -279,9 +282,9 @@ async fn a_renewal_names_each_session_once_with_all_that_there_is_to_say() {
     rig.enforcer.keep_goodbye(id, held(0, 9));
     rig.enforcer.touch(id);
     let batches = rig.enforcer.collect(super::renewal::Slot::ALL, |_| true);
-    let [renewal] = batches[&id.partition()].as_slice() else { panic!("{batches:?}") };
-    assert_eq!(renewal.presence, Some(held(0, 9)), "the later word");
-    assert!(renewal.seen_ago_ms.is_some());
+    let [due] = batches[&id.partition()].as_slice() else { panic!("{batches:?}") };
+    assert_eq!(due.presence, Some(held(0, 9)), "the later word");
+    assert!(due.used_at.is_some());
     drop(connection);
 }
 

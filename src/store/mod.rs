@@ -133,6 +133,10 @@ pub enum Attach {
     Unknown,
 }
 
+/// Sessions in one renewal at most: about half a millisecond of the store, when all of them changed. It is one step, so
+/// that no answer about some of them is lost for a failure with the others.
+pub const MAX_RENEWED: usize = 50;
+
 /// One session in a renewal: what the node holds of it.
 #[derive(Debug, Clone)]
 pub struct Renewal {
@@ -288,8 +292,9 @@ pub trait Store: Send + Sync + 'static {
     /// Sets a lower count, down to 0, and marks the session as seen. Of an ended or unknown session: nothing.
     async fn detach(&self, id: SessionId, presence: Presence) -> Result<(), StoreError>;
 
-    /// Stamps the node as renewing in `partition` and checks the sessions, all of that partition and each named once: extends those
-    /// that were used, corrects their presence, ends those past their deadline, reports what is not live.
+    /// Stamps the node as renewing in `partition` and checks the sessions in one step: all of that partition, each named
+    /// once, at most [`MAX_RENEWED`]. Extends those that were used, corrects their presence, ends those past their
+    /// deadline, reports what is not live.
     async fn renew(
         &self,
         node: NodeId,

@@ -36,7 +36,7 @@ fn ended(user: &str, number: u8) -> Record {
 }
 
 fn journal(capacity: usize) -> Journal {
-    Journal::with_capacity(capacity, Arc::new(Metrics::new()))
+    Journal::with_capacity(capacity, capacity, Arc::new(Metrics::new()))
 }
 
 impl Journal {
@@ -188,6 +188,58 @@ async fn without_room_the_oldest_of_the_partition_go_and_are_counted() {
     assert!(journal.bytes.load(Ordering::Relaxed) <= 3 * one);
 }
 
+/// A user that is a service filled the journal, and from then on nobody else's logins were noted at all.
+#[tokio::test(start_paused = true)]
+async fn one_partition_takes_no_more_than_its_share() {
+    let one = {
+        let journal = journal(CAPACITY_BYTES);
+        journal.login(1);
+        journal.bytes.load(Ordering::Relaxed)
+    };
+    let journal = Journal::with_capacity(8 * one, 2 * one, Arc::new(Metrics::new()));
+    for number in 1..=4 {
+        journal.login(number);
+        // Said again it is still one.
+        journal.login(number);
+    }
+    let left: Vec<_> = journal.facts(ada()).logins.iter().map(|login| login.image.id()).collect();
+    assert_eq!(left, [record("ada", 3).session.id, record("ada", 4).session.id]);
+    assert_eq!((journal.metrics.journal_dropped.get(), journal.metrics.journal_facts.get()), (2, 2));
+    journal.seated(&record("eve", 9), Timestamp::from_millis(1));
+    assert_eq!(journal.facts(Partition::of(&user("eve"))).logins.len(), 1);
+    journal.answered_for(90).await;
+    journal.answered(Partition::of(&user("eve")));
+    journal.login(5);
+    assert_eq!(journal.known(), (1, 0), "what has gone leaves room");
+}
+
+/// Whose first step was to look for a later word, and whose second to note theirs: both looked before either noted, and
+/// the earlier word removed the later one.
+#[test]
+fn of_two_words_said_at_once_the_later_one_stays() {
+    let journal = journal(CAPACITY_BYTES);
+    let users: Vec<_> = (0..200).map(|number| user(&format!("user-{number}"))).collect();
+    let said =
+        |user: &UserId, ms| Mark { user: user.clone(), disabled: ms == 10, at: Timestamp::from_millis(ms) };
+    let both = std::sync::Barrier::new(2);
+    std::thread::scope(|scope| {
+        for ms in [10, 20] {
+            let (both, users, journal) = (&both, &users, &journal);
+            scope.spawn(move || {
+                for user in users {
+                    both.wait();
+                    journal.marked(said(user, ms));
+                }
+            });
+        }
+    });
+    for user in &users {
+        let marks = journal.facts(Partition::of(user)).marks;
+        let about: Vec<_> = marks.iter().filter(|mark| mark.user == *user).collect();
+        assert_eq!(about, [&said(user, 20)]);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn changed_data_are_those_of_the_login_that_is_told_again() {
     let journal = journal(CAPACITY_BYTES);
@@ -197,6 +249,7 @@ async fn changed_data_are_those_of_the_login_that_is_told_again() {
     assert_eq!(journal.facts(ada()).logins[0].image.record().unwrap(), changed);
     journal.answered_for(90).await;
     assert_eq!(journal.bytes.load(Ordering::Relaxed), 0, "what was booked is booked off");
+    assert_eq!(journal.part(ada()).unwrap().bytes, 0, "of the partition too");
 }
 
 #[tokio::test(start_paused = true)]

@@ -17,8 +17,8 @@ use crate::domain::{
 };
 use crate::store::embedded::Embedded;
 use crate::store::{
-    Act, Attach, Census, Disabling, Inspection, Login, LoginOutcome, NOTICE_QUEUE, Notice, Renewal, Renewed,
-    Restore, Restored, Said, Store, StoreError, Swept, Target,
+    Act, Attach, Census, Disabling, Inspection, Login, LoginOutcome, MAX_RENEWED, NOTICE_QUEUE, Notice,
+    Renewal, Renewed, Restore, Restored, Said, Store, StoreError, Swept, Target,
 };
 
 pub(super) struct Forgetful {
@@ -36,6 +36,16 @@ pub(super) struct Forgetful {
     /// Renewals of this partition never return.
     pub hung: Mutex<Option<Partition>>,
     pub restores: AtomicUsize,
+    /// No word about users of this partition is taken.
+    pub unmarkable: Mutex<Option<Partition>>,
+    /// How many were.
+    pub words: AtomicUsize,
+    /// These can't be swept; how often it was asked to.
+    pub unsweepable: Mutex<PartitionSet>,
+    pub sweeps: AtomicUsize,
+    /// Renewals fail after so long, and what they said is noted.
+    pub unanswered: Mutex<Option<Duration>>,
+    pub asked: Mutex<Vec<Renewal>>,
     /// These are refused by every restore, for no reason.
     pub unrestorable: Mutex<HashSet<SessionId>>,
     /// Their records can't be read.
@@ -59,6 +69,12 @@ impl Forgetful {
             failing_restores: AtomicUsize::new(0),
             hung: Mutex::default(),
             restores: AtomicUsize::new(0),
+            unmarkable: Mutex::default(),
+            words: AtomicUsize::new(0),
+            unsweepable: Mutex::default(),
+            sweeps: AtomicUsize::new(0),
+            unanswered: Mutex::default(),
+            asked: Mutex::default(),
             unrestorable: Mutex::default(),
             damaged: Mutex::default(),
             dirs,
@@ -189,6 +205,13 @@ impl Store for Forgetful {
         if *lock(&self.hung) == Some(partition) {
             tokio::time::sleep(Duration::from_secs(3600)).await;
         }
+        assert!(sessions.len() <= MAX_RENEWED, "{}", sessions.len());
+        let unanswered = *lock(&self.unanswered);
+        if let Some(after) = unanswered {
+            lock(&self.asked).extend_from_slice(sessions);
+            tokio::time::sleep(after).await;
+            return Err(StoreError::Unavailable("it hangs".to_owned()));
+        }
         let damaged = lock(&self.damaged).clone();
         let (unreadable, sessions): (Vec<_>, Vec<_>) =
             sessions.iter().cloned().partition(|renewal| damaged.contains(&renewal.id));
@@ -234,6 +257,10 @@ impl Store for Forgetful {
         said: Said,
         act: &Act,
     ) -> Result<Disabling, StoreError> {
+        if *lock(&self.unmarkable) == Some(Partition::of(user)) {
+            return Err(StoreError::Unavailable("it is away".to_owned()));
+        }
+        self.words.fetch_add(1, Ordering::SeqCst);
         write!(self, engine => engine.set_disabled(user, disabled, said, act))
     }
 
@@ -242,6 +269,10 @@ impl Store for Forgetful {
     }
 
     async fn sweep(&self, partition: Partition, lease: NodeId) -> Result<Swept, StoreError> {
+        self.sweeps.fetch_add(1, Ordering::SeqCst);
+        if lock(&self.unsweepable).contains(partition) {
+            return Err(StoreError::Unavailable("it is away".to_owned()));
+        }
         self.primary().sweep(partition, lease).await
     }
 

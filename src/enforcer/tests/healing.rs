@@ -1,13 +1,8 @@
 //! A store that forgets, and nodes that tell it again.
 
-use std::io;
-use std::sync::Mutex;
-
-use tracing_subscriber::fmt::MakeWriter;
-
 use super::forgetful::Forgetful;
 use super::*;
-use crate::domain::{Generation, LimitRule, Partition, Role};
+use crate::domain::{LimitRule, Partition, Role};
 use crate::store::StoreError;
 
 /// Renewals come on their own, or not within the time of a test.
@@ -45,37 +40,6 @@ impl Rig {
             }
         };
         timeout(DEADLINE, seen).await.unwrap_or_else(|_| panic!("{line}"));
-    }
-}
-
-/// What is logged meanwhile.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Log {
-    fn lines_with(&self, text: &str) -> Vec<String> {
-        let written = self.0.lock().unwrap();
-        let lines = str::from_utf8(&written).unwrap().lines();
-        lines.filter(|line| line.contains(text)).map(str::to_owned).collect()
-    }
-}
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl MakeWriter<'_> for Log {
-    type Writer = Self;
-
-    fn make_writer(&self) -> Self {
-        self.clone()
     }
 }
 
@@ -216,52 +180,6 @@ async fn a_goodbye_that_was_forgotten_is_said_again() {
 
     store.announce().await;
     rig.until("not connected again", &record, |found| found.connections == 0).await;
-}
-
-#[tokio::test]
-async fn an_ordinary_renewal_restores_what_it_finds_missing() {
-    let store = Forgetful::new();
-    let rig = node(1, &store, Renewals::Running);
-    let (token, record, _) = rig.login("phone", false).await;
-    let (mut client, _running) = rig.connect(&token).await;
-    let (_, unconnected, _) = rig.login_as("berta", "phone", false).await;
-    // Nobody is told.
-    store.empty().await;
-    rig.until("live", &record, |found| found.connections == 1).await;
-    rig.until("of what no renewal speaks", &unconnected, Record::is_live).await;
-    client.send("ping").await;
-    assert_eq!(within(client.text()).await, "pong", "its socket has noticed nothing");
-}
-
-/// There was a warning for each: ten thousand after a flush.
-#[tokio::test]
-async fn sessions_without_connections_are_a_sign_of_forgetting_and_one_warning() {
-    let store = Forgetful::new();
-    let rig = node(1, &store, Renewals::Off);
-    let mut used = Vec::new();
-    for number in 0..20 {
-        let (token, record, _) = rig.login_as(&format!("user-{number}"), "phone", false).await;
-        assert!(matches!(rig.enforcer.check(&token, false).await.unwrap(), Checked::Live(_)));
-        used.push(record);
-    }
-    // Nobody is told, and nobody is connected.
-    store.empty().await;
-    let log = Log::default();
-    let lines = tracing_subscriber::fmt().with_writer(log.clone()).with_ansi(false).finish();
-    let listening = tracing::subscriber::set_default(lines);
-    rig.enforcer.flush().await;
-    rig.enforcer.tell_of_lost();
-    rig.enforcer.tell_of_lost();
-    drop(listening);
-    let said = log.lines_with("has lost sessions");
-    assert_eq!(said.len(), 1, "{said:?}");
-    // Those that the heal, which the first of them began, had not told again yet.
-    let told: u32 = said[0].rsplit("sessions=").next().unwrap().trim().parse().unwrap();
-    assert!((1..=20).contains(&told), "{said:?}");
-    assert_eq!(log.lines_with("WARN").len(), 2, "that, and that the store may have forgotten");
-    for record in &used {
-        rig.until("logged in lately", record, Record::is_live).await;
-    }
 }
 
 #[tokio::test]
@@ -408,44 +326,6 @@ async fn a_session_that_nobody_knew_live_for_a_day_is_not_restored() {
     rig.counted("result=\"too_old\"").await;
 }
 
-/// It was missing in each renewal, and each second one told the whole journal again.
-#[tokio::test]
-async fn what_can_never_be_restored_is_given_up_and_heals_once() {
-    let store = Forgetful::new();
-    let rig = node(1, &store, Renewals::Running);
-    let (token, lost, _) = rig.login("phone", false).await;
-    let (mut client, running) = rig.connect(&token).await;
-    let (other, back, _) = rig.login_as("berta", "phone", false).await;
-    let (_stays, _running) = rig.connect(&other).await;
-    store.unrestorable.lock().unwrap().insert(lost.session.id);
-    store.empty().await;
-    assert_eq!(within(client.read_to_end()).await.last().unwrap(), "<close 4401>");
-    within(running).await.unwrap();
-    rig.until("the other", &back, |found| found.connections == 1).await;
-    rig.counted("hotseat_failovers_total 1\n").await;
-}
-
-/// One damaged record failed the renewal of all that were renewed with it: each took a lost message for good.
-#[tokio::test]
-async fn whose_record_is_damaged_is_put_out_and_the_others_are_renewed() {
-    let store = Forgetful::new();
-    let rig = node(1, &store, Renewals::Off);
-    let (damaged, lost, _) = rig.login("phone", false).await;
-    let (mut client, _running) = rig.connect(&damaged).await;
-    let (other, record, _) = rig.login_as("berta", "phone", false).await;
-    let (mut stays, _running) = rig.connect(&other).await;
-    store.damaged.lock().unwrap().insert(lost.session.id);
-    store.clock.0.fetch_add(60_000_000, Ordering::Relaxed);
-    rig.enforcer.touch(record.session.id);
-    rig.enforcer.flush().await;
-    assert_eq!(within(client.read_to_end()).await.last().unwrap(), "<close 4401>");
-    stays.send("ping").await;
-    assert_eq!(within(stays.text()).await, "pong");
-    let seen_at = store.get(record.session.id, false).await.unwrap().unwrap().session.seen_at;
-    assert!(seen_at > record.session.seen_at);
-    assert!(rig.enforcer.metrics.encode().contains("hotseat_records_damaged_total 1"));
-}
-
 /// The word that a session is live was on its way when its end arrived.
 #[tokio::test]
 async fn a_late_word_that_a_session_is_live_does_not_undo_its_end() {
@@ -463,130 +343,6 @@ async fn a_late_word_that_a_session_is_live_does_not_undo_its_end() {
     rig.enforcer.flush().await;
     assert!(store.get(record.session.id, false).await.unwrap().is_none(), "nothing brings it back as live");
     drop(connection);
-}
-
-#[tokio::test]
-async fn a_use_seen_here_comes_back_with_the_session() {
-    let store = Forgetful::new();
-    let rig = node(1, &store, Renewals::Off);
-    let (token, record, _) = rig.login("phone", false).await;
-    let (_client, _running) = rig.connect(&token).await;
-    store.clock.0.fetch_add(3600 * 1_000_000, Ordering::Relaxed);
-    rig.enforcer.touch(record.session.id);
-    rig.enforcer.flush().await;
-    let used = store.get(record.session.id, false).await.unwrap().unwrap().session.seen_at;
-    store.empty().await;
-    rig.enforcer.flush().await;
-    let back = rig.until("live", &record, Record::is_live).await;
-    assert!(back.session.seen_at.millis_since(used) < 1_000, "an idle end goes by it");
-    assert!(back.session.generation > Generation(0));
-}
-
-/// One part of the store hangs; the others are renewed as if nothing were the matter.
-#[tokio::test]
-async fn a_part_of_the_store_that_hangs_does_not_keep_others_from_being_renewed() {
-    let store = Forgetful::new();
-    store.is_mute.store(true, Ordering::SeqCst);
-    let rig = node(1, &store, Renewals::Off);
-    let (stuck, ..) = rig.login_as("berta", "phone", false).await;
-    let (_stuck, _running) = rig.connect(&stuck).await;
-    *store.hung.lock().unwrap() = Some(stuck.session().partition());
-    let (token, record, _) = rig.login("phone", false).await;
-    assert_ne!(Partition::of(&record.session.user), stuck.session().partition());
-    let (mut client, _running) = rig.connect(&token).await;
-    let renewing = tokio::spawn(Arc::clone(&rig.enforcer).run_renewal(rig.stop.clone()));
-    for device in ["laptop", "tablet", "tv"] {
-        let (token, ..) = rig.login(device, false).await;
-        assert_eq!(within(client.read_to_end()).await.last().unwrap(), "<close 4409>");
-        (client, _) = rig.connect(&token).await;
-    }
-    renewing.abort();
-}
-
-#[tokio::test]
-async fn who_was_disabled_is_disabled_again_and_who_was_enabled_after_that_is_not() {
-    let store = Forgetful::new();
-    let (first, second) = (node(1, &store, Renewals::Off), node(2, &store, Renewals::Off));
-    let (_, out, _) = first.login("phone", false).await;
-    let ended = first.enforcer.set_disabled(&out.session.user, true, &Act::NONE).await.unwrap();
-    assert_eq!(ended.len(), 1);
-    let berta = UserId::parse("user_id", "berta").unwrap();
-    first.enforcer.set_disabled(&berta, true, &Act::NONE).await.unwrap();
-    second.enforcer.set_disabled(&berta, false, &Act::NONE).await.unwrap();
-    let (_, back, _) = second.login_as("berta", "phone", false).await;
-
-    store.empty().await;
-    store.announce().await;
-    let ended = first.until("disabled", &out, |found| !found.is_live()).await;
-    assert_eq!(reason(&ended), Some(Reason::Disabled));
-    first.until("enabled", &back, Record::is_live).await;
-    first.counted("hotseat_heal_seconds_count 1").await;
-    second.counted("hotseat_heal_seconds_count 1").await;
-    let refused = first.enforcer.login(new_session("ada", "tv", false)).await.unwrap();
-    assert!(matches!(refused, LoginAnswer::Disabled));
-    assert!(store.get(back.session.id, false).await.unwrap().unwrap().is_live());
-}
-
-/// The node that knew of the enabling had so much to tell before it that the other took its disabling for the last word,
-/// and put out who had logged in since.
-#[tokio::test]
-async fn who_was_enabled_is_told_again_before_all_else_however_long_that_takes() {
-    let store = Forgetful::new();
-    let (first, second) = (node(1, &store, Renewals::Off), node(2, &store, Renewals::Off));
-    let berta = UserId::parse("user_id", "berta").unwrap();
-    first.enforcer.set_disabled(&berta, true, &Act::NONE).await.unwrap();
-    second.enforcer.set_disabled(&berta, false, &Act::NONE).await.unwrap();
-    // Of which the second ends the first.
-    second.login_as("berta", "laptop", false).await;
-    second.login_as("berta", "phone", false).await;
-
-    store.empty().await;
-    first.enforcer.replay(Partition::of(&berta)).await.unwrap();
-    let refused = first.enforcer.login(new_session("berta", "tv", false)).await.unwrap();
-    assert!(matches!(refused, LoginAnswer::Disabled), "for all that is known yet");
-    // No end and no login gets through, for longer than anybody waits.
-    store.failing_restores.store(usize::MAX, Ordering::Relaxed);
-    store.announce().await;
-    let seated = async {
-        loop {
-            let answer = first.enforcer.login(new_session("berta", "tv", false)).await.unwrap();
-            if !matches!(answer, LoginAnswer::Disabled) {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
-    };
-    timeout(DEADLINE, seated).await.expect("the enabling is the last word");
-}
-
-/// The store forgot that a user was disabled, and seated it through another node before it was told again: the login
-/// was refused from then on, and that session stayed.
-#[tokio::test]
-async fn who_slipped_in_before_the_disabling_was_told_again_is_out_once_that_is_settled() {
-    let store = Forgetful::new();
-    let (first, second) = (node(1, &store, Renewals::Off), node(2, &store, Renewals::Off));
-    let (ada, berta) = (UserId::parse("user_id", "ada").unwrap(), UserId::parse("user_id", "berta").unwrap());
-    first.enforcer.set_disabled(&ada, true, &Act::NONE).await.unwrap();
-    first.enforcer.set_disabled(&berta, true, &Act::NONE).await.unwrap();
-    second.enforcer.set_disabled(&berta, false, &Act::NONE).await.unwrap();
-
-    store.empty().await;
-    store.clock.0.fetch_add(1_000_000, Ordering::Relaxed);
-    let (token, slipped, _) = second.login("phone", false).await;
-    let (mut client, _running) = second.connect(&token).await;
-    let (_, innocent, _) = second.login_as("berta", "phone", false).await;
-    first.enforcer.replay(Partition::of(&ada)).await.unwrap();
-    assert!(
-        store.get(slipped.session.id, false).await.unwrap().unwrap().is_live(),
-        "for all that is known yet"
-    );
-
-    store.announce().await;
-    let ended = first.until("disabled", &slipped, |found| !found.is_live()).await;
-    assert_eq!(reason(&ended), Some(Reason::Disabled));
-    assert_eq!(within(client.read_to_end()).await.last().unwrap(), "<close 4403>");
-    first.enforcer.settle_disablings(Partition::of(&berta)).await.unwrap();
-    assert!(store.get(innocent.session.id, false).await.unwrap().unwrap().is_live());
 }
 
 /// Without a role there is one seat, with `pro` there are three: the newer login left the older one its seat, which the
@@ -610,7 +366,8 @@ async fn whose_seat_a_newer_login_with_wider_limits_left_has_it_again_in_either_
         };
         store.empty().await;
         for node in order {
-            nodes[node].enforcer.replay(Partition::of(&older.session.user)).await.unwrap();
+            let Rig { enforcer, stop, .. } = &nodes[node];
+            enforcer.replay(Partition::of(&older.session.user), stop).await.unwrap();
         }
         for record in [&older, &newer] {
             let found = store.get(record.session.id, false).await.unwrap().unwrap();

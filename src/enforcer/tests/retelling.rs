@@ -60,7 +60,7 @@ async fn asking_what_the_store_knows_takes_uses_along_that_are_not_written_yet()
     store.clock.0.fetch_add((24 * 3600 + 10) * 1_000_000, Ordering::Relaxed);
     let used = tokio::time::Instant::now().checked_sub(Duration::from_secs(20)).unwrap();
     rig.enforcer.touched.insert(id, used, |_| true);
-    rig.enforcer.replay(id.partition()).await.unwrap();
+    rig.enforcer.replay(id.partition(), &rig.stop).await.unwrap();
     assert!(store.get(id, false).await.unwrap().unwrap().is_live());
     assert_eq!(rig.enforcer.touched.len(), 1, "the next renewal writes it");
 }
@@ -85,4 +85,19 @@ async fn a_check_is_given_up_for_a_failover_that_comes_meanwhile() {
         "all of it is still to be done"
     );
     assert!(renewed(), "and nobody was asked");
+}
+
+/// Its end waited for all that it had to tell of a partition.
+#[tokio::test]
+async fn a_node_that_ends_gives_up_telling_the_store_between_two_facts() {
+    let store = Forgetful::new();
+    let rig = node(1, &store, Renewals::Off);
+    let (_, record, _) = rig.login("phone", false).await;
+    store.empty().await;
+    let ending = CancellationToken::new();
+    ending.cancel();
+    rig.enforcer.replay(record.session.id.partition(), &ending).await.unwrap_err();
+    assert_eq!(store.restores.load(Ordering::SeqCst), 0);
+    rig.enforcer.replay(record.session.id.partition(), &rig.stop).await.unwrap();
+    assert!(store.get(record.session.id, false).await.unwrap().unwrap().is_live(), "nothing was dropped");
 }

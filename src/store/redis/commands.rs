@@ -253,7 +253,7 @@ impl Commands {
         let redirect = Redirect::of(answer, wire.address())?;
         match redirect {
             Redirect::Moved(_) | Redirect::Down => self.doubts.doubt(),
-            Redirect::Demoted => wire.is_demoted(),
+            Redirect::Demoted => wire.report_demoted(),
             Redirect::Ask(_) | Redirect::Later => {}
         }
         Some(redirect)

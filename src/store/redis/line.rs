@@ -101,7 +101,7 @@ impl Line {
     }
 
     /// Its mark is another one by now, or gone: the supervisor has to look.
-    pub(super) fn is_forgetful(&self) {
+    pub(super) fn report_forgetful(&self) {
         if let Link::Up { epoch, .. } = *self.link.borrow() {
             let _ = self.suspicions.try_send(Suspicion::Forgetful(epoch));
         }
@@ -188,7 +188,7 @@ impl Wire {
     }
 
     /// This primary takes no writes any more.
-    pub(super) fn is_demoted(&self) {
+    pub(super) fn report_demoted(&self) {
         self.line.suspect(Suspicion::Broken(self.epoch));
     }
 

@@ -8,8 +8,6 @@ use super::script::{ATTACH, Call, DETACH, RENEW};
 use crate::domain::{NodeId, Partition, Presence, Session, SessionId, Timestamp};
 use crate::store::{Attach, Renewal, Renewed, SessionPresence, StoreError, codec};
 
-/// Sessions in one script: about half a millisecond of Redis, when all of them changed.
-const RENEWED_AT_ONCE: usize = 50;
 /// "Nothing to say" about a use, and about connections; see `lua/renew.lua`.
 const NO_USE: u64 = (1 << 48) - 1;
 const NO_COUNT: u16 = u16::MAX;
@@ -64,33 +62,21 @@ impl Redis {
         sessions: &[Renewal],
         node_ttl_ms: u64,
     ) -> Result<Renewed, StoreError> {
-        let mut renewed = Renewed::default();
-        let mut rest = sessions;
-        loop {
-            let (batch, later) = rest.split_at(rest.len().min(RENEWED_AT_ONCE));
-            let mut call = Call::new(&RENEW, self.keys.of_partition(partition));
-            let mut news = Vec::with_capacity(batch.len() * 14);
-            for renewal in batch {
-                call = call.key(self.keys.session(renewal.id));
-                news.extend(pack(renewal));
-            }
-            let call = call.arg(node.as_bytes()).arg(node_ttl_ms).arg(news).arg(&self.log_bounds[..]);
-            let sent = Instant::now();
-            let mut reply = Reply::of(self.commands.run_idempotent(&call).await?)?;
-            let snapshot = reply.snapshot(Some(node_ttl_ms))?;
-            self.learn_time(partition, snapshot.now, sent);
-            renewed.now = snapshot.now;
-            let (ended, damaged) = snapshot.readable_records(reply.list()?)?;
-            renewed.ended.extend(ended);
-            renewed.damaged.extend(damaged);
-            renewed.missing.extend(reply.list()?.session_ids()?);
-            renewed.damaged.extend(reply.list()?.session_ids()?);
-            // Once even without sessions: the node renews.
-            if later.is_empty() {
-                return Ok(renewed);
-            }
-            rest = later;
+        let mut call = Call::new(&RENEW, self.keys.of_partition(partition));
+        let mut news = Vec::with_capacity(sessions.len() * 14);
+        for renewal in sessions {
+            call = call.key(self.keys.session(renewal.id));
+            news.extend(pack(renewal));
         }
+        let call = call.arg(node.as_bytes()).arg(node_ttl_ms).arg(news).arg(&self.log_bounds[..]);
+        let sent = Instant::now();
+        let mut reply = Reply::of(self.commands.run_idempotent(&call).await?)?;
+        let snapshot = reply.snapshot(Some(node_ttl_ms))?;
+        self.learn_time(partition, snapshot.now, sent);
+        let (ended, mut damaged) = snapshot.readable_records(reply.list()?)?;
+        let missing = reply.list()?.session_ids()?;
+        damaged.extend(reply.list()?.session_ids()?);
+        Ok(Renewed { now: snapshot.now, ended, missing, damaged })
     }
 }
 

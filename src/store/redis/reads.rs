@@ -105,7 +105,7 @@ impl Redis {
         // The node may have been told while that was on its way.
         let is_same = Reply::of_values(vec![found]).optional()?.as_deref() == Some(mark.value.as_bytes());
         if !is_same {
-            line.is_forgetful();
+            line.report_forgetful();
         }
         Ok(is_same && self.told.is_known(partition, &life))
     }

@@ -76,7 +76,7 @@ impl<'a> Facts<'a> {
         }
         for socket in &history.sockets {
             if let Some((at, _)) = socket.out() {
-                facts.is_over(&socket.session, at);
+                facts.note_over(&socket.session, at);
             }
         }
         facts
@@ -105,11 +105,11 @@ impl<'a> Facts<'a> {
                     self.caused(call, &id, how.tombstone());
                 }
             }
-            What::End { how: How::Logout(id), saw: EndSeen::Ended(_) } => self.is_over(id, call.ended),
+            What::End { how: How::Logout(id), saw: EndSeen::Ended(_) } => self.note_over(id, call.ended),
             What::End { how, saw: EndSeen::Failed(failure) } => {
                 self.unsure(call, failure, Maybe::End(how.clone()));
             }
-            What::Check { session, saw: CheckSeen::Ended(_) } => self.is_over(session, call.ended),
+            What::Check { session, saw: CheckSeen::Ended(_) } => self.note_over(session, call.ended),
             _ => {}
         }
     }
@@ -117,10 +117,10 @@ impl<'a> Facts<'a> {
     fn caused(&mut self, call: &Call, id: &Id, tombstone: Tombstone) {
         let end = End { tombstone, began: call.began };
         self.causes.entry(id.clone()).or_default().push(end);
-        self.is_over(id, call.ended);
+        self.note_over(id, call.ended);
     }
 
-    fn is_over(&mut self, id: &Id, at: Us) {
+    fn note_over(&mut self, id: &Id, at: Us) {
         let over = self.over.entry(id.clone()).or_insert(at);
         *over = at.min(*over);
     }
