@@ -239,7 +239,9 @@ async fn admit_key(app: &App, key: &ApiKey, scopes: &[Scope]) -> Result<(), Prob
         return Err(Problem::Forbidden(match scopes {
             [Scope::Sessions, ..] => "this API key lacks the scope `sessions`",
             [Scope::Introspect, ..] => "this API key lacks the scope `introspect`",
-            [Scope::Audit, ..] | [Scope::Admin, Scope::Audit] => "this API key lacks the scope `audit` or `admin`",
+            [Scope::Audit, ..] | [Scope::Admin, Scope::Audit] => {
+                "this API key lacks the scope `audit` or `admin`"
+            }
             [Scope::Admin, ..] | [] => "this API key lacks the scope `admin`",
         }));
     }
