@@ -98,13 +98,15 @@ impl Enforcer {
     }
 
     /// What the store has yet to hear of the session's connections, now that this one is gone: nothing, if the session
-    /// has ended. That never becomes undone, and each takeover would else cost the store a second script.
+    /// has ended. That never becomes undone, and each takeover would else cost the store a second script. But while the
+    /// store may have forgotten it is told all the same: an end that nobody was answered may be one of what it forgot, and
+    /// a connection that it was told of before would be counted for good.
     fn unregister(&self, session: SessionId, connection: ConnectionId) -> Option<Presence> {
         let removed = self.hub.remove(session, connection)?;
         self.metrics.connections.dec();
         match self.here.leave(session) {
-            Left::Ended => return None,
-            Left::Some => self.keep_goodbye(session, removed.presence),
+            Left::Ended if !self.is_doubtful(session.partition()) => return None,
+            Left::Ended | Left::Some => self.keep_goodbye(session, removed.presence),
             Left::Last(record, live_at) => {
                 self.keep_goodbye(session, removed.presence);
                 // It is on no node's list of sessions now, and may be about to connect again.

@@ -218,11 +218,6 @@ impl Enforcer {
         self.metrics.renewal("ok");
         self.chronicle.renewed(renewed.now);
         self.journal.answered(partition);
-        for renewal in &renewals {
-            if let Some(presence) = renewal.presence {
-                self.departed.remove_if(renewal.id, |left| left.sequence <= presence.sequence);
-            }
-        }
         for record in &renewed.ended {
             if self.on_found_ended(record) > 0 {
                 self.metrics.found_by_renewal.inc();
@@ -232,6 +227,15 @@ impl Enforcer {
             self.on_damaged(*id);
         }
         let unknown: HashSet<_> = renewed.missing.iter().chain(&renewed.damaged).collect();
+        // A goodbye that a store heard which has forgotten the session is none: an earlier word may come after it, once
+        // the session is there again.
+        let is_doubtful = self.is_doubtful(partition);
+        let heard = |id: &SessionId| !(is_doubtful && unknown.contains(id));
+        for renewal in renewals.iter().filter(|renewal| heard(&renewal.id)) {
+            if let Some(presence) = renewal.presence {
+                self.departed.remove_if(renewal.id, |left| left.sequence <= presence.sequence);
+            }
+        }
         // Those that ended are told so by now.
         for renewal in renewals.iter().filter(|renewal| !unknown.contains(&renewal.id)) {
             self.here.renewed(renewal.id, renewed.now, renewal.seen_ago_ms);
