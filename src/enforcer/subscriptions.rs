@@ -86,6 +86,12 @@ impl Subscriptions {
         }
     }
 
+    /// How many users somebody holds.
+    #[cfg(test)]
+    pub fn held(&self) -> usize {
+        self.lock().of.values().filter(|channel| channel.holders > 0).count()
+    }
+
     fn give_back_first(&self, channels: &mut Channels) {
         let Some(Leaving { number, user, .. }) = channels.left.pop_front() else { return };
         let is_left = |channel: &Channel| channel.holders == 0 && channel.leaving == number;

@@ -196,10 +196,6 @@ impl Server {
         self.truth().tally.clone()
     }
 
-    pub(super) fn subscriptions(&self, node: usize) -> usize {
-        self.truth().subscribed[node].len()
-    }
-
     pub(super) fn violations(&self) -> Vec<String> {
         self.truth().violations.clone()
     }

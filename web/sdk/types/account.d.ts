@@ -30,7 +30,8 @@ export declare class Account extends Emitter {
      */
     logout(): Promise<void>;
     /**
-     * Makes a token that one's own login API got (`POST /api/sessions`) this browser's.
+     * Makes a token that one's own login API got (`POST /api/sessions`) this browser's. A browser that does not keep the
+     * cookie, as that of another site (SameSite=Lax), fails with `cookie-refused`.
      * @param {string} token
      * @returns {Promise<void>}
      */

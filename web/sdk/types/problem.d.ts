@@ -7,8 +7,9 @@ import type { Session, EndReason, By } from "./model.js";
 /** @import {Session, EndReason, By} from "./model.js" */
 /**
  * What went wrong, by the stable word that the problem's `type` ends in: `invalid-credentials`, `seats-full`,
- * `rate-limited`, `session-ended`, `store-unavailable` … Two words are the client's own: `network` (no answer,
- * status 0) and `unexpected` (an answer that is no problem document, from a proxy perhaps).
+ * `rate-limited`, `session-ended`, `store-unavailable` … Three words are the client's own: `network` (no answer,
+ * status 0), `unexpected` (an answer that is no problem document, from a proxy perhaps), and `cookie-refused` (`adopt`
+ * was answered, and the browser did not keep the cookie).
  */
 export declare class HotseatError extends Error {
     /** The last word of the problem's `type`. */
