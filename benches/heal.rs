@@ -5,6 +5,7 @@
 //! notice to the end; nobody is connected, so the check of connected sessions, which is spread over a second, is not in
 //! it. Judges nothing. Another number of users may follow: `-- 10000`.
 
+mod load;
 #[path = "../tests/support/mod.rs"]
 #[allow(
     dead_code,
@@ -27,7 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 #[tokio::main(worker_threads = 2)]
 async fn main() {
-    let users = std::env::args().find_map(|arg| arg.parse().ok()).unwrap_or(USERS);
+    let users = load::count_or(USERS);
     let mut rig = Rig::redis().await;
     let mut node = rig.node_with(&[("renew_interval", "1s"), ("ghost_after", "60s")]).await;
     let begun = Instant::now();

@@ -52,11 +52,7 @@ impl Enforcer {
     /// The store's; that a token is unknown which the store may have known and forgotten; and that the node is fenced:
     /// what it can still read may be a part of the store that the rest of it has left behind.
     pub async fn check(&self, token: &Token, with_data: bool) -> Result<Checked, StoreError> {
-        let checked = self.look_shared(token, with_data).await?;
-        if let Checked::Live(record) = &checked {
-            self.note_use(&record.session).await;
-        }
-        Ok(checked.owned())
+        self.check_with(token, with_data).await.map(Checked::owned)
     }
 
     /// As [`Self::check`] without data, for who only reads the record: `check_cache` makes no copy of it then.
@@ -64,7 +60,11 @@ impl Enforcer {
     /// # Errors
     /// As [`Self::check`].
     pub async fn check_shared(&self, token: &Token) -> Result<Checked<Arc<Record>>, StoreError> {
-        let checked = self.look_shared(token, false).await?;
+        self.check_with(token, false).await
+    }
+
+    async fn check_with(&self, token: &Token, with_data: bool) -> Result<Checked<Arc<Record>>, StoreError> {
+        let checked = self.look_shared(token, with_data).await?;
         if let Checked::Live(record) = &checked {
             self.note_use(&record.session).await;
         }

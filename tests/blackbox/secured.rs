@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::support::certificates::{Authority, Issued};
 use crate::support::client::Client;
 use crate::support::redis_server::{RedisServer, with_bus};
-use crate::support::rig::{sign_in, sign_in_with, whoami};
+use crate::support::rig::{listed_nodes, sign_in, sign_in_with, whoami};
 use crate::support::{Node, NodeOptions, Socket, eventually};
 
 const USERS: &str = include_str!("../../deploy/redis/hotseat.acl");
@@ -59,11 +59,7 @@ async fn is_served(one: &Node, two: &Node) {
     let events = here.get("/api/admin/events?user=anna").await.expect(200);
     assert!(events["events"].as_array().is_some_and(|events| events.len() >= 2), "{events}");
     here.get("/api/admin/stats").await.expect(200);
-    eventually("both nodes have renewed", async || {
-        let nodes = here.get("/api/admin/nodes").await.expect(200);
-        nodes["nodes"].as_array().filter(|nodes| nodes.len() == 2).map(|_| ())
-    })
-    .await;
+    listed_nodes(&here, 2).await;
     here.get("/api/admin/store").await.expect(200);
 
     let mut socket = Socket::live(two, &new.token).await;

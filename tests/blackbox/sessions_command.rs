@@ -11,7 +11,7 @@ use tokio::process::{Child, Command};
 use crate::on_both_stores;
 use crate::support::client::DEMO_KEY;
 use crate::support::patience::soon;
-use crate::support::rig::{sign_in, sign_in_with, whoami};
+use crate::support::rig::{listed_nodes, sign_in, sign_in_with, whoami};
 use crate::support::{Engine, Node, Rig, Socket, eventually};
 
 /// `hotseat sessions …` with nothing of this environment but a key.
@@ -81,11 +81,7 @@ async fn the_list_is_that_of_one_node_where_it_is_named() {
     let (anna, ben) = (sign_in(&one, "anna").await, sign_in(&one, "ben").await);
     let (_anna, _ben) = (Socket::live(&one, &anna.token).await, Socket::live(&two, &ben.token).await);
     let nodes = crate::support::client::Client::service(&one);
-    let nodes = eventually("both nodes are listed", async || {
-        let answer = nodes.get("/api/admin/nodes").await.expect(200);
-        answer["nodes"].as_array().filter(|nodes| nodes.len() == 2).cloned()
-    })
-    .await;
+    let nodes = listed_nodes(&nodes, 2).await;
     for (at, session) in [(&one, &anna), (&two, &ben)] {
         let name = at.address.to_string();
         let node = nodes.iter().find(|node| node["name"] == json!(name)).expect("it is listed");

@@ -78,8 +78,8 @@ impl Stage {
     pub async fn set_with(topology: Topology, on_full: OnFull, nodes: usize, keys: &[(&str, &str)]) -> Self {
         let nodes = if topology == Topology::Embedded { 1 } else { nodes };
         let (store, wires) = open(topology, nodes).await;
-        let (nodes_up, addresses, probes) = (Vec::new(), Vec::new(), Vec::new());
-        let mut stage = Self { on_full, store, wires, nodes: nodes_up, addresses, probes };
+        let mut stage =
+            Self { on_full, store, wires, nodes: Vec::new(), addresses: Vec::new(), probes: Vec::new() };
         for index in 0..nodes {
             let node = Node::start(stage.options(index).set_all(keys)).await;
             let probes = stage.store.users_everywhere(&format!("probe-of-{}", node.address)).await;

@@ -126,6 +126,15 @@ pub async fn sign_in(node: &Node, user: &str) -> Login {
     sign_in_with(node, user, json!({})).await
 }
 
+/// The nodes of the administrator's view, once so many have said that they are there.
+pub async fn listed_nodes(service: &Client, count: usize) -> Vec<Value> {
+    eventually("the nodes are listed", async || {
+        let answer = service.get("/api/admin/nodes").await.expect(200);
+        answer["nodes"].as_array().filter(|nodes| nodes.len() == count).cloned()
+    })
+    .await
+}
+
 /// A login by API key with more members in its body; it has to be seated.
 pub async fn sign_in_with(node: &Node, user: &str, more: Value) -> Login {
     try_sign_in(node, user, more).await.seated()
