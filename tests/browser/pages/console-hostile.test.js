@@ -80,12 +80,18 @@ test("ten thousand events at once drown neither the table nor the audit", async 
     const happening = (at) => ({ id: `${1_790_000_000_000 + at}-0`, time: new Date().toISOString(), type: "login", user: `crowd${at}`, session: id(at), actor: null, reason: null, by: null, ended: [], note: null, ip: "203.0.113.7", device: { id: "d", name: "Phone", class: "mobile" } });
     const body = Array.from({ length: 10_000 }, (_, at) => `event: event\nid: ${at}\ndata: ${JSON.stringify(happening(at))}\n\n`).join("");
     let floods = 0;
-    await page.route("**/api/admin/stream*", (route) => (floods++ === 0 ? route.fulfill({ contentType: "text/event-stream", body }) : route.continue()));
+    // What really happened is told only once the flood was seen: it would be counted with it.
+    let goOn = () => {};
+    const seen = new Promise((resolve) => (goOn = () => resolve(undefined)));
+    await page.route("**/api/admin/stream*", (route) =>
+      floods++ === 0 ? route.fulfill({ contentType: "text/event-stream", body }) : seen.then(() => route.continue()));
     let reads = 0;
     page.on("request", (request) => (reads += /\/api\/admin\/sessions\/0192d4e0/.test(request.url()) ? 1 : 0));
     await page.goto(`${node.url}/admin/sessions`);
-    await page.getByRole("button", { name: /^9,990 changes came too fast to show/ }).waitFor();
-    assert.ok(reads <= 10, `${reads} of them were read`);
+    // Ten are read of each batch, and where the machine is slow they come in more than one.
+    await page.getByRole("button", { name: /^9,9\d0 changes came too fast to show/ }).waitFor();
+    assert.ok(reads < 100, `${reads} of them were read`);
+    goOn();
     await rowOf(page, "admin").waitFor();
     floods = 0;
     await page.goto(`${node.url}/admin/audit`);
