@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Runs steps one after the other and tells how they went. Sourced by scripts/test.
+# Runs steps, one after the other or some at once, and tells how they went. Sourced by scripts/test.
 #
 # Owns: one log a step, the time each took, and the totals of all runners at the end. A step that fails does not
 # stop the others, except `install` and `build`, without which the rest would only repeat the same error.
@@ -8,40 +8,62 @@ logs=target/test-logs
 wanted=()
 known=()
 failed=()
-current=
+# By process id: the name, the limit and the beginning of each step that runs.
+declare -A running=() limit_of=() began_at=()
 
 # start_report STEP…: only these, or all.
 start_report() {
   wanted=("$@")
   rm -rf "$logs" && mkdir -p "$logs"
-  # Whatever ends this script also ends the step that runs, and with it the servers that it started.
-  trap 'stop_current; exit 130' INT TERM HUP
-  trap stop_current EXIT
+  # Whatever ends this script also ends the steps that run, and with them the servers that they started.
+  trap 'stop_all; exit 130' INT TERM HUP
+  trap stop_all EXIT
   servers_before=$(our_servers)
 }
 
-stop_current() {
-  [[ -n $current ]] || return 0
-  kill -TERM "$current" 2>/dev/null || true
-  wait "$current" 2>/dev/null || true
-  current=
+stop_all() {
+  local pid
+  for pid in "${!running[@]}"; do kill -TERM "$pid" 2>/dev/null || true; done
+  for pid in "${!running[@]}"; do wait "$pid" 2>/dev/null || true; done
+  running=()
 }
 
 is_wanted() {
   [[ ${#wanted[@]} -eq 0 || " ${wanted[*]} " == *" $1 "* ]]
 }
 
+# step NAME SECONDS COMMAND…: runs it, and whatever was started before.
 step() {
-  local name=$1 limit=$2 log=$logs/$1.log began=$SECONDS status=0
+  start "$@"
+  await_all
+}
+
+# start NAME SECONDS COMMAND…: as a step, beside those that follow until the next `await_all`.
+start() {
+  local name=$1 limit=$2
   shift 2
   known+=("$name")
   is_wanted "$name" || return 0
   # `timeout` makes a process group of the step and ends all of it.
-  timeout --kill-after=10 "$limit" "$@" </dev/null >"$log" 2>&1 &
-  current=$!
-  wait "$current" || status=$?
-  current=
-  local took=$((SECONDS - began))
+  timeout --kill-after=10 "$limit" "$@" </dev/null >"$logs/$name.log" 2>&1 &
+  running[$!]=$name limit_of[$!]=$limit began_at[$!]=$SECONDS
+}
+
+# Waits for all that runs, and tells of each as it ends.
+await_all() {
+  local pid status
+  while ((${#running[@]})); do
+    status=0
+    wait -n -p pid "${!running[@]}" || status=$?
+    tell "$pid" "$status"
+  done
+}
+
+tell() {
+  local pid=$1 status=$2
+  local name=${running[$pid]} limit=${limit_of[$pid]} took=$((SECONDS - began_at[$pid]))
+  local log=$logs/$name.log
+  unset "running[$pid]"
   if ((status == 0)); then
     printf 'ok      %-10s %4d s  %s\n' "$name" "$took" "$(closing_line "$log")"
     return 0
