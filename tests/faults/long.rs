@@ -175,15 +175,13 @@ async fn play_one(mut stage: Stage, plan: Plan) -> (Stage, Outcome) {
     }
 }
 
-/// What the nodes said and what those saw to whom something happened, for whoever looks into a failure.
+/// What nodes and electors said and what those saw to whom something happened, for whoever looks into a failure.
 fn keep(stage: &Stage, outcome: &Outcome) {
     let Plan { topology, fault, seed, .. } = outcome.plan;
-    let logs = stage.logs().into_iter().enumerate();
-    let logs = logs.map(|(node, log)| (format!("node-{node}.log"), log));
     let histories = outcome.histories.iter();
     let histories = histories.map(|history| (format!("{}.history", history.user), history.to_string()));
     let directory = PathBuf::from("target/faults");
-    for (what, text) in logs.chain(histories) {
+    for (what, text) in stage.logs().into_iter().chain(histories) {
         let name = format!("{}-{}-{seed}-{what}", fault.name(), topology.name());
         let kept =
             std::fs::create_dir_all(&directory).and_then(|()| std::fs::write(directory.join(name), text));

@@ -234,9 +234,18 @@ impl Stage {
         }
     }
 
-    /// What each node has logged.
-    pub fn logs(&self) -> Vec<String> {
-        self.nodes.iter().flatten().map(Node::log).collect()
+    /// What everybody has logged: the nodes, and whoever says which server is the primary.
+    pub fn logs(&self) -> Vec<(String, String)> {
+        let nodes = self.nodes.iter().flatten().map(Node::log).collect();
+        let electors = match &self.store {
+            Store::Embedded(_) | Store::Single(_) => Vec::new(),
+            Store::Sentinel(rig) => rig.logs(),
+            Store::Cluster(rig) => rig.logs(),
+        };
+        let named = |kind: &'static str, logs: Vec<String>| {
+            logs.into_iter().enumerate().map(move |(index, log)| (format!("{kind}-{index}.log"), log))
+        };
+        named("node", nodes).chain(named("elector", electors)).collect()
     }
 
     /// As it was before the fault: all servers and nodes run, nothing is in the way.

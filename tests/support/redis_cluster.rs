@@ -167,6 +167,11 @@ impl RedisCluster {
         self.members.iter().map(lost).sum()
     }
 
+    /// What the members have logged.
+    pub fn logs(&self) -> Vec<String> {
+        self.members.iter().map(|member| member.server.log()).collect()
+    }
+
     /// The slots of a primary that somebody listens to.
     pub async fn slots_heard(&self, primary: usize) -> BTreeSet<u16> {
         let channels: Vec<String> = self.ask(primary, cmd("PUBSUB").arg("SHARDCHANNELS")).await;

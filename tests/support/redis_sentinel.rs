@@ -168,6 +168,11 @@ impl RedisSentinel {
         self.sentinels.iter().map(lost).sum()
     }
 
+    /// What the Sentinels have logged.
+    pub fn logs(&self) -> Vec<String> {
+        self.sentinels.iter().map(RedisServer::log).collect()
+    }
+
     /// Waits until another server than `old` is the primary, and answers which.
     pub async fn wait_for_another(&self, old: usize) -> usize {
         let another = async || self.primary_now().await.filter(|primary| *primary != old);

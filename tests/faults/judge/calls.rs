@@ -44,13 +44,17 @@ impl Facts<'_> {
                     found.push(wrong(call.ended, format!("was given a session of {user}")));
                 }
                 for victim in replaced {
-                    let newer = self.seats.get(victim).is_some_and(|seat| seat.generation > *generation);
+                    let newer = self.seats.get(victim).filter(|seat| seat.generation > *generation);
                     let before = self.over.get(victim).is_some_and(|over| *over < call.began);
-                    if newer {
-                        found.push(wrong(
-                            call.ended,
-                            format!("generation {generation} put out the newer {victim}"),
-                        ));
+                    if let Some(newer) = newer {
+                        let what = format!("generation {generation} put out the newer {victim}");
+                        // Still without an answer, and so asked for again at a store that has forgotten both: it is
+                        // newer since then.
+                        found.push(if newer.ended > call.ended {
+                            self.wrong_unless_healing(newer.began, newer.ended, what)
+                        } else {
+                            wrong(call.ended, what)
+                        });
                     }
                     if before {
                         let what = format!("{victim} was put out after its end");

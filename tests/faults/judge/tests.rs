@@ -182,6 +182,15 @@ fn nobody_left_after_a_race() {
 #[test]
 fn the_older_one_wins() {
     Story::of(1).login("b", 2, &[]).login("a", 1, &["b"]).wrong("put out the newer b");
+    // Carried out before it, and again at a store that has forgotten both, before it was answered.
+    let again = |answered: Us| {
+        let mut story = Story::of(1).login("b", 2, &[]).login("a", 1, &["b"]);
+        story.history.calls[0].ended = answered;
+        story.ended("a", "takeover", Some("b")).kick("b").ended("b", "kicked", None)
+    };
+    again(9 * MS).healed_since(MS).right();
+    again(9 * MS).wrong("put out the newer b");
+    again(4 * MS).healed_since(MS).wrong("put out the newer b");
     // The newer of two was put out, the oldest stays.
     Story::of(2).login("a", 1, &[]).login("b", 2, &[]).login("c", 3, &["b"]).wrong("the rule says");
 }
