@@ -36,6 +36,13 @@ pub struct Terms {
     pub audit: Us,
 }
 
+impl Terms {
+    /// From when everything holds again.
+    pub fn holds_from(&self) -> Us {
+        self.healed.or(self.disturbed.map(|(_, to)| to)).unwrap_or_default()
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     /// Something acknowledged is gone, and was still gone when it was asked about for the last time. However busy the

@@ -63,6 +63,8 @@ pub struct Outcome {
     pub back: Duration,
     /// How many elections of another primary came to nothing, and made [`Self::back`] longer.
     pub elections_lost: usize,
+    /// How often the primary was changed by an election that the fault did not ask for.
+    pub shifts: usize,
     pub violations: Vec<(String, Violation)>,
     /// Whether the machine was later than any bound allows for.
     pub too_busy: bool,
@@ -113,10 +115,15 @@ impl Outcome {
             0 => String::new(),
             lost => format!(" ({lost} elections of a primary came to nothing)"),
         };
+        let others = match self.shifts {
+            0 => String::new(),
+            others => format!(", {others} more elections of a primary"),
+        };
         let (fault, topology, took) = (fault.name(), topology.name(), self.took.as_secs_f64());
         format!(
             "{fault} on {topology}, seed {seed}: {verdict}; {logins} logins, two live for {two} ms, \
-             out within {out} ms, healed after {healed} ms, logins back after {back} ms{split}; took {took:.1} s"
+             out within {out} ms, healed after {healed} ms, logins back after {back} ms{split}{others}; \
+             took {took:.1} s"
         )
     }
 }
@@ -149,6 +156,8 @@ struct Struck {
     logins: Probed,
     sockets: Probed,
     elections_lost: usize,
+    /// How many were won before the fault, and when it was over.
+    elections_won: (usize, usize),
     /// What the wires have swallowed meanwhile.
     swallowed: u32,
     /// What the nodes counted while all messages were lost.
@@ -174,27 +183,19 @@ pub async fn run(stage: &mut Stage, plan: Plan) -> Outcome {
     let people = join_all(people).await.into_iter().map(|person| person.expect("a person does not panic"));
     let mut people: Vec<Person> = people.collect();
 
-    let healing = plan.fault.noticed_within() + HEALED_WITHIN + lag.allowance();
-    let healed = plan.fault.forgets(plan.topology).then(|| struck.reachable + us(healing));
-    let served = struck.reachable + us(FOUND_WITHIN + lag.allowance());
-    let served = struck.served.map_or(served, |at| at.min(served));
-    sleep(Duration::from_micros(healed.unwrap_or(served).saturating_sub(clock.now()))).await;
-    join_all(people.iter_mut().map(Person::log_in_once_more)).await;
-    let audit = clock.now();
-    ask_all(&mut people, lag.allowance()).await;
-
-    let terms = Terms {
-        // What a healing store can't say for certain is answered with 503, too.
-        disturbed: Some((struck.from, healed.map_or(served, |healed| healed.max(served)))),
-        may_fail: plan.fault.may_fail(),
-        may_cut: plan.fault.may_cut(),
-        healed,
-        reachable: struck.reachable,
-        out_within: us(OUT_WITHIN + lag.allowance()),
-        audit,
+    let mut shifts = Shifts::of(plan, &struck);
+    let terms = loop {
+        let terms = shifts.terms(plan, &struck, lag.allowance());
+        sleep(Duration::from_micros(terms.holds_from().saturating_sub(clock.now()))).await;
+        join_all(people.iter_mut().map(Person::log_in_once_more)).await;
+        let audit = clock.now();
+        ask_all(&mut people, lag.allowance()).await;
+        if !shifts.has_another(stage, clock).await {
+            break Terms { audit, ..terms };
+        }
     };
     let mut outcome = Outcome::of(plan, struck.back);
-    outcome.elections_lost = struck.elections_lost;
+    (outcome.elections_lost, outcome.shifts) = (struck.elections_lost, shifts.others);
     for person in people {
         let scribe = person.leave().await;
         scribe.look(|history| outcome.take(history, judge::judge(history, terms)));
@@ -228,9 +229,10 @@ async fn strike(
     clock: Clock,
     random: &mut StdRng,
 ) -> Struck {
-    let (from, before) = (clock.now(), (stage.swallowed(), stage.elections_lost()));
+    let (from, before) = (clock.now(), (stage.swallowed(), stage.elections_lost(), stage.elections_won()));
     let Strike { counted, reachable, deafness } = plan.fault.strike(stage, http, random).await;
     let (over, swallowed) = (reachable.duration_since(counted), stage.swallowed() - before.0);
+    let elections_won = (before.2, stage.elections_won());
     let reachable = clock.at(reachable);
     let logins = stage.logs_in_within(GIVE_UP, http).await;
     let back = counted.elapsed();
@@ -239,7 +241,76 @@ async fn strike(
     // People go on meanwhile, and are judged as ever: an old primary that has not heard of its end must harm nobody.
     stage.settle().await;
     let elections_lost = stage.elections_lost() - before.1;
-    Struck { from, reachable, served, back, over, logins, sockets, elections_lost, swallowed, deafness }
+    Struck {
+        from,
+        reachable,
+        served,
+        back,
+        over,
+        logins,
+        sockets,
+        elections_lost,
+        elections_won,
+        swallowed,
+        deafness,
+    }
+}
+
+/// Changes of the primary beyond the one that the fault is about. A Sentinel that was late to greet the promoted server
+/// takes it for dead and promotes the next: then the store forgets once more, and all that is promised of a failover counts
+/// from there again.
+struct Shifts {
+    /// Elections won, that are known of.
+    won: usize,
+    /// When the last of them was over.
+    reachable: Us,
+    forgets: bool,
+    others: usize,
+}
+
+impl Shifts {
+    fn of(plan: Plan, struck: &Struck) -> Self {
+        let (before, won) = struck.elections_won;
+        let others = if plan.fault.is_a_death() { 0 } else { won.saturating_sub(before) };
+        let forgets = plan.fault.forgets(plan.topology) || others > 0;
+        Self { won, reachable: struck.reachable, forgets, others }
+    }
+
+    /// Whether there was another one, which is over now. At most [`Self::MOST`] are followed.
+    async fn has_another(&mut self, stage: &Stage, clock: Clock) -> bool {
+        let others = stage.elections_won().saturating_sub(self.won);
+        if others == 0 || self.others + others > Self::MOST {
+            return false;
+        }
+        stage.settle().await;
+        *self = Self {
+            won: stage.elections_won(),
+            reachable: clock.now(),
+            forgets: true,
+            others: self.others + others,
+        };
+        true
+    }
+
+    const MOST: usize = 3;
+
+    /// But for the audit.
+    fn terms(&self, plan: Plan, struck: &Struck, lag: Duration) -> Terms {
+        let healing = plan.fault.noticed_within() + HEALED_WITHIN + lag;
+        let healed = self.forgets.then(|| self.reachable + us(healing));
+        let found = self.reachable + us(FOUND_WITHIN + lag);
+        let served = if self.others > 0 { found } else { struck.served.map_or(found, |at| at.min(found)) };
+        Terms {
+            // What a healing store can't say for certain is answered with 503, too.
+            disturbed: Some((struck.from, healed.map_or(served, |healed| healed.max(served)))),
+            may_fail: plan.fault.may_fail() || self.others > 0,
+            may_cut: plan.fault.may_cut(),
+            healed,
+            reachable: self.reachable,
+            out_within: us(OUT_WITHIN + lag),
+            audit: Us::MAX,
+        }
+    }
 }
 
 impl Plan {
@@ -258,7 +329,7 @@ impl Outcome {
     pub fn of(plan: Plan, back: Duration) -> Self {
         let (violations, histories) = (Vec::new(), Vec::new());
         let (too_busy, took) = (false, Duration::ZERO);
-        let (logins, two_live, out, healed, elections_lost) = (0, 0, 0, 0, 0);
+        let (logins, two_live, out, healed, elections_lost, shifts) = (0, 0, 0, 0, 0, 0);
         Self {
             plan,
             logins,
@@ -267,6 +338,7 @@ impl Outcome {
             healed,
             back,
             elections_lost,
+            shifts,
             violations,
             too_busy,
             took,

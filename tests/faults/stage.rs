@@ -234,6 +234,15 @@ impl Stage {
         }
     }
 
+    /// How many of them made one.
+    pub fn elections_won(&self) -> usize {
+        match &self.store {
+            Store::Embedded(_) | Store::Single(_) => 0,
+            Store::Sentinel(rig) => rig.elections_won(),
+            Store::Cluster(rig) => rig.elections_won(),
+        }
+    }
+
     /// What everybody has logged: the nodes, and whoever says which server is the primary.
     pub fn logs(&self) -> Vec<(String, String)> {
         let nodes = self.nodes.iter().flatten().map(Node::log).collect();

@@ -167,6 +167,12 @@ impl RedisCluster {
         self.members.iter().map(lost).sum()
     }
 
+    /// How many have made a replica a primary, by the account of the replica.
+    pub fn elections_won(&self) -> usize {
+        let won = |member: &Member| member.server.log().matches("Failover election won").count();
+        self.members.iter().map(won).sum()
+    }
+
     /// What the members have logged.
     pub fn logs(&self) -> Vec<String> {
         self.members.iter().map(|member| member.server.log()).collect()

@@ -168,6 +168,11 @@ impl RedisSentinel {
         self.sentinels.iter().map(lost).sum()
     }
 
+    /// How many servers the Sentinels have promoted, by the account of those who led.
+    pub fn elections_won(&self) -> usize {
+        self.sentinels.iter().map(|sentinel| sentinel.log().matches("+promoted-slave").count()).sum()
+    }
+
     /// What the Sentinels have logged.
     pub fn logs(&self) -> Vec<String> {
         self.sentinels.iter().map(RedisServer::log).collect()
@@ -251,14 +256,18 @@ impl RedisSentinel {
             && named.iter().all(|name| *name == named[0])
     }
 
-    /// Makes the Sentinels look more often than each 10 s, and not give up watching (TILT) when the machine is so busy
-    /// that their timers come late.
+    /// Makes the Sentinels look more often than each 10 s, ask more often than they take a server for dead, and not give
+    /// up watching (TILT) when the machine is so busy that their timers come late.
     async fn hurry(&self) {
         let mut debug = cmd("SENTINEL");
         debug.arg("DEBUG");
-        for (name, value) in
-            [("info-period", 500), ("publish-period", 500), ("tilt-trigger", 20_000), ("tilt-period", 1_000)]
-        {
+        for (name, value) in [
+            ("info-period", 500),
+            ("ping-period", 250),
+            ("publish-period", 500),
+            ("tilt-trigger", 20_000),
+            ("tilt-period", 1_000),
+        ] {
             debug.arg(name).arg(value);
         }
         for sentinel in &self.sentinels {

@@ -6,13 +6,13 @@ use std::time::Duration;
 use crate::chance::Chance;
 
 const FIRST: Duration = Duration::from_millis(50);
-const LONGEST: Duration = Duration::from_secs(2);
+const LONGEST: Duration = Duration::from_secs(1);
 
 /// A connection that lasted so long was one. A server that greets and hangs up is not: it would be greeted some forty
 /// times a second by every node.
-const LASTED: Duration = Duration::from_secs(2);
+const LASTED: Duration = Duration::from_secs(1);
 
-/// Up to 50 ms at first, doubling to at most 2 s, for ever: a store that is away is waited for.
+/// Up to 50 ms at first, doubling to at most a second, for ever: a store that is away is waited for.
 pub(super) struct Backoff {
     chance: Arc<Chance>,
     longest: Duration,
@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn waits_grow_to_two_seconds_and_start_over() {
+    fn waits_grow_to_a_second_and_start_over() {
         let mut backoff = Backoff::new(Arc::new(Chance::seeded(1)));
         for tries in 0..50 {
             let bound = FIRST.saturating_mul(1 << tries.min(10)).min(LONGEST);
