@@ -1,45 +1,27 @@
 //! What a node counts, for Prometheus. One registry a node, so that a process can run several.
+//!
+//! Owns the counters and what counts them; their names are in `names`, what they are told apart by in `labels`, and what
+//! is the process's and not the node's in `process`.
 
 use std::sync::atomic::AtomicU64;
 
-use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
-use prometheus_client::registry::{Registry, Unit};
+use prometheus_client::registry::Registry;
 
 use crate::domain::Reason;
 use crate::store::{Census, StoreError};
 
+mod labels;
+mod names;
 mod process;
+#[cfg(test)]
+mod tests;
 
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ResultLabel {
-    result: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct KindLabel {
-    kind: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ReasonLabel {
-    reason: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct CallLabel {
-    call: &'static str,
-    result: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct CallNameLabel {
-    call: &'static str,
-}
+use labels::{CallLabel, CallNameLabel, KindLabel, RESTORED, ReasonLabel, ResultLabel};
 
 /// Seconds, from 50 µs to 10 s: a takeover takes well under a millisecond, a lost reply some seconds.
 const SECONDS: [f64; 16] = [
@@ -50,15 +32,6 @@ const SECONDS: [f64; 16] = [
 fn seconds() -> Histogram {
     Histogram::new(SECONDS)
 }
-
-/// What can become of a login.
-const LOGINS: [&str; 7] = ["seated", "full", "disabled", "unavailable", "wrong", "braked", "overloaded"];
-/// What a brake can refuse.
-const BRAKES: [&str; 2] = ["login", "api_key"];
-/// How a node can leave a job.
-const JOBS: [&str; 5] = ["done", "stopped", "left", "put_off", "failed"];
-/// What can become of a session that is told again.
-const RESTORED: [&str; 4] = ["live", "ended", "yielded", "too_old"];
 
 /// The counters of one node. All fields are cheap to clone and to bump.
 #[derive(Debug)]
@@ -146,162 +119,11 @@ impl Metrics {
             jobs_running: Gauge::default(),
             jobs: Family::default(),
         };
-        metrics.register();
-        metrics.register_healing();
-        metrics.register_administration();
-        metrics.begin_at_zero();
+        metrics.name_all();
         metrics
     }
 
-    /// A count that is there from the start shows its first rise to whoever asks for its rate.
-    fn begin_at_zero(&self) {
-        for result in LOGINS {
-            self.logins.get_or_create(&ResultLabel { result }).inc_by(0);
-        }
-        for reason in Reason::ALL {
-            self.ended.get_or_create(&ReasonLabel { reason: reason.as_str() }).inc_by(0);
-        }
-        for result in ["ok", "failed"] {
-            self.renewals.get_or_create(&ResultLabel { result }).inc_by(0);
-        }
-        for result in RESTORED {
-            self.restored.get_or_create(&ResultLabel { result }).inc_by(0);
-        }
-        for kind in BRAKES {
-            self.brakes.get_or_create(&KindLabel { kind }).inc_by(0);
-        }
-        for kind in ["event", "job"] {
-            self.damaged_entries.get_or_create(&KindLabel { kind }).inc_by(0);
-        }
-        for result in JOBS {
-            self.jobs.get_or_create(&ResultLabel { result }).inc_by(0);
-        }
-    }
-
-    fn register(&mut self) {
-        let registry = &mut self.registry;
-        registry.register("connections", "WebSockets on this node", self.connections.clone());
-        registry.register("sessions", "Live sessions in the store, as last counted", self.sessions.clone());
-        registry.register("logins", "Logins by result", self.logins.clone());
-        registry.register(
-            "sessions_ended",
-            "Sessions ended through this node, by reason",
-            self.ended.clone(),
-        );
-        registry.register_with_unit(
-            "takeover",
-            "From the store's decision to the write to the older device's socket",
-            Unit::Seconds,
-            self.takeover_seconds.clone(),
-        );
-        registry.register("renewals", "Renewal batches by result", self.renewals.clone());
-        registry.register(
-            "found_by_renewal",
-            "Ended sessions whose message never came and that a renewal found",
-            self.found_by_renewal.clone(),
-        );
-        registry.register(
-            "records_damaged",
-            "Times that a renewal met a session's record that can't be read",
-            self.damaged.clone(),
-        );
-        registry.register("sweeps", "Rounds of the sweeper over all partitions", self.sweeps.clone());
-        registry.register(
-            "swept",
-            "Sessions past their deadline that the sweeper, or a count of all, has ended",
-            self.swept.clone(),
-        );
-        registry.register("store_calls", "Store calls by call and result", self.store_calls.clone());
-        registry.register_with_unit(
-            "store_call",
-            "Time of store calls",
-            Unit::Seconds,
-            self.store_seconds.clone(),
-        );
-        registry.register("pubsub_gaps", "Times that messages may have been lost", self.pubsub_gaps.clone());
-        registry.register("pubsub_connected", "1 while messages arrive", self.pubsub_connected.clone());
-        registry.register_with_unit(
-            "reconcile",
-            "Time to check all sessions after a gap",
-            Unit::Seconds,
-            self.reconcile_seconds.clone(),
-        );
-        registry.register(
-            "kicks_unconfirmed",
-            "Confirmations that did not come in time",
-            self.unconfirmed.clone(),
-        );
-        registry.register(
-            "brakes",
-            "Refusals by a brake: logins after too many failures, calls beyond an API key's rate",
-            self.brakes.clone(),
-        );
-        registry.register(
-            "fenced",
-            "1 while connections are kept out because the store is away",
-            self.fenced.clone(),
-        );
-        registry.register_with_unit(
-            "store_silence",
-            "Since the store was found to take no writes, 0 while it does",
-            Unit::Seconds,
-            self.store_silence_seconds.clone(),
-        );
-    }
-
-    fn register_healing(&mut self) {
-        let registry = &mut self.registry;
-        registry.register(
-            "failovers",
-            "Times that the store may have forgotten what it had acknowledged",
-            self.failovers.clone(),
-        );
-        registry.register(
-            "sessions_restored",
-            "Sessions told again to a store that had forgotten them, by what became of them",
-            self.restored.clone(),
-        );
-        registry.register_with_unit(
-            "heal",
-            "Time from a failover to the end of its healing by this node",
-            Unit::Seconds,
-            self.heal_seconds.clone(),
-        );
-        registry.register(
-            "journal_facts",
-            "Logins and ends that this node would tell a store again that has forgotten them",
-            self.journal_facts.clone(),
-        );
-        registry.register(
-            "journal_dropped",
-            "Logins and ends dropped from the journal before their time for want of room",
-            self.journal_dropped.clone(),
-        );
-    }
-
-    fn register_administration(&mut self) {
-        let registry = &mut self.registry;
-        registry.register("watchers", "Administrators' live streams on this node", self.watchers.clone());
-        registry.register(
-            "watcher_skipped",
-            "Events that were summed up for a watcher and not sent one by one",
-            self.watcher_skipped.clone(),
-        );
-        registry.register(
-            "failed_logins_dropped",
-            "Failed logins that are not in the log because the store was too slow for them",
-            self.failures_dropped.clone(),
-        );
-        registry.register(
-            "entries_damaged",
-            "Times that an event or a job was passed over because it can't be read",
-            self.damaged_entries.clone(),
-        );
-        registry.register("jobs_running", "Jobs that this node is at", self.jobs_running.clone());
-        registry.register("jobs", "Jobs that this node was at, by how it left them", self.jobs.clone());
-    }
-
-    /// Something was refused; one of [`BRAKES`].
+    /// Something was refused; one of [`labels::BRAKES`].
     pub fn braked(&self, kind: &'static str) {
         self.brakes.get_or_create(&KindLabel { kind }).inc();
     }
@@ -382,56 +204,5 @@ impl Metrics {
             .and_then(|()| encode_registry(&mut text, &self.process))
             .and_then(|()| encode_eof(&mut text));
         text
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn what_is_counted_is_shown_under_its_name() {
-        let metrics = Metrics::new();
-        metrics.login("seated");
-        metrics.ended(Reason::Takeover);
-        metrics.restored("yielded");
-        let lost =
-            metrics.store_call::<()>("login", async { Err(StoreError::OutcomeUnknown(String::new())) });
-        assert!(lost.await.is_err());
-        let text = metrics.encode();
-        for line in [
-            "hotseat_logins_total{result=\"seated\"} 1",
-            "hotseat_sessions_ended_total{reason=\"takeover\"} 1",
-            "hotseat_store_calls_total{call=\"login\",result=\"unknown\"} 1",
-            "hotseat_takeover_seconds_count 0",
-            "hotseat_pubsub_gaps_total 0",
-            "hotseat_brakes_total{kind=\"api_key\"} 0",
-            "hotseat_entries_damaged_total{kind=\"event\"} 0",
-            "hotseat_failovers_total 0",
-            "hotseat_sessions_restored_total{result=\"yielded\"} 1",
-            "hotseat_heal_seconds_count 0",
-            "hotseat_journal_facts 0",
-            "hotseat_journal_dropped_total 0",
-        ] {
-            assert!(text.contains(line), "{line} is missing in {text}");
-        }
-    }
-    #[cfg(target_os = "linux")]
-    #[test]
-    fn the_process_is_told_of_under_the_usual_names() {
-        let text = Metrics::new().encode();
-        for name in [
-            "process_resident_memory_bytes",
-            "process_cpu_seconds_total",
-            "process_start_time_seconds",
-            "process_open_fds",
-            "process_max_fds",
-        ] {
-            let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-            let value: f64 = value.unwrap_or_else(|| panic!("{name} is missing in {text}")).parse().unwrap();
-            assert!(value >= 0.0, "{name} {value}");
-        }
-        // The EOF stands once, at the end.
-        assert!(text.ends_with("# EOF\n") && text.matches("# EOF").count() == 1, "{text}");
     }
 }
