@@ -1,8 +1,8 @@
 //! Pages of the walk over all sessions.
 //!
 //! Costs Redis many small bites, never a long one: a script looks at no more than 100 sessions. How long each took it
-//! says itself, by Redis's clock; once those times make 20 ms the page ends. The way there and back is not counted,
-//! nor is what others had Redis do meanwhile.
+//! says itself, by Redis's clock; before those times, and what no script can see of itself, make 20 ms the page ends. The
+//! way there and back is not counted, nor is what others had Redis do meanwhile.
 //!
 //! A search by the beginning of an id finds few, in partitions that nobody knows: a plain command asks each of them
 //! first whether there is one at all, for less than what a script costs that finds nothing.
@@ -27,8 +27,13 @@ const AT_ONCE: usize = 1_000;
 /// Partitions of one round trip, at first and at most: most may be empty.
 const WIDTH: usize = 4;
 const MAX_WIDTH: usize = 128;
+/// When a page ends, in microseconds: the rest of its time is for what a round trip takes longer than the one before it,
+/// and for a processor that others use as well.
+const ENDS_AT_US: u64 = PAGE_TIME_US * 4 / 5;
 /// What a script costs beside the time that it says, in microseconds: to be read, begun and answered.
 const CALL_US: u64 = 25;
+/// And for each session that it looked at: they are listed before it looks at the clock.
+const LISTED_US: u64 = 1;
 /// Partitions of one round trip that are asked whether any session of a search is there: Redis does nothing else
 /// for one millisecond.
 const ASKED: usize = 256;
@@ -44,9 +49,9 @@ struct Walk<'a> {
     page: Page,
     /// Partitions of the next round trip.
     width: usize,
-    /// Microseconds of Redis: all, and those of the last round trip.
+    /// Microseconds of Redis: those that it has cost, and those that the next round trip will.
     spent_us: u64,
-    last_us: u64,
+    next_us: u64,
     /// Sessions looked at, and partitions looked at to their end.
     looked: usize,
     finished: usize,
@@ -89,7 +94,7 @@ impl Redis {
             let bites = window.iter().zip(answers).map(|(place, answer)| walk.bite(place.partition, answer));
             let bites = bites.collect::<Result<Vec<_>, _>>()?;
             let reached = walk.take(&window, bites);
-            start = filter.start(Some(&reached));
+            start = filter.start(Some(&reached)).filter(|place| walk.may_find(place));
             if walk.is_over() {
                 walk.page.next = start.is_some().then_some(reached);
                 break;
@@ -138,7 +143,7 @@ impl<'a> Walk<'a> {
             page: Page::default(),
             width: WIDTH,
             spent_us: 0,
-            last_us: 0,
+            next_us: 0,
             looked: 0,
             finished: 0,
             found: VecDeque::new(),
@@ -150,6 +155,12 @@ impl<'a> Walk<'a> {
     /// in one of them.
     fn is_search(&self) -> bool {
         self.filter.user.is_none() && self.filter.prefix.as_ref().is_some_and(|prefix| !prefix.is_empty())
+    }
+
+    /// Whether any may be from this place on.
+    fn may_find(&self, place: &Place) -> bool {
+        let is_found = |last: &Partition| *last >= place.partition;
+        !self.is_search() || self.unasked.is_some() || self.found.back().is_some_and(is_found)
     }
 
     /// Which of these partitions have any.
@@ -211,8 +222,9 @@ impl<'a> Walk<'a> {
     /// Takes what comes next in the order, and answers how far that reaches. What is behind a partition that has more,
     /// or behind a full page, was looked at for nothing.
     fn take(&mut self, window: &[Place], bites: Vec<Bite>) -> Place {
-        self.last_us = bites.iter().map(|bite| bite.micros + CALL_US).sum();
-        self.spent_us += self.last_us;
+        let of = |bite: &Bite| CALL_US + LISTED_US * bite.looked as u64 + bite.micros;
+        let last_us: u64 = bites.iter().map(of).sum();
+        self.spent_us += last_us;
         let mut reached = window[0].clone();
         for (place, bite) in window.iter().zip(bites) {
             self.looked += bite.looked;
@@ -231,7 +243,9 @@ impl<'a> Walk<'a> {
                 break;
             }
         }
-        self.width = self.next_width(reached.last.is_some());
+        let width = self.next_width(reached.last.is_some());
+        self.next_us = last_us * width.max(window.len()) as u64 / window.len() as u64;
+        self.width = width;
         reached
     }
 
@@ -244,9 +258,9 @@ impl<'a> Walk<'a> {
         (AT_ONCE / each).clamp(1, (self.width * 4).min(MAX_WIDTH))
     }
 
-    /// Full, or without the time for another round trip as long as the last one.
+    /// Full, or without the time for another round trip as long as the last one, or as much longer as it is wider.
     fn is_over(&self) -> bool {
-        self.page.sessions.len() == self.limit || self.spent_us + self.last_us > PAGE_TIME_US
+        self.page.sessions.len() == self.limit || self.spent_us + self.next_us > ENDS_AT_US
     }
 }
 
