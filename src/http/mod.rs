@@ -32,6 +32,7 @@ mod openapi;
 mod origin;
 mod path;
 mod problem;
+mod problems;
 mod query;
 mod router;
 mod seating;

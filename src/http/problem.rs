@@ -14,8 +14,9 @@ use super::model::SeatView;
 use crate::domain::{FieldError, OnFull, Record, Tombstone};
 use crate::store::StoreError;
 
-/// What `type` begins with. Relative (RFC 9457, 3.1.1), since every node has its own name; the word decides.
-const TYPE_BASE: &str = "/problems/";
+/// What `type` begins with. Relative (RFC 9457, 3.1.1), since every node has its own name; the word decides. Each node
+/// serves there what the word means (`problems.rs`).
+pub(super) const TYPE_BASE: &str = "/problems/";
 
 /// When a client may come back after the store was away: longer than a reconnect, shorter than patience.
 const STORE_RETRY: Duration = Duration::from_secs(2);
@@ -196,18 +197,12 @@ impl From<StoreError> for Problem {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod testing {
     use super::*;
     use crate::domain::{Reason, Timestamp};
 
-    async fn answer(problem: Problem) -> (StatusCode, axum::http::HeaderMap, Value) {
-        let response = problem.into_response();
-        let (parts, body) = response.into_parts();
-        let bytes = axum::body::to_bytes(body, 1 << 20).await.unwrap();
-        (parts.status, parts.headers, serde_json::from_slice(&bytes).unwrap())
-    }
-
-    fn all() -> Vec<Problem> {
+    /// One of each.
+    pub(in crate::http) fn all() -> Vec<Problem> {
         let end = || Tombstone { reason: Reason::Takeover, at: Timestamp::from_millis(0), by: None };
         vec![
             Problem::CredentialsRequired,
@@ -232,6 +227,20 @@ mod tests {
             Problem::NotReady("why".to_owned()),
             Problem::SessionGone(end()),
         ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::testing::all;
+    use super::*;
+    use crate::domain::{Reason, Timestamp};
+
+    async fn answer(problem: Problem) -> (StatusCode, axum::http::HeaderMap, Value) {
+        let response = problem.into_response();
+        let (parts, body) = response.into_parts();
+        let bytes = axum::body::to_bytes(body, 1 << 20).await.unwrap();
+        (parts.status, parts.headers, serde_json::from_slice(&bytes).unwrap())
     }
 
     #[tokio::test]

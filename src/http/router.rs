@@ -11,7 +11,7 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 use utoipa_axum::router::OpenApiRouter;
 
 use super::problem::Problem;
-use super::{App, admin, api, assets, auth, docs, health, openapi, origin, verify, ws};
+use super::{App, admin, api, assets, auth, docs, health, openapi, origin, problems, verify, ws};
 use crate::config::HttpConfig;
 
 /// How long a browser may remember what a preflight allowed.
@@ -51,6 +51,7 @@ pub fn router(app: App) -> Router {
     let router = probes
         .merge(ws::routes())
         .merge(docs::routes(&document))
+        .merge(problems::routes())
         .merge(assets::routes(app.config.demo))
         .method_not_allowed_fallback(method_not_allowed)
         .merge(guarded)

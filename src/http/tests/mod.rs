@@ -8,6 +8,7 @@ mod keys;
 mod login;
 mod outside;
 mod own;
+mod problems;
 mod store_away;
 mod stream;
 mod who;
