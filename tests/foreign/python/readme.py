@@ -14,7 +14,7 @@ URL = os.environ["HOTSEAT_URL"]
 README = Path(__file__).parents[3] / "README.md"
 PATIENCE = 20
 # What the login API of the reader has at hand.
-IP, AGENT = "203.0.113.9", "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+DEVICE, IP, AGENT = "a-cookies-id", "203.0.113.9", "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 
 
 def blocks(language: str) -> list[str]:
@@ -48,17 +48,28 @@ class Readme(unittest.TestCase):
         self.assertEqual((live["active"], live["sub"]), (True, "ada"))
 
     def test_the_lines_of_node_seat_a_user(self):
-        request = {"ip": IP, "headers": {"user-agent": AGENT}}
-        code = f"const request = {json.dumps(request)};\n{blocks('js')[0]}\nconsole.log(JSON.stringify({{ token, replaced }}));"
+        known = f"const [deviceId, clientIp, userAgent] = {json.dumps([DEVICE, IP, AGENT])};"
+        code = f"{known}\n{blocks('js')[0]}\nconsole.log(JSON.stringify({{ token, replaced }}));"
         said = json.loads(output_of("node", "--input-type=module", "--eval", code))
         self.assertEqual(said["replaced"], [])
         self.assert_seated(said["token"])
 
     def test_the_lines_of_python_seat_a_user(self):
         [block] = blocks("python")
-        names = {"requests": requests, "client_ip": IP, "user_agent": AGENT}
+        names = {"requests": requests, "device_id": DEVICE, "client_ip": IP, "user_agent": AGENT}
         exec(compile(block, str(README), "exec"), names)
         self.assert_seated(names["token"])
+
+    def test_who_signs_in_twice_in_one_browser_is_told_of_no_takeover(self):
+        [block] = blocks("python")
+        tokens = []
+        for _ in range(2):
+            names = {"requests": requests, "device_id": DEVICE, "client_ip": IP, "user_agent": AGENT}
+            exec(compile(block, str(README), "exec"), names)
+            tokens.append(names["token"])
+        older = {"Authorization": f"Bearer {tokens[0]}"}
+        told = requests.get(f"{URL}/api/auth/session", headers=older, timeout=PATIENCE).json()
+        self.assertEqual(told["reason"], "replaced", told)
 
     def test_none_of_them_is_longer_than_five_lines(self):
         for language in ("sh", "js", "python"):
