@@ -6,7 +6,8 @@ use super::Enforcer;
 use crate::domain::{Partition, Reason, Record, Session, Timestamp, UserId};
 use crate::hub::Command;
 use crate::store::{
-    Act, Audience, EventKind, Filter, NewEvent, Notification, Page, Place, StoreError, StoreStatus, Target,
+    Act, Audience, DisabledPage, EventKind, Filter, NewEvent, Notification, Page, Place, StoreError,
+    StoreStatus, Target,
 };
 
 impl Enforcer {
@@ -30,6 +31,19 @@ impl Enforcer {
     /// The store's.
     pub async fn disabled_at(&self, user: &UserId) -> Result<Option<Timestamp>, StoreError> {
         self.metrics.store_call("disabled_at", self.view.disabled_at(user)).await
+    }
+
+    /// One page of the disabled users whose ids begin with `prefix`.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn disabled_users(
+        &self,
+        prefix: &str,
+        limit: usize,
+        after: Option<&UserId>,
+    ) -> Result<DisabledPage, StoreError> {
+        self.metrics.store_call("disabled_users", self.view.disabled(prefix, limit, after)).await
     }
 
     /// How the store is doing.

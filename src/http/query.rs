@@ -5,7 +5,7 @@ use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
 
 use super::problem::Problem;
-use crate::domain::FieldError;
+use crate::domain::{FieldError, UserId};
 
 /// The most that one page of a list may hold.
 const MAX_LIMIT: usize = 1000;
@@ -59,6 +59,15 @@ pub(crate) fn number(
 /// A member that is there but empty, as forms send it, is one that is not there.
 pub(crate) fn given(text: Option<String>) -> Option<String> {
     text.filter(|text| !text.is_empty())
+}
+
+/// `q`: how a user's id begins.
+pub(crate) fn prefix(text: Option<String>) -> Result<Option<String>, FieldError> {
+    let prefix = given(text);
+    if prefix.as_ref().is_some_and(|prefix| prefix.len() > UserId::MAX_BYTES) {
+        return Err(FieldError::new("q", "must have at most 128 bytes"));
+    }
+    Ok(prefix)
 }
 
 #[cfg(test)]

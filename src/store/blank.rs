@@ -7,8 +7,8 @@ use uuid::Uuid;
 
 use super::feed::Feeder;
 use super::{
-    Contested, Event, EventFilter, EventId, EventPage, Feed, Filter, Job, JobList, Log, NewEvent,
-    Notification, Page, Period, Place, Report, StoreError, StoreStatus, View,
+    Contested, DisabledPage, Event, EventFilter, EventId, EventPage, Feed, Filter, Job, JobList, Log,
+    NewEvent, Notification, Page, Period, Place, Report, StoreError, StoreStatus, View,
 };
 use crate::domain::{NodeId, Timestamp, UserId};
 
@@ -59,6 +59,10 @@ impl View for Blank {
 
     async fn disabled_at(&self, _: &UserId) -> Result<Option<Timestamp>, StoreError> {
         Ok(None)
+    }
+
+    async fn disabled(&self, _: &str, _: usize, _: Option<&UserId>) -> Result<DisabledPage, StoreError> {
+        Ok(DisabledPage::default())
     }
 
     async fn report(&self, _: NodeId, _: &str, _: &str) -> Result<(), StoreError> {

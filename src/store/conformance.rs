@@ -134,6 +134,9 @@ macro_rules! with_cases {
                 a_settled_disabling_ends_also_who_came_in_meanwhile
                 a_settled_word_that_is_not_the_last_changes_nothing
                 a_settled_word_that_was_forgotten_is_only_said_again
+                who_is_disabled_is_listed_until_enabled
+                the_list_of_the_disabled_has_each_once_in_its_order_whatever_the_page
+                a_search_among_the_disabled_finds_those_that_begin_so
                 ;
             readmission:
                 two_thousand_restored_from_two_nodes_leave_the_three_newest

@@ -16,7 +16,8 @@
 //! | `hs:{p}:e` | stream | events, about `events_max` / 1,024 of them and none older than `events_ttl`: in one field, `v`, time, kind, user, sid, reason, by, ended, actor, note, address, device, the actor's session (`redis/entry.rs`) | `events_ttl` after the last event, and at most a day |
 //! | `hs:{p}:lease` | string | the node that sweeps | 10 s |
 //! | `hs:{p}:w` | string | empty: a write by which a node asks whether its primary takes any, or whose replication was waited for (`wait_replicas`) | 10 s |
-//! | `hs:{p}:b:<user>` | string | the user's mark: `1` (disabled) or `0` (enabled again), when that was said, ms, and up to when everybody was put out, if that is another time | disabled: it is enabled, the one key without expiry; enabled: 7 d |
+//! | `hs:{p}:b:<user>` | string | the user's mark: `1` (disabled) or `0` (enabled again), when that was said, ms, and up to when everybody was put out, if that is another time | disabled: it is enabled, without expiry; enabled: 7 d |
+//! | `hs:{p}:b` | zset | users whose marks say disabled: score 0 | the last of them is enabled, without expiry |
 //! | `hs:{p}:c:d<day>`, `c:w<week>` | zset | users by how often they were taken over in the day (days since the epoch, UTC) or the week (since Monday 1969-12-29), below 0 | 2 d after the day, 14 d after the week |
 //! | `hs:{0}:r` | hash | node (8 bytes) → when it said it (ms, 6 bytes) and its report | 2 d after the last one |
 //! | `hs:{0}:r:<node>`, `rc:<node>` | list | samples of a node's figures: when (ms, 6 bytes) and JSON; the second more coarsely | 2 d after the last one |
@@ -82,6 +83,11 @@ impl Keys {
 
     pub(crate) fn disabled(&self, user: &UserId) -> Vec<u8> {
         self.tagged(Partition::of(user), "b:", user.as_str().as_bytes())
+    }
+
+    /// Whom the marks of a partition say to be disabled.
+    pub(crate) fn all_disabled(&self, partition: Partition) -> Vec<u8> {
+        self.tagged(partition, "b", b"")
     }
 
     pub(crate) fn channel(&self, user: &UserId) -> Vec<u8> {
@@ -165,7 +171,7 @@ mod tests {
         let id = SessionId::new(partition, Timestamp::from_millis(1), *b"}{}{}{}{");
         let mut all = keys.of_partition(partition);
         all.extend([keys.session(id), keys.data(id), keys.lease(partition), keys.replicated(partition)]);
-        all.extend([keys.disabled(&user), keys.channel(&user)]);
+        all.extend([keys.disabled(&user), keys.all_disabled(partition), keys.channel(&user)]);
         for key in all {
             assert!(key.starts_with(b"hs:{516}:"), "{}", key.escape_ascii());
         }

@@ -24,6 +24,7 @@ pub(crate) mod blank;
 mod codec;
 #[cfg(test)]
 mod conformance;
+mod disabled;
 pub mod embedded;
 mod event;
 mod feed;
@@ -37,6 +38,7 @@ mod report;
 mod restore;
 mod view;
 
+pub use disabled::{DisabledPage, DisabledUser};
 pub use event::{Act, Event, EventFilter, EventId, EventKind, EventPage, NewEvent};
 pub use feed::{Fed, Feed};
 pub use job::{Job, JobList, JobState, JobTarget};

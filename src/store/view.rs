@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 use super::{
-    Contested, EventFilter, EventId, EventPage, Feed, Filter, Job, JobList, NewEvent, Notification, Page,
-    Period, Place, Report, StoreError, StoreStatus,
+    Contested, DisabledPage, EventFilter, EventId, EventPage, Feed, Filter, Job, JobList, NewEvent,
+    Notification, Page, Period, Place, Report, StoreError, StoreStatus,
 };
 use crate::domain::{NodeId, Timestamp, UserId};
 
@@ -40,6 +40,15 @@ pub trait View: Send + Sync + 'static {
 
     /// Since when `user` is disabled; `None`: it is not.
     async fn disabled_at(&self, user: &UserId) -> Result<Option<Timestamp>, StoreError>;
+
+    /// At most `limit` disabled users behind `after` whose ids begin with `prefix`, by partition and id. Full where
+    /// there are more, but for those who are enabled meanwhile.
+    async fn disabled(
+        &self,
+        prefix: &str,
+        limit: usize,
+        after: Option<&UserId>,
+    ) -> Result<DisabledPage, StoreError>;
 
     /// What this node says of itself, and one sample of its figures; the store stamps both and drops what is old.
     async fn report(&self, node: NodeId, body: &str, sample: &str) -> Result<(), StoreError>;

@@ -10,8 +10,8 @@ use super::*;
 use crate::domain::{Timestamp, UserId};
 use crate::enforcer::NewJob;
 use crate::store::{
-    Contested, Filter, Job, JobList, JobState, JobTarget, Page, Period, Place, Report, StoreError,
-    StoreStatus, View,
+    Contested, DisabledPage, Filter, Job, JobList, JobState, JobTarget, Page, Period, Place, Report,
+    StoreError, StoreStatus, View,
 };
 
 /// What passes at each look: the pauses take up to a minute.
@@ -48,6 +48,14 @@ impl View for Stubborn {
     }
     async fn disabled_at(&self, user: &UserId) -> Result<Option<Timestamp>, StoreError> {
         self.view.disabled_at(user).await
+    }
+    async fn disabled(
+        &self,
+        prefix: &str,
+        limit: usize,
+        after: Option<&UserId>,
+    ) -> Result<DisabledPage, StoreError> {
+        self.view.disabled(prefix, limit, after).await
     }
     async fn report(&self, node: NodeId, body: &str, sample: &str) -> Result<(), StoreError> {
         self.view.report(node, body, sample).await

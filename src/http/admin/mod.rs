@@ -23,11 +23,13 @@ mod store;
 mod stream;
 mod user;
 mod user_sessions;
+mod users;
 
 pub(super) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(sessions::list_sessions))
         .routes(routes!(session::show_session, session::kick_session))
+        .routes(routes!(users::list_users))
         .routes(routes!(user::show_user))
         .routes(routes!(user_sessions::kick_user))
         .routes(routes!(disabled::disable_user, disabled::enable_user))

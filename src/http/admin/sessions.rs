@@ -11,7 +11,7 @@ use crate::http::caller::AuditCaller;
 use crate::http::model::{SessionView, views};
 use crate::http::openapi::{CallerRefusals, QueryRefusals};
 use crate::http::problem::Problem;
-use crate::http::query::{Query, given, limit};
+use crate::http::query::{Query, given, limit, prefix};
 use crate::store::{Filter, Place};
 
 #[derive(Deserialize, IntoParams)]
@@ -67,14 +67,10 @@ pub(crate) async fn list_sessions(
 }
 
 fn filter(wanted: Wanted) -> Result<Filter, FieldError> {
-    let prefix = given(wanted.q);
-    if prefix.as_ref().is_some_and(|prefix| prefix.len() > UserId::MAX_BYTES) {
-        return Err(FieldError::new("q", "must have at most 128 bytes"));
-    }
     let class = given(wanted.class).map(|text| text.parse::<DeviceClass>()).transpose();
     Ok(Filter {
         user: given(wanted.user).map(|text| UserId::parse("user", &text)).transpose()?,
-        prefix,
+        prefix: prefix(wanted.q)?,
         node: given(wanted.node).map(|text| text.parse::<NodeId>()).transpose()?,
         class: class.map_err(|error| FieldError::new("class", error.problem))?,
         role: None,

@@ -3,6 +3,7 @@
 mod access;
 mod administration;
 mod bad_input;
+mod disabled;
 mod hostile;
 mod keys;
 mod login;

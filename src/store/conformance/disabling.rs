@@ -1,7 +1,7 @@
 //! Words about users: disabled, enabled, and said again.
 
-use super::support::{Bench, forgotten, ids, in_all, login, login_of, restoring, user};
-use crate::domain::{Reason, Timestamp, UserId};
+use super::support::{Bench, forgotten, ids, in_all, login, login_of, neighbours, restoring, user};
+use crate::domain::{Partition, Reason, Timestamp, UserId};
 use crate::store::{Act, Disabling, EventKind, LoginOutcome, Restored, Said};
 
 async fn say(bench: &Bench, user: &UserId, disabled: bool, said: Said) -> Disabling {
@@ -140,4 +140,85 @@ pub(crate) async fn a_settled_word_that_was_forgotten_is_only_said_again(bench: 
     assert_eq!(say(bench, &user, true, Said::Settled(at)).await, Disabling { at, ended: Vec::new() });
     assert!(bench.get(session.id).await.is_live());
     assert!(matches!(bench.store.login(&login(&user)).await.unwrap(), LoginOutcome::Disabled));
+}
+
+/// The whole list, read page by page.
+async fn listed(bench: &Bench, prefix: &str, limit: usize) -> Vec<(UserId, Timestamp)> {
+    let (mut all, mut after) = (Vec::new(), None);
+    loop {
+        let page = bench.view.disabled(prefix, limit, after.as_ref()).await.unwrap();
+        assert!(page.users.len() == limit || page.next.is_none(), "a page is full where there is more");
+        all.extend(page.users.into_iter().map(|listed| (listed.user, listed.at)));
+        after = page.next;
+        if after.is_none() {
+            return all;
+        }
+    }
+}
+
+pub(crate) async fn who_is_disabled_is_listed_until_enabled(bench: &mut Bench) {
+    assert!(listed(bench, "", 10).await.is_empty());
+    let [ann, bob] = ["ann", "bob"].map(user);
+    bench.seat(&login(&ann)).await;
+    say(bench, &ann, true, Said::Now).await;
+    say(bench, &bob, true, Said::Now).await;
+    // Said twice, it is listed once, with the later word.
+    let ann_at = say(bench, &ann, true, Said::Now).await.at;
+    assert!(listed(bench, "", 10).await.contains(&(ann.clone(), ann_at)));
+    say(bench, &bob, false, Said::Now).await;
+    assert_eq!(listed(bench, "", 10).await, [(ann.clone(), ann_at)]);
+    // An older word said again lists nobody, and a forgotten one does.
+    say(bench, &bob, true, Said::Again(ann_at)).await;
+    assert_eq!(listed(bench, "", 10).await, [(ann, ann_at)]);
+    let carl = user("carl");
+    say(bench, &carl, true, Said::Again(ann_at)).await;
+    assert!(listed(bench, "", 10).await.contains(&(carl, ann_at)));
+}
+
+/// Some in one partition, as many in others.
+pub(crate) async fn the_list_of_the_disabled_has_each_once_in_its_order_whatever_the_page(bench: &mut Bench) {
+    let (_, mut users) = neighbours(9);
+    users.extend((0..9).map(|number| user(&format!("user{number}"))));
+    for user in &users {
+        say(bench, user, true, Said::Now).await;
+    }
+    users.sort_by_key(|user| (Partition::of(user), user.clone()));
+    for limit in [1, 2, 4, 5, 9, 17, 18, 100] {
+        let found = listed(bench, "", limit).await;
+        let found: Vec<UserId> = found.into_iter().map(|(user, _)| user).collect();
+        assert_eq!(found, users, "{limit} a page");
+    }
+    // Who comes and goes behind the cursor moves nobody else.
+    let first = bench.view.disabled("", 6, None).await.unwrap();
+    let last = first.next.unwrap();
+    assert_eq!(last, users[5]);
+    say(bench, &users[5], false, Said::Now).await;
+    let rest = bench.view.disabled("", 100, Some(&last)).await.unwrap();
+    let rest: Vec<UserId> = rest.users.into_iter().map(|listed| listed.user).collect();
+    assert_eq!(rest, users[6..]);
+}
+
+pub(crate) async fn a_search_among_the_disabled_finds_those_that_begin_so(bench: &mut Bench) {
+    for name in ["ann", "anna", "an", "bob", "zoë", "Ann"] {
+        say(bench, &user(name), true, Said::Now).await;
+    }
+    let mut found = Vec::new();
+    for limit in [1, 10] {
+        found = listed(bench, "ann", limit).await.into_iter().map(|(user, _)| user).collect();
+        found.sort_unstable();
+        assert_eq!(found, ["ann", "anna"].map(user), "{limit} a page");
+    }
+    assert_eq!(listed(bench, "zo", 10).await.len(), 1);
+    assert!(listed(bench, "nobody", 10).await.is_empty());
+    // A cursor of another search begins this one where it begins.
+    found.sort_by_key(Partition::of);
+    let before = bench.view.disabled("ann", 10, Some(&found[0])).await.unwrap();
+    assert_eq!(before.users.len(), 1);
+    for cursor in ["a", "annz", "zzz"] {
+        let page = bench.view.disabled("ann", 10, Some(&user(cursor))).await.unwrap();
+        let expected = found
+            .iter()
+            .filter(|found| (Partition::of(found), *found) > (Partition::of(&user(cursor)), &user(cursor)));
+        assert_eq!(page.users.len(), expected.count(), "behind {cursor}");
+    }
 }

@@ -3,7 +3,7 @@
 //! Owns the records and their indexes; refuses to decide anything (that is for the operations) and to touch the
 //! disk. Ended sessions stay here only until their end is on the disk, where they are looked up from then on.
 //! Invariants: an entry stands in `newest` and its partition's `users` and `deadlines` exactly as long as it is
-//! live; the key in `deadlines` is never later than the deadline (it is advanced lazily, by the sweep); whoever
+//! live, a user in its `disabled` as long as its mark says so; the key in `deadlines` is never later than the deadline (it is advanced lazily, by the sweep); whoever
 //! changes what must survive a restart notes the batch in `changed_in`, so that readers can wait for its commit.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -14,7 +14,7 @@ use crate::domain::{
     Generation, NodeId, Partition, Presence, Reason, Record, Session, SessionId, Timestamp, Tombstone, UserId,
 };
 use crate::store::codec::Stored;
-use crate::store::connections_of;
+use crate::store::{DisabledUser, connections_of};
 
 /// One session. Boxed in the map, so that its empty slots cost a pointer.
 #[cfg_attr(test, derive(Clone))]
@@ -94,6 +94,8 @@ pub(super) struct Part {
     /// Its users that have live sessions, in the order of a walk.
     users: BTreeMap<UserId, Seats>,
     deadlines: BTreeSet<(Timestamp, SessionId)>,
+    /// Its users whose marks say that they are disabled.
+    disabled: BTreeSet<UserId>,
     nodes: HashMap<NodeId, Stamp>,
     pub generation: Generation,
     /// Where the last event stands: its number, and its ms, which never fall.
@@ -203,7 +205,35 @@ impl State {
     }
 
     pub(super) fn set_mark(&mut self, user: &UserId, mark: Mark) {
+        let disabled = &mut self.part_mut(Partition::of(user)).disabled;
+        if mark.is_disabled() {
+            disabled.insert(user.clone());
+        } else {
+            disabled.remove(user);
+        }
         self.marks.insert(user.clone(), mark);
+    }
+
+    /// Disabled users behind `after` whose ids begin with `prefix`, by partition and id.
+    pub(super) fn disabled_behind<'a>(
+        &'a self,
+        prefix: &'a str,
+        after: Option<&'a UserId>,
+    ) -> impl Iterator<Item = DisabledUser> + 'a {
+        let first = after.map_or(Partition::FIRST, Partition::of);
+        let begun = after.map_or(Bound::Unbounded, |user| Bound::Excluded(user.as_str()));
+        Partition::all().filter(move |partition| *partition >= first).flat_map(move |partition| {
+            let behind = if partition == first { begun } else { Bound::Unbounded };
+            // A cursor of another walk may stand in front of this one's range.
+            let from = match behind {
+                Bound::Excluded(last) if last >= prefix => behind,
+                _ => Bound::Included(prefix),
+            };
+            let users = self.part(partition).disabled.range::<str, _>((from, Bound::Unbounded));
+            users
+                .take_while(move |user| user.as_str().starts_with(prefix))
+                .filter_map(|user| Some(DisabledUser { user: user.clone(), at: self.disabled_since(user)? }))
+        })
     }
 
     /// Drops the marks of users that were enabled long enough ago.

@@ -8,8 +8,8 @@ use uuid::Uuid;
 use super::{Embedded, jobs};
 use crate::domain::{NodeId, Timestamp, UserId};
 use crate::store::{
-    Contested, Filter, Job, JobList, Page, Period, Place, Report, ServerStatus, Store as _, StoreError,
-    StoreStatus, View,
+    Contested, DisabledPage, Filter, Job, JobList, Page, Period, Place, Report, ServerStatus, Store as _,
+    StoreError, StoreStatus, View,
 };
 
 #[async_trait]
@@ -41,6 +41,24 @@ impl View for Embedded {
 
     async fn disabled_at(&self, user: &UserId) -> Result<Option<Timestamp>, StoreError> {
         self.read(|state| (state.disabled_since(user), state.changed_in)).await
+    }
+
+    async fn disabled(
+        &self,
+        prefix: &str,
+        limit: usize,
+        after: Option<&UserId>,
+    ) -> Result<DisabledPage, StoreError> {
+        let mut users = self
+            .read(|state| {
+                let users = state.disabled_behind(prefix, after).take(limit + 1).collect::<Vec<_>>();
+                (users, state.changed_in)
+            })
+            .await?;
+        let has_more = users.len() > limit;
+        users.truncate(limit);
+        let next = users.last().filter(|_| has_more).map(|last| last.user.clone());
+        Ok(DisabledPage { users, next })
     }
 
     async fn report(&self, node: NodeId, body: &str, sample: &str) -> Result<(), StoreError> {

@@ -1,5 +1,5 @@
 -- Disables a user and ends its sessions, or enables it.
--- KEYS 7 the user's mark
+-- KEYS 7 the user's mark  8 the partition's disabled users
 -- ARGV 1 user  2 '1' to disable, '0' to enable  3 when that was said, ms, or '' for now  4 ms to keep an enabled mark
 --      5 not after, ms, or ''  6 '1' if nobody is left who could know a later word  7… who acts  11 and 12 the log's bounds
 -- Answers {now, nodes, the time of the last word, {sid, bytes, …} of those that it ended} | {'late', now}
@@ -26,9 +26,11 @@ if disable then
   out = math.max(out, at, is_settled and now or 0)
   redis.call('SET', KEYS[7], '1' .. digits(at) .. (out > at and ' ' .. digits(out) or ''))
   last.generation = math.max(last.generation, generation_at(out))
+  redis.call('ZADD', KEYS[8], '0', user)
   write_last(last, now + TOMBSTONE_MS)
 else
   redis.call('SET', KEYS[7], '0' .. digits(at) .. (out > 0 and ' ' .. digits(out) or ''), 'PX', ARGV[4])
+  redis.call('ZREM', KEYS[8], user)
 end
 if was ~= disable then log(now, disable and 'disabled' or 'enabled', user, '', act_at(7)) end
 local cause = act_at(7)

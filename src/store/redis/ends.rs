@@ -61,6 +61,7 @@ impl Redis {
         let call = |not_after: Option<Timestamp>| {
             Call::new(&SET_DISABLED, self.keys.of_partition(partition))
                 .key(self.keys.disabled(user))
+                .key(self.keys.all_disabled(partition))
                 .arg(user.as_str())
                 .arg(u8::from(disabled))
                 .arg(or_empty(said.at()))

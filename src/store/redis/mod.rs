@@ -20,7 +20,7 @@
 //! | `notifier` | that no message, gap or failover is lost silently |
 //! | `log`, `entry`, `merge` | events, over all partitions too, and what is told to every node |
 //! | `replication` | waiting until replicas have a login |
-//! | `view`, `page`, `contested`, `reports`, `jobs` | what administrators see |
+//! | `view`, `page`, `contested`, `disabled`, `reports`, `jobs` | what administrators see |
 //! | `login`, `restore`, `presence`, `ends`, `reads`, `census`, `inspect` | the operations |
 //! | `reply`, `info` | reading answers |
 
@@ -66,6 +66,7 @@ mod cluster_view;
 mod commands;
 mod connector;
 mod contested;
+mod disabled;
 mod ends;
 mod entry;
 mod finder;

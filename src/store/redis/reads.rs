@@ -19,6 +19,19 @@ pub(super) fn read_failed(error: StoreError) -> StoreError {
     }
 }
 
+/// Since when a mark says that its user is disabled: `lua/mark.lua` tells the bytes.
+pub(super) fn mark_since(user: &UserId, mark: &[u8]) -> Result<Option<Timestamp>, StoreError> {
+    let Some(said) = mark.strip_prefix(b"1") else { return Ok(None) };
+    let since = said.split(|byte| *byte == b' ').next().unwrap_or_default();
+    if since.is_empty() {
+        // As a version before it wrote it.
+        return Ok(Some(Timestamp::from_millis(0)));
+    }
+    let since = std::str::from_utf8(since).ok().and_then(|digits| digits.parse().ok());
+    let since = since.ok_or_else(|| StoreError::Corrupt(format!("the mark of {user} has no time")))?;
+    Ok(Some(Timestamp::from_millis(since)))
+}
+
 impl Redis {
     /// The check of every request: plain commands, one round trip, no script.
     ///
@@ -57,23 +70,14 @@ impl Redis {
         snapshot.record(stored, data).map(Some)
     }
 
-    /// Since when a user is disabled: `lua/mark.lua` tells the bytes.
+    /// Since when a user is disabled.
     pub(super) async fn read_mark(&self, user: &UserId) -> Result<Option<Timestamp>, StoreError> {
         let key = self.keys.disabled(user);
         let mut get = redis::cmd("GET");
         get.arg(&key);
         let mut reply =
             Reply::of_values(vec![self.commands.send_to(slot_of(&key), get).await.map_err(read_failed)?]);
-        let Some(mark) = reply.optional()? else { return Ok(None) };
-        let Some(said) = mark.strip_prefix(b"1") else { return Ok(None) };
-        let since = said.split(|byte| *byte == b' ').next().unwrap_or_default();
-        if since.is_empty() {
-            // As a version before it wrote it.
-            return Ok(Some(Timestamp::from_millis(0)));
-        }
-        let since = std::str::from_utf8(since).ok().and_then(|digits| digits.parse().ok());
-        let since = since.ok_or_else(|| StoreError::Corrupt(format!("the mark of {user} has no time")))?;
-        Ok(Some(Timestamp::from_millis(since)))
+        reply.optional()?.map_or(Ok(None), |mark| mark_since(user, &mark))
     }
 
     pub(super) async fn list_user(&self, user: &UserId, node_ttl_ms: u64) -> Result<Vec<Record>, StoreError> {

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::Redis;
 use crate::domain::{NodeId, Timestamp, UserId};
 use crate::store::{
-    Contested, Filter, Job, JobList, Page, Period, Place, Report, StoreError, StoreStatus, View,
+    Contested, DisabledPage, Filter, Job, JobList, Page, Period, Place, Report, StoreError, StoreStatus, View,
 };
 
 #[async_trait]
@@ -35,6 +35,15 @@ impl View for Redis {
 
     async fn disabled_at(&self, user: &UserId) -> Result<Option<Timestamp>, StoreError> {
         self.read_mark(user).await
+    }
+
+    async fn disabled(
+        &self,
+        prefix: &str,
+        limit: usize,
+        after: Option<&UserId>,
+    ) -> Result<DisabledPage, StoreError> {
+        self.list_disabled(prefix, limit, after).await
     }
 
     async fn report(&self, node: NodeId, body: &str, sample: &str) -> Result<(), StoreError> {
