@@ -38,6 +38,8 @@
  * @property {{day: Standing | null, week: Standing | null}} contested
  */
 
+/** @typedef {{user_id: string, disabled_at: string}} DisabledUser */
+
 /** @typedef {{device: Device | null, ip: string | null}} Seat one side of a takeover */
 
 /**

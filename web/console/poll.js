@@ -13,23 +13,21 @@ const BATCH_MS = 100;
  * @param {number} everyMs
  * @param {AbortSignal} signal when to stop
  * @param {() => Promise<void>} ask
- * @returns {() => void} asks at once
+ * @returns {() => Promise<void>} asks at once, or right after the answer that is waited for just now: that may be late
+ *   because what it asks is away
  */
 export function poll(everyMs, signal, ask) {
-  let asking = false;
-  const run = async () => {
-    if (asking || signal.aborted) return;
-    asking = true;
-    try {
-      await ask();
-    } finally {
-      asking = false;
-    }
+  /** @type {Promise<void> | null} */
+  let asking = null;
+  const run = () => {
+    if (signal.aborted) return Promise.resolve();
+    asking ??= ask().finally(() => (asking = null));
+    return asking;
   };
   const timer = setInterval(() => isWatched() && run(), everyMs);
   signal.addEventListener("abort", () => clearInterval(timer));
   run();
-  return run;
+  return () => (asking ? asking.then(run) : run());
 }
 
 /**

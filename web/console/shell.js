@@ -13,6 +13,7 @@ import { addShortcuts, showHelp } from "./keys.js";
 import { hotseat, me } from "./me.js";
 import * as audit from "./pages/audit.js";
 import * as contested from "./pages/contested.js";
+import * as disabled from "./pages/disabled.js";
 import * as jobs from "./pages/jobs.js";
 import * as nodes from "./pages/nodes.js";
 import * as overview from "./pages/overview.js";
@@ -33,6 +34,7 @@ const PAGES = [
   ["sessions", "Sessions", "sessions", "s", sessions],
   ["audit", "Audit", "audit", "a", audit],
   ["contested", "Contested", "contested", "c", contested],
+  ["disabled", "Disabled", "block", "b", disabled],
   ["nodes", "Nodes", "nodes", "n", nodes],
   ["store", "Store", "store", "d", store],
   ["jobs", "Jobs", "jobs", "j", jobs],

@@ -129,3 +129,31 @@ test("a page of the list that is lost costs only itself", async () => {
     assert.equal(new Set(await page.locator("tbody .name").allTextContents()).size, 30);
   }, ROOMY);
 });
+
+test("to try again asks again, tells when it was in vain, and keeps the focus", async () => {
+  await withPeopleAndTwoNodes(async ({ person }) => {
+    const page = await openConsole(await person());
+    for (const [path, call] of [["store", "store"], ["nodes", "nodes"], ["audit", "events"], ["disabled", "users"]]) {
+      let asked = 0;
+      let isAway = true;
+      await page.route(`**/api/admin/${call}*`, (route) => {
+        asked += 1;
+        return isAway ? route.abort() : route.continue();
+      });
+      await page.locator(`nav a[data-page="${path}"]`).click();
+      const again = page.getByRole("button", { name: "Try again" });
+      await again.waitFor();
+      const before = asked;
+      await again.focus();
+      await page.keyboard.press("Enter");
+      await until("it was asked again", async () => asked > before);
+      await until(`the focus stays: ${path}`, () => again.evaluate((button) => button === document.activeElement));
+      if (["store", "nodes"].includes(path)) await page.getByText(/^Tried at \d\d:\d\d:\d\d, in vain\.$/).waitFor();
+      isAway = false;
+      await page.keyboard.press("Enter");
+      await page.getByRole("alert").waitFor({ state: "detached" });
+      await until("the focus is on the page's title", async () => page.evaluate(() => document.activeElement?.tagName === "H1"));
+      await page.unroute(`**/api/admin/${call}*`);
+    }
+  });
+});

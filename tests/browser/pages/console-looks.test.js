@@ -17,6 +17,8 @@ const PAGES = [
   ["user", "/users/anna", async (page) => page.getByRole("heading", { name: /^Devices/ }).waitFor()],
   ["audit", "/audit", async (page) => rowOf(page, "anna").first().waitFor()],
   ["contested", "/contested", async (page) => rowOf(page, "anna").waitFor()],
+  ["disabled", "/disabled", async (page) => rowOf(page, "mallory").waitFor()],
+  ["search", "/sessions?q=mallory", async (page) => page.getByText("Open the page of mallory").waitFor()],
   ["nodes", "/nodes", async (page) => page.getByText("Well").first().waitFor()],
   ["store", "/store", async (page) => page.getByRole("region", { name: "Bounds" }).waitFor()],
   ["jobs", "/jobs", async (page) => page.getByRole("article").waitFor()],
@@ -76,5 +78,6 @@ async function fill({ nodes: [here, there] }) {
   await createSession(here.url, "bernadette.kowalski@example.com", { device: { name: "Living room", class: "tv" } });
   await createSession(here.url, "guest", { device: { class: "console" }, roles: ["guest"] });
   await callWithKey(there.url, "DELETE", "/api/admin/users/guest/sessions", { note: "Ticket 4711: asked by phone" });
+  for (const user of ["mallory", "somebody.with.a.long.name@accounts.example.com"]) await callWithKey(there.url, "PUT", `/api/admin/users/${user}/disabled`, { note: "Chargeback" });
   await callWithKey(there.url, "POST", "/api/admin/jobs", { kind: "end-sessions", role: "guest", note: "Keys rotate" });
 }

@@ -53,6 +53,21 @@ test("the store says what it is and what is risky", async () => {
   });
 });
 
+test("the bar of a share shows it as one of a hundred, whatever its bound is", async () => {
+  await withPeopleAndTwoNodes(async ({ person }) => {
+    const page = await openConsole(await person());
+    const thresholds = [
+      { name: "hit_percent", value: 60, limit: 50, state: "ok" },
+      { name: "memory_percent", value: 8, limit: 80, state: "ok" },
+      { name: "clients", value: 30, limit: 10, state: "warn" },
+    ];
+    await page.route("**/api/admin/store", (route) => route.fulfill({ json: { description: "Redis 7", servers: [], faults: [], warnings: [], thresholds } }));
+    await page.locator('nav a[data-page="store"]').click();
+    const shares = ["Hit rate", "Memory in use", "Clients"].map((label) => page.getByRole("meter", { name: label }).evaluate(({ value, max }) => value / max));
+    assert.deepEqual(await Promise.all(shares), [0.6, 0.08, 1]);
+  });
+});
+
 test("a notice reaches everybody", async () => {
   await withPeopleAndTwoNodes(async ({ node, person }) => {
     const device = await (await person({ at: node.nodes[1] })).signIn("user1");

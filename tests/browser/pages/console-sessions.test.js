@@ -151,3 +151,37 @@ test("several are chosen and ended by keyboard alone", async () => {
     await page.getByRole("dialog", { name: "Keyboard" }).waitFor();
   });
 });
+
+test("who is looked for and not signed in has a page, and a search leads there", async () => {
+  await withPeopleAndTwoNodes(async ({ node, person }) => {
+    await callWithKey(node.url, "PUT", "/api/admin/users/ann/disabled", { note: "Chargeback" });
+    await createSession(node.url, "anna");
+    const page = await openConsole(await person(), "/sessions?q=ann");
+    await rowOf(page, "anna").waitFor();
+    await page.getByText("“ann” itself is not signed in.").waitFor();
+    // One that is signed in under the whole id is in the list, and nothing is offered beside.
+    await page.keyboard.press("/");
+    await page.keyboard.type("anna");
+    await page.getByRole("link", { name: /^Open the page/ }).waitFor({ state: "detached" });
+    await rowOf(page, "anna").waitFor();
+    await page.getByRole("searchbox").fill("an/n a");
+    await page.getByText("Nobody is signed in whose id begins with “an/n a”.").waitFor();
+    await page.keyboard.press("ArrowDown");
+    await page.keyboard.press("Enter");
+    await page.getByRole("heading", { name: "an/n a", level: 1 }).waitFor();
+    await page.goto(`${node.url}/admin/sessions?q=ann&class=tv`);
+    await page.getByText("whose id begins with “ann” and who fits the filters").waitFor();
+    await page.getByRole("link", { name: "Open the page of ann" }).click();
+    await page.getByRole("button", { name: "Enable user" }).waitFor();
+  }, ROOMY);
+});
+
+test("of a user's sessions the newest stands first", async () => {
+  await withPeopleAndTwoNodes(async ({ node, person }) => {
+    for (const name of ["First", "Second", "Third"]) await createSession(node.url, "anna", { device: { name } });
+    await createSession(node.url, "anton", { device: { name: "Of another" } });
+    const page = await openConsole(await person(), "/sessions?q=ann");
+    await page.locator(".count").filter({ hasText: /^3 sessions$/ }).waitFor();
+    assert.deepEqual(await page.locator("tbody .device-name").allTextContents(), ["Third", "Second", "First"]);
+  }, ROOMY);
+});

@@ -70,7 +70,7 @@ export function show(main, { query }, signal) {
         body.append(eventRow(event, columns));
       },
       count: () => body.childElementCount,
-      empty: (isFiltered) => nothing(isFiltered ? "Nothing matches" : "Nothing has happened yet", isFiltered ? "No event that is kept fits the filters." : "Sign-ins, takeovers and acts of administrators appear here."),
+      empty: ({ user, type, since }) => (user || type || since ? nothing("Nothing matches", `No event ${user ? `of “${user}” ` : ""}that is kept fits the filters.${user ? " The id has to be whole here; Sessions finds by its beginning." : ""}`) : nothing("Nothing has happened yet", "Sign-ins, takeovers and acts of administrators appear here.")),
       shown: (isAll) => {
         element.hidden = body.childElementCount === 0;
         say(count, isAll ? plural(body.childElementCount, "event") : body.childElementCount > 0 ? `${countOf(body.childElementCount)} shown` : "");

@@ -14,7 +14,7 @@ import { me } from "../me.js";
 import { ask } from "../parts/dialog.js";
 import { badge, heading } from "../parts/heading.js";
 import { jobForm, startJob } from "../parts/job-form.js";
-import { failure, nothing, skeleton } from "../parts/states.js";
+import { nothing, showFailure, skeleton } from "../parts/states.js";
 import { toast } from "../parts/toast.js";
 import { paced } from "../poll.js";
 import { stream } from "../stream.js";
@@ -46,7 +46,7 @@ export function show(main, _place, signal) {
       // Progress is asked for while there is some; that a job began is told by the stream.
       if (jobs.some(({ state }) => state === "running")) wait();
     } catch (error) {
-      if (!isAbort(error)) body.replaceChildren(failure(error, load));
+      if (!isAbort(error)) showFailure(body, error, load);
     }
   };
   const start = me.mayAct && jobForm(load);

@@ -10,7 +10,7 @@
 import { isAbort, read } from "../api.js";
 import { h } from "../dom.js";
 import { badge, heading } from "../parts/heading.js";
-import { failure, nothing, skeleton } from "../parts/states.js";
+import { nothing, showFailure, skeleton } from "../parts/states.js";
 import { row, table } from "../parts/table.js";
 import { poll } from "../poll.js";
 import { linkTo } from "../router.js";
@@ -44,7 +44,7 @@ export function show(main, _place, signal) {
     try {
       draw(body, (await read("nodes", {}, signal)).nodes);
     } catch (error) {
-      if (!isAbort(error)) body.replaceChildren(failure(error, () => again()));
+      if (!isAbort(error)) showFailure(body, error, () => again());
     }
   });
 }

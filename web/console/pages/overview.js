@@ -14,7 +14,7 @@ import { segments } from "../parts/filters.js";
 import { heading } from "../parts/heading.js";
 import { recentPanel } from "../parts/recent.js";
 import { byNode, gridOf, merged, middle, most, sum } from "../parts/series.js";
-import { failure } from "../parts/states.js";
+import { showFailure } from "../parts/states.js";
 import { Tiles } from "../parts/tiles.js";
 import { poll } from "../poll.js";
 import { remember } from "../router.js";
@@ -70,7 +70,7 @@ export function show(main, { query }, signal) {
       problem.replaceChildren();
       draw();
     } catch (error) {
-      if (!isAbort(error)) problem.replaceChildren(failure(error, () => again()));
+      if (!isAbort(error)) showFailure(problem, error, () => again());
     }
   });
 }

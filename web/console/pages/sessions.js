@@ -86,7 +86,7 @@ export function show(main, { query }, signal) {
   main.addEventListener("keydown", (event) => {
     if (event.key !== "ArrowDown" || /** @type {Element} */ (event.target).id !== "search") return;
     event.preventDefault();
-    focusRow(list.body.querySelector("tr"));
+    focusRow(list.body.querySelector("tr") ?? /** @type {HTMLElement | null} */ (list.element.querySelector(".nothing a")));
   }, { signal });
   const forgetMissed = followSessions(list, filter, signal, (missed, isUnsure) => {
     const isWhole = missed === 0 && !isUnsure;

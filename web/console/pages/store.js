@@ -10,7 +10,7 @@
 import { isAbort, read } from "../api.js";
 import { h, icon } from "../dom.js";
 import { badge, heading, panel } from "../parts/heading.js";
-import { failure, skeleton } from "../parts/states.js";
+import { showFailure, skeleton } from "../parts/states.js";
 import { poll } from "../poll.js";
 import { durationOf } from "../time.js";
 import { bytesOf, countOf, latencyOf, shortOf } from "../words.js";
@@ -40,7 +40,7 @@ export function show(main, _place, signal) {
     try {
       body.replaceChildren(...draw(await read("store", {}, signal)));
     } catch (error) {
-      if (!isAbort(error)) body.replaceChildren(failure(error, () => again()));
+      if (!isAbort(error)) showFailure(body, error, () => again());
     }
   });
 }
@@ -60,7 +60,9 @@ function draw({ description, servers, faults, warnings, thresholds }) {
 function bound({ name, server, value, limit, state }) {
   const [label, format] = BOUNDS[name] ?? [name.replaceAll("_", " "), shortOf];
   const warns = state === "warn";
-  const meter = h("meter", { min: 0, max: Math.max(limit, value) || 1, value, "aria-label": label, class: state });
+  // A share is one of 100, however near its bound it is.
+  const max = name.endsWith("_percent") ? 100 : Math.max(limit, value) || 1;
+  const meter = h("meter", { min: 0, max, value, "aria-label": label, class: state });
   return h(
     "li",
     null,

@@ -13,7 +13,7 @@ import { linkTo } from "../router.js";
 import { stream } from "../stream.js";
 import { eventColumns, eventRow } from "./event-row.js";
 import { panel } from "./heading.js";
-import { failure, nothing, skeleton } from "./states.js";
+import { nothing, showFailure, skeleton } from "./states.js";
 import { table } from "./table.js";
 
 const SHOWN = 12;
@@ -46,7 +46,7 @@ export function recentPanel(signal) {
       place.replaceChildren(events.length > 0 ? element : nothing("Nothing has happened yet", "Sign-ins appear here as they happen."));
       told.slice(-SHOWN).forEach(take);
     } catch (error) {
-      if (!isAbort(error)) place.replaceChildren(failure(error, load));
+      if (!isAbort(error)) showFailure(place, error, load);
     }
   };
   // A busy system says every second that there was more than it tells.

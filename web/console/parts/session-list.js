@@ -12,7 +12,7 @@ import { h } from "../dom.js";
 import { RecentMap } from "./recent-map.js";
 import { columnsFor, sessionRow } from "./session-row.js";
 import { SessionRows } from "./session-rows.js";
-import { nothing } from "./states.js";
+import { nobody, notAmong } from "./strangers.js";
 import { focusedRow, table } from "./table.js";
 import { Walk } from "./walk.js";
 
@@ -24,6 +24,8 @@ export class SessionList {
   #meanwhile = new RecentMap(REMEMBERED);
   /** @type {RecentMap<true>} that ended: an answer on its way may still have them */
   #over = new RecentMap(REMEMBERED);
+  /** @type {{user: string, node: Node} | null} below the list: the way to whom it does not have */
+  #offered = null;
   #tell;
   #rows;
   #table;
@@ -48,7 +50,8 @@ export class SessionList {
         clear: () => this.#clear(),
         put: (session) => this.#over.has(session.id) || this.#put(session),
         count: () => this.#rows.size,
-        empty,
+        empty: nobody,
+        last: ({ q }) => (q ? this.#stranger(`${q}`) : null),
         shown: (isAll) => {
           element.hidden = this.#rows.size === 0;
           tell.shown(this.#rows.size, isAll);
@@ -132,15 +135,16 @@ export class SessionList {
     else this.#rows.add(session, isFirst);
   }
 
+  /** @param {string} user who is looked for by its whole id, perhaps */
+  #stranger(user) {
+    if (this.#rows.hasUser(user)) return null;
+    if (this.#offered?.user !== user) this.#offered = { user, node: notAmong(user) };
+    return this.#offered.node;
+  }
+
   #clear() {
     this.#rows.clear();
     this.#table.hidden = true;
     this.#tell.selected([]);
   }
-}
-
-/** @param {boolean} isFiltered */
-function empty(isFiltered) {
-  if (isFiltered) return nothing("No session matches", "Nobody is signed in who fits the search and the filters.");
-  return nothing("Nobody is signed in", "Sessions appear here as soon as somebody signs in.");
 }

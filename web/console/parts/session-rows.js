@@ -38,6 +38,11 @@ export class SessionRows {
     return this.#rows.has(id);
   }
 
+  /** @param {string} user */
+  hasUser(user) {
+    return [...this.#rows.values()].some(({ session }) => session.user_id === user);
+  }
+
   /** @param {string | undefined} id */
   get(id) {
     return this.#rows.get(id ?? "")?.session;
@@ -45,18 +50,30 @@ export class SessionRows {
 
   /**
    * @param {Session} session that is not there yet
-   * @param {boolean} isFirst else it comes last
+   * @param {boolean} isFirst else it comes last, but before the older ones of its user that stand there: the store lists
+   *   a user's oldest first
    */
   add(session, isFirst) {
     const element = this.#make(session);
     this.#rows.set(session.id, { session, element });
-    if (!isFirst) return this.body.append(element);
+    if (!isFirst) return this.body.insertBefore(element, this.#olderAtTheEnd(session));
     element.classList.add("arrived");
     this.body.prepend(element);
     if (this.size <= MAX_SHOWN) return;
     const last = /** @type {HTMLElement} */ (this.body.lastElementChild);
     this.#rows.delete(last.dataset.id ?? "");
     last.remove();
+  }
+
+  /** @param {Session} session the first of its user's at the end of which all are older */
+  #olderAtTheEnd({ user_id, generation }) {
+    let first = null;
+    for (let row = this.body.lastElementChild; row; row = row.previousElementSibling) {
+      const other = this.get(/** @type {HTMLElement} */ (row).dataset.id);
+      if (other?.user_id !== user_id || other.generation > generation) break;
+      first = row;
+    }
+    return first;
   }
 
   /** @param {SessionPresence} presence of a session that may be there */

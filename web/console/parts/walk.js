@@ -8,9 +8,9 @@
 /** @import {Query} from "../api.js" */
 
 import { isAbort, read } from "../api.js";
-import { announce, h } from "../dom.js";
+import { announce, fill, h } from "../dom.js";
 import { countOf } from "../words.js";
-import { failure, skeleton } from "./states.js";
+import { showFailure, skeleton } from "./states.js";
 
 const PAGE = 100;
 /** A page may end early because it has used its time: how often in a row the next one is asked for by itself. */
@@ -26,7 +26,8 @@ export const MAX_SHOWN = 5000;
  * @property {() => void} clear
  * @property {(item: T) => void} put at the end
  * @property {() => number} count
- * @property {(isFiltered: boolean) => Node} empty what to show instead
+ * @property {(filter: Query) => Node} empty what to show instead
+ * @property {(filter: Query) => Node | null} [last] what to show below the last one; the same node while it says the same
  * @property {(isAll: boolean) => void} [shown]
  */
 
@@ -36,6 +37,8 @@ export class Walk {
   #signal;
   /** @type {AbortController | null} */
   #asking = null;
+  /** Whether the last answer did not come, which the foot says until another try. */
+  #isStuck = false;
   /** @type {Query} */
   #filter = {};
   /** @type {string | null} */
@@ -75,6 +78,7 @@ export class Walk {
     this.#asking?.abort();
     const asking = new AbortController();
     this.#asking = asking;
+    this.#isStuck = false;
     try {
       await this.#read(AbortSignal.any([asking.signal, this.#signal]), anew);
       this.#asking = null;
@@ -86,8 +90,9 @@ export class Walk {
       // What came before it failed stands, and is gone on from.
       const isBegun = !anew || this.#cursor !== null;
       if (!isBegun) this.#list.clear();
+      this.#isStuck = true;
       this.#list.shown?.(false);
-      this.foot.replaceChildren(failure(error, () => (isBegun ? this.#ask(false) : this.begin(this.#filter))));
+      showFailure(this.foot, error, () => (isBegun ? this.#ask(false) : this.begin(this.#filter)));
     }
     this.foot.removeAttribute("aria-busy");
     this.#asking = null;
@@ -116,11 +121,14 @@ export class Walk {
   showFoot() {
     const count = this.#list.count();
     // Before the answer is here nobody knows whether that is all.
-    if (this.#asking) return this.#list.shown?.(false);
+    if (this.#asking || this.#isStuck) return this.#list.shown?.(false);
     this.#list.shown?.(!this.#cursor);
     if (count >= MAX_SHOWN) this.foot.replaceChildren(h("p", { class: "quiet" }, `${countOf(MAX_SHOWN)} are shown. Search to see others.`));
     else if (this.#cursor) this.foot.replaceChildren(this.#more);
-    else if (count > 0) this.foot.replaceChildren();
-    else this.foot.replaceChildren(this.#list.empty(Object.values(this.#filter).some(Boolean)));
+    else if (count === 0) this.foot.replaceChildren(this.#list.empty(this.#filter));
+    else {
+      const last = this.#list.last?.(this.#filter) ?? null;
+      if (this.foot.firstChild !== last || this.foot.childElementCount > 1) fill(this.foot, last);
+    }
   }
 }
