@@ -186,6 +186,7 @@ macro_rules! with_cases {
                 events_of_a_user_are_nobody_elses
                 who_acted_and_why_is_part_of_the_event
                 a_login_says_from_where_and_on_what_also_if_it_is_refused
+                an_end_says_on_which_device_and_from_where_unless_somebody_acted
                 what_no_step_has_written_is_recorded
                 the_log_is_one_over_all_partitions_page_by_page
                 the_log_is_filtered_by_user_kind_reason_and_age

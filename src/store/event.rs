@@ -100,8 +100,8 @@ pub struct Event {
     /// For a login: the sessions that it ended.
     pub ended: Vec<(SessionId, Reason)>,
     pub act: Act,
-    /// From where a login came, seated or refused, and that of a session that was restored. `None` where somebody
-    /// acted: an event keeps one address, theirs.
+    /// From where a login came, seated or refused, and that of a session that ended or was restored. `None` where
+    /// somebody acted: an event keeps one address, theirs.
     pub ip: Option<IpAddr>,
     /// On which device.
     pub device: Option<Device>,

@@ -9,9 +9,11 @@ mod support;
 
 mod accounts;
 mod administration;
+mod audit;
 mod balancer;
 mod bench_command;
 mod clocks;
+mod cluster_clocks;
 mod drain;
 mod durability;
 mod endings;

@@ -38,9 +38,10 @@ pub(crate) struct EventView {
     ended: Vec<EndedView>,
     /// What the actor had to say about it.
     note: Option<String>,
-    /// From where: of an act that has an actor theirs, else of the login.
+    /// From where: of an act that has an actor theirs, else of the login of this session.
     #[schema(value_type = Option<String>)]
     ip: Option<IpAddr>,
+    /// On which the session was that logged in, ended or was restored, or the login that was refused.
     device: Option<Device>,
 }
 

@@ -127,6 +127,35 @@ pub(crate) async fn a_login_says_from_where_and_on_what_also_if_it_is_refused(be
     assert_eq!(events(bench, &user).await.len(), log.len());
 }
 
+/// Whoever reads later that a session ended has to know which device that was; the session's record goes after a week.
+pub(crate) async fn an_end_says_on_which_device_and_from_where_unless_somebody_acted(bench: &mut Bench) {
+    let user = user("user1");
+    let seat = async |login: Login| {
+        bench.seat(&login).await;
+        login
+    };
+    let of_key = Act { ip: None, session: None, ..act(2) };
+    let mut wanted = Vec::new();
+    for (reason, act) in [(Reason::Kicked, act(1)), (Reason::Kicked, of_key), (Reason::Logout, Act::NONE)] {
+        let ended = seat(Login { ip: Some("2001:db8::7".parse().unwrap()), ..login(&user) }).await;
+        bench.store.end(&Target::Session(ended.id), reason, None, &act).await.unwrap();
+        let ip = ended.ip.filter(|_| act.actor.is_none());
+        wanted.push((ended.id, reason, ip, ended.device, act));
+    }
+    let unused = seat(Login { idle_ttl_ms: 20, ..login(&user) }).await;
+    bench.pass(bench.get(unused.id).await.session.deadline()).await;
+    while bench.store.sweep(unused.id.partition(), super::support::node(1)).await.unwrap().ended == 0 {}
+    wanted.push((unused.id, Reason::Idle, unused.ip, unused.device, Act::NONE));
+    let disabled = seat(login(&user)).await;
+    bench.store.set_disabled(&user, true, Said::Now, &act(3)).await.unwrap();
+    wanted.push((disabled.id, Reason::Disabled, None, disabled.device, act(3)));
+    for (id, reason, ip, device, act) in wanted {
+        let log = events(bench, &user).await;
+        let end = log.iter().find(|event| event.ends(id)).expect("its end is in the log");
+        assert_eq!((end.reason, end.ip, &end.device, &end.act), (Some(reason), ip, &Some(device), &act));
+    }
+}
+
 /// An event of an account, and one of nobody in particular.
 fn recorded(user: Option<&UserId>) -> NewEvent {
     let from = user.map(login);

@@ -117,6 +117,7 @@ pub(crate) async fn a_live_session_that_is_known_as_ended_ends_as_known(bench: &
     );
     let log = bench.events_of(&request.user, 10).await;
     assert_eq!((log[0].kind, log[0].reason, &log[0].by), (EventKind::Ended, Some(end.reason), &end.by));
+    assert_eq!((&log[0].device, log[0].ip), (&Some(live.session.device), live.session.ip));
     assert_eq!(log.len(), 2);
 }
 
@@ -140,6 +141,7 @@ pub(crate) async fn a_forgotten_end_is_known_again(bench: &mut Bench) {
     assert_eq!(bench.store.census(10, 60_000).await.unwrap().count, 0);
     let log = bench.events_of(&user, 10).await;
     assert_eq!((log.len(), log[0].kind, log[0].session), (1, EventKind::Ended, Some(known.session.id)));
+    assert_eq!((&log[0].device, log[0].ip), (&Some(known.session.device.clone()), known.session.ip));
     // Again, and as another node remembers it.
     let live = Record { end: None, ..known.clone() };
     assert_eq!(Some(has_ended(bench, &live).await), known.end);

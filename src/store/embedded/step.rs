@@ -151,14 +151,16 @@ impl Step<'_> {
 
     /// An event for each of those that ended.
     pub(super) fn log_ends(&mut self, ended: &[Record], act: &Act) {
-        for record in ended {
-            let Some(end) = &record.end else { continue };
-            let event = Event::new(self.now(), EventKind::Ended, Some(record.session.user.clone()));
+        for Record { session, end, .. } in ended {
+            let Some(end) = end else { continue };
+            let event = Event::new(self.now(), EventKind::Ended, Some(session.user.clone()));
             self.log(Event {
-                session: Some(record.session.id),
+                session: Some(session.id),
                 reason: Some(end.reason),
                 by: end.by.clone(),
                 act: act.clone(),
+                ip: session.ip.filter(|_| act.actor.is_none()),
+                device: Some(session.device.clone()),
                 ..event
             });
         }

@@ -10,7 +10,7 @@ local function end_all(user, records, cause, generation, now, now_us)
   end
   for _, r in ipairs(ended) do
     answer[#answer + 1], answer[#answer + 2] = r.sid, bury(r, cause.reason, now, cause.by)
-    log(now, 'ended', user, r.sid, cause)
+    log_end(now, r, cause)
   end
   tell(user, generation, now_us, cause.by, ended)
   end_lapsed(over, generation, now, now_us)

@@ -52,7 +52,7 @@ local function end_lapsed(records, generation, now, now_us)
       unlist(r)
     else
       bury(r, lapsed(r, now), deadline(r), '')
-      log(now, 'ended', r.user, r.sid, { reason = r.state })
+      log_end(now, r, { reason = r.state })
       tell(r.user, generation, now_us, '', { r })
     end
   end

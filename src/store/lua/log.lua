@@ -34,3 +34,11 @@ local function log(now, kind, user, sid, what)
   if is_followed == nil then is_followed = redis.call('PUBSUB', NUMSUB, FEED)[2] > 0 end
   if is_followed then redis.call(PUBLISH, FEED, struct.pack('>Hc0', #id, id) .. event) end
 end
+
+-- The end of a session: on which device it was and, where nobody acted, from where it had logged in. `what` as above.
+local function log_end(now, r, what)
+  local origin = origin_of(r)
+  what.device = origin.device
+  if (what.actor or '') == '' then what.ip = origin.ip end
+  log(now, 'ended', r.user, r.sid, what)
+end

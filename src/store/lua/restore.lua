@@ -20,7 +20,7 @@ if raw then
     -- As known, also if it has lapsed meanwhile: it had ended before, and was acknowledged to have.
     local generation = last_generation()
     raw = bury(r, new.state, new.ended, new.by)
-    log(now, 'ended', r.user, sid, { reason = r.state, by = r.by })
+    log_end(now, r, { reason = r.state, by = r.by })
     tell(r.user, generation, now_us, r.by, { r })
   elseif r.state ~= LIVE and is_its_end and new.ended < r.ended then
     -- Whoever decided the later one had not heard of this one, which people were told.
@@ -59,7 +59,7 @@ if new.state ~= LIVE then
   if new.ended + TOMBSTONE_MS > now then
     save(new)
     write_last(last, new.ended + TOMBSTONE_MS)
-    log(now, 'ended', new.user, sid, { reason = new.state, by = new.by })
+    log_end(now, new, { reason = new.state, by = new.by })
   end
   return { 'ended', now, nodes, encode(new) }
 end
@@ -72,7 +72,7 @@ seat(new, KEYS[8], data, last, has_indexes)
 log(now, 'restored', new.user, sid, origin_of(new))
 for _, r in ipairs(victims) do
   bury(r, r.why, now, by)
-  log(now, 'ended', r.user, r.sid, { reason = r.state, by = by })
+  log_end(now, r, { reason = r.state, by = by })
 end
 tell(new.user, last.generation, now_us, by, victims)
 end_lapsed(over, last.generation, now, now_us)

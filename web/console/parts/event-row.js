@@ -43,7 +43,8 @@ export function eventRow(event, columns) {
     What: whatOf(event),
     User: user && h("a", { class: "name", href: linkTo("users", user), title: user }, user),
     Device: device && h("span", { class: "device" }, icon(device.class), h("span", { class: "device-name", title: nameOf(device) }, nameOf(device))),
-    Address: ip && h("code", { title: ip }, ip),
+    // Where somebody acted, the address is theirs and not the device's.
+    Address: ip && h("code", { title: actor ? `${ip}, of ${actorOf(actor)}` : ip }, ip),
     By: actor && h("span", { title: event.actor_session ? `${actor}, session ${event.actor_session}` : actor }, actorOf(actor)),
     Details: detailsOf(event),
   };
