@@ -12,7 +12,7 @@ use crate::support::faked_clock::FakedClock;
 use crate::support::rig::{sign_in, sign_in_with, whoami};
 use crate::support::{Client, Engine, Login, Node, Rig, Socket, eventually};
 
-const HOUR_S: i64 = 3600;
+pub(crate) const HOUR_S: i64 = 3600;
 
 /// The time of an RFC 3339 text, in seconds since the epoch.
 fn seconds(time: &Value) -> i64 {
@@ -29,7 +29,7 @@ fn latest_log_time(node: &Node) -> i64 {
 }
 
 /// Newest wins, from either node, with every older device out and its token told why.
-async fn assert_seats_change_hands(nodes: [&Node; 2], user: &str, turns: usize) -> Login {
+pub(crate) async fn assert_seats_change_hands(nodes: [&Node; 2], user: &str, turns: usize) -> Login {
     let mut holder: Option<(Login, Socket)> = None;
     for turn in 0..turns {
         let login = sign_in(nodes[turn % 2], user).await;
@@ -69,7 +69,7 @@ async fn assert_a_nodes_clock_does_not_matter([wrong, right]: &[Node; 2]) {
     let shown = seconds(&welcome["server_time"]);
     assert!((shown - created).abs() < 60, "the time shown is the store's: {shown}, not {created}");
 
-    let short = sign_in_with(wrong, "cleo", json!({"ttl_s": 1})).await;
+    let short = sign_in_with(wrong, "cleo", json!({"ttl_s": 3})).await;
     let told = Socket::live(wrong, &short.token).await.expect_out("expired", 4410).await;
     assert_eq!(told["at"], short.body["session"]["expires_at"]);
     let renewals = async || total(&metrics(wrong).await, "hotseat_renewals_total", &[r#"result="ok""#]);

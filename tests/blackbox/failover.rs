@@ -1,5 +1,5 @@
 //! `wait_replicas`: what was answered is there after the worst that can happen at once, the death of a primary and of
-//! every node.
+//! every node; and without its replicas a login is refused in bounded time.
 
 use std::time::{Duration, Instant};
 
@@ -88,4 +88,61 @@ async fn on_a_cluster_what_the_replica_has_survives_the_primary_and_every_node()
     let node = Node::start(options.set("wait_replicas", "0")).await;
     death.elections_lost = redis.elections_lost();
     assert_all_there(&node, &logins, death).await;
+}
+
+const WAIT: Duration = Duration::from_secs(1);
+/// For what a login takes beside its wait, on a busy machine.
+const SLACK: Duration = Duration::from_secs(2);
+
+/// Replicas that do not acknowledge stop logins, each in bounded time, and nothing else; they go on with the replicas.
+async fn logins_are_refused_without_their_replicas(node: &Node, freeze: impl Fn(), thaw: impl Fn()) {
+    let before = sign_in(node, "anna").await;
+    freeze();
+    let lag = Lag::watch();
+    let users: Vec<_> = (0..6).map(|user| format!("late-{user}")).collect();
+    let refused = join_all(users.iter().map(|user| async {
+        let asked = Instant::now();
+        let answer = try_sign_in(node, user, serde_json::json!({})).await;
+        answer.expect_problem(503, "store-unavailable");
+        asked.elapsed()
+    }));
+    tokio::pin!(refused);
+    let mut checks = 0;
+    let took = loop {
+        tokio::select! {
+            took = &mut refused => break took,
+            answer = whoami(node, &before.token) => checks += usize::from(answer.status == 200),
+        }
+    };
+    let (least, most) = (took.iter().min().expect("six"), took.iter().max().expect("six"));
+    println!("refused after {least:?} to {most:?}, {WAIT:?} are promised; {checks} checks meanwhile");
+    assert!(*least >= WAIT / 2, "it has not waited: {least:?}");
+    assert!(*most < WAIT + SLACK + lag.allowance(), "refused after {most:?}");
+    assert!(checks > 0, "no check was answered meanwhile");
+    thaw();
+    eventually("logins are answered again", async || {
+        (try_sign_in(node, "anna", serde_json::json!({})).await.status == 201).then_some(())
+    })
+    .await;
+    whoami(node, &before.token).await.expect_problem(401, "session-ended");
+}
+
+#[tokio::test]
+async fn behind_sentinels_a_login_is_refused_in_time_while_one_of_its_replicas_hangs() {
+    let redis = RedisSentinel::start().await;
+    let options = NodeOptions::new(redis.url()).set("wait_replicas", "2").set("wait_timeout", "1s");
+    let (node, replica) = (Node::start(options).await, redis.len() - 1);
+    logins_are_refused_without_their_replicas(&node, || redis.freeze(replica), || redis.thaw(replica)).await;
+}
+
+#[tokio::test]
+async fn on_a_cluster_a_login_is_refused_in_time_while_the_replicas_hang() {
+    const PRIMARIES: usize = 3;
+    let redis = RedisCluster::with_replicas(PRIMARIES, 1).await;
+    let options = NodeOptions::new(redis.url()).set("wait_replicas", "1").set("wait_timeout", "1s");
+    let node = Node::start(options).await;
+    let replicas = PRIMARIES..redis.len();
+    let freeze = || replicas.clone().for_each(|replica| redis.freeze(replica));
+    let thaw = || replicas.clone().for_each(|replica| redis.thaw(replica));
+    logins_are_refused_without_their_replicas(&node, freeze, thaw).await;
 }

@@ -9,8 +9,10 @@ use crate::support::lag::Lag;
 use crate::support::rig::{seated_at_last, sign_in, try_sign_in, whoami};
 use crate::support::{Engine, Node, Rig, Socket};
 
-crate::on_both_stores!(a_client_that_vanished_frees_its_seat_within_the_bound);
-crate::on_every_redis!(the_ghost_of_a_crashed_node_frees_its_seat_after_ghost_after);
+crate::on_every_redis!(
+    the_ghost_of_a_crashed_node_frees_its_seat_after_ghost_after,
+    a_client_that_vanished_frees_its_seat_within_the_bound,
+);
 
 const GHOST_AFTER: Duration = Duration::from_secs(3);
 const HEARTBEAT: Duration = Duration::from_millis(1500);
@@ -76,4 +78,9 @@ async fn a_client_that_vanished_frees_its_seat_within_the_bound(engine: Engine) 
     try_sign_in(&node, "anna", json!({})).await.expect_problem(409, "seats-full");
     assert_freed_in_time(&node, &format!("a half-open socket, {engine:?}"), vanished).await;
     drop(half_open);
+}
+
+#[tokio::test]
+async fn a_client_that_vanished_from_the_embedded_store_frees_its_seat_within_the_bound() {
+    a_client_that_vanished_frees_its_seat_within_the_bound(Engine::Embedded).await;
 }

@@ -5,11 +5,12 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use serde_json::json;
 
+use crate::observed::metrics;
 use crate::support::client::Client;
 use crate::support::lag::Lag;
 use crate::support::redis_proxy::RedisProxy;
 use crate::support::rig::{sign_in, whoami};
-use crate::support::{Node, NodeOptions, Rig, Socket};
+use crate::support::{Node, NodeOptions, Rig, Socket, eventually};
 
 const RENEWAL: Duration = Duration::from_secs(1);
 /// What guarantee 2 gives beside a renewal.
@@ -80,6 +81,7 @@ async fn a_takeover_that_nobody_could_confirm_is_not_called_confirmed() {
     assert_eq!(new.body["takeover"], "sent");
     assert!(took >= CONFIRMED_WITHIN, "it has not waited: {took:?}");
     assert!(took < CONFIRMED_WITHIN + lag.allowance(), "waits for at most a second: {took:?}");
+    assert_eq!(metrics(&hearing).await["hotseat_kicks_unconfirmed_total"], 1.0);
     // That is no lie: nobody has told the older device. But no check accepts it.
     socket.assert_served().await;
     whoami(&deaf, &login.token).await.expect_problem(401, "session-ended");
@@ -109,4 +111,10 @@ async fn after_a_cut_subscription_every_channel_is_listened_to_again() {
         assert!(started.elapsed() < Duration::from_secs(10), "round {round} took {:?}", started.elapsed());
         sockets = join_all(logins.iter().map(|login| Socket::live(&there, &login.token))).await;
     }
+    eventually("gaps are counted, and the time of a check that followed", async || {
+        let samples = metrics(&there).await;
+        let names = ["hotseat_pubsub_gaps_total", "hotseat_reconcile_seconds_count"];
+        names.iter().all(|name| samples[*name] >= 1.0).then_some(())
+    })
+    .await;
 }

@@ -48,6 +48,11 @@ async fn assert_refused_for_want_of_the_store(node: &Node, user: &str) {
     assert!(asked.elapsed() < Duration::from_secs(8), "refused after {:?}", asked.elapsed());
 }
 
+/// Told, closed, and asked to come back later.
+async fn nobody_new_is_let_in(node: &Node, token: &str) {
+    Socket::with_token(node, token).await.expect_refused("store-unavailable", 1013).await;
+}
+
 /// Away and back, whichever way: logins are refused, sockets stay, and all is well afterwards.
 async fn sockets_stay_while_it_is_away(
     mut rig: Rig,
@@ -66,6 +71,7 @@ async fn sockets_stay_while_it_is_away(
     // Another user: where the answer is lost the login may still be carried out, and take anna's seat.
     assert_refused_for_want_of_the_store(&node, "berta").await;
     whoami(&node, &login.token).await.expect_problem(503, "store-unavailable");
+    nobody_new_is_let_in(&node, &login.token).await;
     eventually("the metrics say so", async || {
         let samples = metrics(&node).await;
         (samples["hotseat_store_silence_seconds"] > 0.0 && samples["hotseat_pubsub_connected"] == 0.0)
@@ -180,8 +186,7 @@ async fn a_fencing_node_puts_everybody_out(
     assert_eq!(Client::stranger(&node).get("/readyz").await.status, 503);
     assert_refused_for_want_of_the_store(&node, "anna").await;
     whoami(&node, &logins[0].1.token).await.expect_problem(503, "store-unavailable");
-    let mut knocking = Socket::with_token(&node, &logins[0].1.token).await;
-    knocking.expect_refused("store-unavailable", 1013).await;
+    nobody_new_is_let_in(&node, &logins[0].1.token).await;
 
     back(&mut rig).await;
     node.wait_until_ready().await;
@@ -244,6 +249,7 @@ async fn a_holding_node_on_a_redis_that_refuses_writes_is_not_ready_and_says_so(
     })
     .await;
     assert_refused_for_want_of_the_store(&node, "anna").await;
+    nobody_new_is_let_in(&node, &login.token).await;
     whoami(&node, &login.token).await.expect(200);
     socket.assert_served().await;
     rig.server().command(RELENT).await;

@@ -126,6 +126,11 @@ impl RedisCluster {
         self.members[index].server.restart().await;
     }
 
+    /// Starts a member again with these variables in its environment.
+    pub async fn restart_with(&mut self, index: usize, variables: Vec<(String, String)>) {
+        self.members[index].server.restart_with(variables).await;
+    }
+
     /// Runs again whatever was killed or frozen.
     pub async fn revive(&mut self) {
         for member in &mut self.members {
