@@ -18,9 +18,12 @@ crate::on_both_stores!(
     a_node_that_starts_sweeps_what_ended_while_none_ran,
 );
 
+/// When a session of these ends: after its socket has been welcomed, however busy the machine is.
+const SOON_S: u32 = 3;
+
 async fn an_unused_session_ends_though_its_socket_is_open(engine: Engine) {
     let rig = Rig::new(engine).await;
-    let node = rig.node_with(&[("idle_ttl", "1s"), ("heartbeat", "500ms")]).await;
+    let node = rig.node_with(&[("idle_ttl", "3s"), ("heartbeat", "500ms")]).await;
     let login = sign_in(&node, "anna").await;
     let mut socket = Socket::live(&node, &login.token).await;
     let told = socket.expect_out("idle", 4410).await;
@@ -36,10 +39,10 @@ async fn an_unused_session_ends_though_its_socket_is_open(engine: Engine) {
 
 async fn activity_keeps_a_session_and_heartbeats_do_not(engine: Engine) {
     let rig = Rig::new(engine).await;
-    let node = rig.node_with(&[("idle_ttl", "2s"), ("heartbeat", "1s")]).await;
+    let node = rig.node_with(&[("idle_ttl", "4s"), ("heartbeat", "1s")]).await;
     let login = sign_in(&node, "anna").await;
     let mut socket = Socket::live(&node, &login.token).await;
-    let until = Instant::now() + Duration::from_secs(5);
+    let until = Instant::now() + Duration::from_secs(8);
     while Instant::now() < until {
         socket.send(&json!({"type": "activity"})).await;
         // Also answers the heartbeats that have come meanwhile.
@@ -54,7 +57,7 @@ async fn activity_keeps_a_session_and_heartbeats_do_not(engine: Engine) {
 async fn a_session_ends_at_its_absolute_end_whatever_it_does(engine: Engine) {
     let rig = Rig::new(engine).await;
     let node = rig.node().await;
-    let login = sign_in_with(&node, "anna", json!({"ttl_s": 1})).await;
+    let login = sign_in_with(&node, "anna", json!({"ttl_s": SOON_S})).await;
     let mut socket = Socket::live(&node, &login.token).await;
     socket.send(&json!({"type": "activity"})).await;
     let told = socket.expect_out("expired", 4410).await;
@@ -92,7 +95,7 @@ async fn the_sweeper_puts_out_whom_nothing_else_finds(engine: Engine) {
     let rig = Rig::new(engine).await;
     let node = rig.node_with(&ONLY_THE_SWEEPER).await;
     sign_in(&node, "berta").await;
-    let login = sign_in_with(&node, "anna", json!({"ttl_s": 1})).await;
+    let login = sign_in_with(&node, "anna", json!({"ttl_s": SOON_S})).await;
     let mut socket = Socket::live(&node, &login.token).await;
     let told = socket.expect_out("expired", 4410).await;
     assert_eq!(told["at"], login.body["session"]["expires_at"]);
