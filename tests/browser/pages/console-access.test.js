@@ -1,13 +1,13 @@
-/** Who gets into the console, and how one is put out of it. */
+/** Who gets into the console, and how one is put out of it; two nodes on Redis. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { callWithKey, createSession, openConsole, rowOf } from "../support/console.js";
-import { assertAccessible, picture, submitLogin, withPeople } from "../support/people.js";
+import { assertAccessible, picture, submitLogin, withPeopleAndTwoNodes } from "../support/people.js";
 
 test("an administrator signs in where the address points, and a reload stays there", async () => {
-  await withPeople(async ({ node, person }) => {
+  await withPeopleAndTwoNodes(async ({ node, person }) => {
     await createSession(node.url, "anna");
     const page = await (await person()).openTab("/admin/users/anna");
     await picture(page, "console-sign-in");
@@ -24,7 +24,7 @@ test("an administrator signs in where the address points, and a reload stays the
 });
 
 test("who is no administrator sees nothing, and may sign in as somebody who is", async () => {
-  await withPeople(async ({ person }) => {
+  await withPeopleAndTwoNodes(async ({ person }) => {
     const page = await (await person()).openTab("/admin");
     await submitLogin(page, "user1");
     await page.getByRole("heading", { name: "Not for this account" }).waitFor();
@@ -36,7 +36,7 @@ test("who is no administrator sees nothing, and may sign in as somebody who is",
 });
 
 test("an auditor sees everything and is offered no act", async () => {
-  await withPeople(async ({ node, person }) => {
+  await withPeopleAndTwoNodes(async ({ node, person }) => {
     await createSession(node.url, "anna");
     const page = await openConsole(await person(), "/sessions", "auditor");
     await rowOf(page, "anna").waitFor();
@@ -51,10 +51,11 @@ test("an auditor sees everything and is offered no act", async () => {
 });
 
 test("an administrator whose seat is taken is told by which device, and takes it back", async () => {
-  await withPeople(async ({ person }) => {
-    const first = await openConsole(await person(), "/audit");
+  await withPeopleAndTwoNodes(async ({ node, person }) => {
+    const [here, there] = node.nodes;
+    const first = await openConsole(await person({ at: here }), "/audit");
     await first.getByRole("heading", { name: "Audit" }).waitFor();
-    await openConsole(await person());
+    await openConsole(await person({ at: there }));
     await first.getByRole("heading", { name: "Your seat was taken" }).waitFor();
     await first.getByText(/^Chrome/).waitFor();
     await picture(first, "console-out");
@@ -66,18 +67,19 @@ test("an administrator whose seat is taken is told by which device, and takes it
 });
 
 test("an administrator who is ended by another is out of the console", async () => {
-  await withPeople(async ({ node, person }) => {
-    const page = await openConsole(await person(), "/sessions");
+  await withPeopleAndTwoNodes(async ({ node, person }) => {
+    const [here, there] = node.nodes;
+    const page = await openConsole(await person({ at: here }), "/sessions");
     await rowOf(page, "admin").waitFor();
-    await callWithKey(node.url, "DELETE", "/api/users/admin/sessions");
+    await callWithKey(there.url, "DELETE", "/api/users/admin/sessions");
     await page.getByRole("heading", { name: "Signed out by an administrator" }).waitFor();
   });
 });
 
 test("a console that is left alone reads on and is ended as idle", async () => {
-  await withPeople(async ({ node, person }) => {
+  await withPeopleAndTwoNodes(async ({ node, person }) => {
     const page = await openConsole(await person(), "/nodes");
-    await rowOf(page, `:${node.port}`).getByText("Well").waitFor();
+    for (const { port } of node.nodes) await rowOf(page, `:${port}`).getByText("Well").waitFor();
     let reads = 0;
     page.on("request", (request) => (reads += request.headers()["hotseat-background"] ? 1 : 0));
     await page.getByRole("heading", { name: "Signed out after a long pause" }).waitFor();

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { confirm, createSession, openConsole, rowOf, toasted } from "../support/console.js";
-import { withPeopleAndTwoNodes } from "../support/people.js";
+import { putOut, withPeopleAndTwoNodes } from "../support/people.js";
 import { until } from "../support/until.js";
 
 test("the overview shows the figures of now, their course, and what happens", async () => {
@@ -28,6 +28,26 @@ test("the overview shows the figures of now, their course, and what happens", as
     assert.match(page.url(), /span=24h&by=node$/);
     await createSession(node.nodes[1].url, "bert");
     await rowOf(page, "bert").waitFor();
+  });
+});
+
+test("every figure has its course, of all nodes and by node", async () => {
+  await withPeopleAndTwoNodes(async ({ node, person }) => {
+    const [here, there] = node.nodes;
+    const older = await (await person({ at: here })).signIn("user1");
+    await (await person({ at: there })).signIn("user1");
+    await putOut(older);
+    const page = await openConsole(await person());
+    const legendOf = (title) => page.getByRole("region", { name: title }).locator(".legend li");
+    const sums = ["Connections", "Logins a second", "Takeovers a second"];
+    for (const title of sums) await legendOf(title).filter({ hasText: "All nodes" }).locator("b").waitFor();
+    for (const share of ["p99, worst node", "p50, middle node"]) await legendOf("Takeover latency").filter({ hasText: share }).locator("b").waitFor();
+    await page.getByRole("button", { name: "By node" }).click();
+    for (const { port } of node.nodes) {
+      for (const title of sums) await legendOf(title).filter({ hasText: `:${port}` }).locator("b").waitFor();
+    }
+    // The node of the older device is the one that can tell how long it took.
+    await legendOf("Takeover latency").filter({ hasText: `p99 of 127.0.0.1:${here.port}` }).locator("b").waitFor();
   });
 });
 

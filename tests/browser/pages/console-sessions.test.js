@@ -69,9 +69,10 @@ test("a takeover exchanges the row of the old device for that of the new one", a
   await withPeopleAndTwoNodes(async ({ node, person }) => {
     await createSession(node.nodes[1].url, "anna", { device: { name: "Old phone", class: "mobile" } });
     const page = await openConsole(await person(), "/sessions");
-    await rowOf(page, "Old phone").waitFor();
+    const iconOf = (row) => row.locator(".device use").getAttribute("href");
+    assert.equal(await iconOf(rowOf(page, "Old phone")), "/console/icons.svg#mobile");
     await createSession(node.nodes[0].url, "anna", { device: { name: "New laptop", class: "desktop" } });
-    await rowOf(page, "New laptop").waitFor();
+    assert.equal(await iconOf(rowOf(page, "New laptop")), "/console/icons.svg#desktop");
     await rowOf(page, "Old phone").waitFor({ state: "detached" });
     assert.equal(await rowOf(page, "anna").count(), 1);
   });
