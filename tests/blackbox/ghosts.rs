@@ -20,6 +20,9 @@ const RENEWAL: Duration = Duration::from_millis(200);
 /// Every time of guarantee 6 as a key; twice the heartbeat is as long as `ghost_after`, so that their sum would show.
 const KEYS: [(&str, &str); 4] =
     [("on_full", "deny_new"), ("ghost_after", "3s"), ("heartbeat", "1500ms"), ("renew_interval", "200ms")];
+/// For a busy machine, beside what its timers are late by: several processes wait for their turn, one behind the other.
+const SLACK: Duration = Duration::from_secs(1);
+
 /// Until a newcomer gets the seat of a holder who left `gone_at`, which is measured and has to be within the bound.
 async fn assert_freed_in_time(node: &Node, what: &str, gone_at: Instant) -> String {
     let lag = Lag::watch();
@@ -27,8 +30,8 @@ async fn assert_freed_in_time(node: &Node, what: &str, gone_at: Instant) -> Stri
     let newcomer = seated_at_last(node, "anna").await;
     let waited = gone_at.elapsed();
     println!("{what}: the seat was free after {waited:?}, at most {bound:?} are promised");
-    // Less than `ghost_after`, so that waiting for it twice fails.
-    let bound = bound + lag.allowance();
+    // Less than `ghost_after` in all, so that waiting for it twice fails.
+    let bound = bound + SLACK + lag.allowance();
     assert!(waited < bound, "{what}: locked out for {waited:?}, not for {bound:?}");
     newcomer.id
 }
