@@ -49,7 +49,7 @@ test("a disabled user's row leads to the user and to who did it, and why", async
   await withPeople(async ({ node, person }) => {
     await disable(node.url, "bert/b", "Chargeback 4711");
     const page = await openConsole(await person(), "/disabled");
-    await rowOf(page, "bert/b").getByRole("link", { name: "Who disabled bert/b, and why" }).click();
+    await rowOf(page, "bert/b").getByRole("link", { name: "In the audit: who disabled bert/b, and why" }).click();
     await rowOf(page, "Chargeback 4711").getByText("API key demo").waitFor();
     assert.equal(await page.locator("tbody tr").count(), 1);
     await page.goBack();

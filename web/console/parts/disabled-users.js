@@ -42,7 +42,7 @@ export class DisabledUsers {
     const cells = [
       h("a", { class: "name", href: linkTo("users", user), title: user }, user),
       timeOf(disabled_at),
-      h("a", { href: linkTo("audit", null, { user, type: "disabled" }), "aria-label": `Who disabled ${user}, and why` }, "In the audit"),
+      h("a", { href: linkTo("audit", null, { user, type: "disabled" }), "aria-label": `In the audit: who disabled ${user}, and why` }, "In the audit"),
       h("button", { type: "button", "aria-label": `Enable ${user}`, on: { click: () => this.#enable(user) } }, icon("check"), "Enable"),
     ];
     const made = row(this.#columns, cells.slice(0, this.#columns.length), { data: { id: user } });
@@ -81,6 +81,6 @@ export class DisabledUsers {
 
 /** @returns {Column[]} */
 function columns() {
-  const all = [{ label: "User" }, { label: "Disabled" }, { label: "By whom, and why" }, { label: "Enable", kind: "check" }];
+  const all = [{ label: "User" }, { label: "Disabled" }, { label: "By whom, and why" }, { label: "Enable", kind: "act" }];
   return me.mayAct ? all : all.slice(0, -1);
 }

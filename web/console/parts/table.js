@@ -11,7 +11,7 @@ import { h } from "../dom.js";
 /**
  * @typedef {object} Column
  * @property {string} label
- * @property {string} [kind] `number` or `check`
+ * @property {string} [kind] `number`, or `check` or `act` where a box or buttons need no name above them
  * @property {(direction: 1 | -1) => void} [sort] sorts what is loaded
  */
 
@@ -35,7 +35,7 @@ export function table(caption, columns) {
 
 /** @param {Column} column */
 function headOf({ label, kind = "", sort }) {
-  if (!sort) return h("th", { scope: "col", role: "columnheader", class: kind }, kind === "check" ? h("span", { class: "unseen" }, label) : label);
+  if (!sort) return h("th", { scope: "col", role: "columnheader", class: kind }, ["check", "act"].includes(kind) ? h("span", { class: "unseen" }, label) : label);
   const head = h("th", { scope: "col", role: "columnheader", class: kind, "aria-sort": "none" });
   const sorted = () => {
     const ascending = head.getAttribute("aria-sort") !== "ascending";
