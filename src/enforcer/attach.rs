@@ -40,24 +40,24 @@ impl Enforcer {
         let found = self.metrics.store_call("get", self.store.get(id, true)).await?;
         let is_missing = found.is_none();
         found.iter().for_each(|record| self.note_told(record));
-        let (user, data) = match Checked::judge(token, found) {
-            Checked::Live(record) => (record.session.user, record.data),
+        let shown = match Checked::judge(token, found) {
+            Checked::Live(record) => record,
             Checked::Ended(end) => return Ok(Attached::Ended(end)),
             Checked::Unknown => {
                 self.may_call_unknown(id, is_missing).await?;
                 return Ok(Attached::Unknown);
             }
         };
-        let hold = self.subscriptions.hold(&user).await?;
+        let hold = self.subscriptions.hold(&shown.session.user).await?;
         let registered = self.hub.register(id);
         let connection = registered.connection;
-        self.here.enter(id, hold);
+        self.here.enter(&shown, hold);
         let mut pending = Pending { enforcer: Arc::clone(self), id, connection: Some(connection.id) };
         self.metrics.connections.inc();
         let counting = self.store.attach(id, registered.presence, self.ghost_after_ms());
         match self.metrics.store_call("attach", counting).await {
             Ok(Attach::Live(mut record)) => {
-                record.data = data;
+                record.data = shown.data;
                 pending.connection = None;
                 self.here.found_live(&record);
                 self.note_generation(record.session.generation);

@@ -26,8 +26,8 @@ struct Held {
 
 /// What the store has said of a session that has a connection here.
 enum Known {
-    /// Nothing yet: its first connection is on the way to be counted.
-    Nothing,
+    /// It was live a moment ago, as the image has it: its first connection is on the way to be counted.
+    Arriving(Image),
     Live(Live),
     Ended,
 }
@@ -79,10 +79,11 @@ pub(super) enum Left {
 }
 
 impl Here {
-    /// A connection of the session comes.
-    pub fn enter(&self, id: SessionId, hold: Hold) {
-        let first = Held { connections: 1, known: Known::Nothing, refused: 0, _hold: hold };
-        self.0.insert(id, first, |held| {
+    /// A connection of the session comes, which the store has shown as live.
+    pub fn enter(&self, record: &Record, hold: Hold) {
+        let known = Known::Arriving(Image::of(record));
+        let first = Held { connections: 1, known, refused: 0, _hold: hold };
+        self.0.insert(record.session.id, first, |held| {
             held.connections += 1;
             false
         });
@@ -138,9 +139,9 @@ impl Here {
     /// The session has ended; answers what was known until now.
     pub fn ended(&self, id: SessionId) -> Before {
         match self.0.with(id, |held| mem::replace(&mut held.known, Known::Ended)) {
-            Some(Known::Live(live)) => Before::Live(live.image),
+            Some(Known::Live(Live { image, .. }) | Known::Arriving(image)) => Before::Live(image),
             Some(Known::Ended) => Before::Ended,
-            Some(Known::Nothing) | None => Before::Unknown,
+            None => Before::Unknown,
         }
     }
 
@@ -151,7 +152,7 @@ impl Here {
     pub fn recall(&self, id: SessionId) -> Result<Recalled, StoreError> {
         let known = self.0.with(id, |held| match &held.known {
             Known::Live(live) => Ok((live.record(), live.at)),
-            Known::Nothing => Err(Recalled::Arriving),
+            Known::Arriving(_) => Err(Recalled::Arriving),
             Known::Ended => Err(Recalled::Ended),
         });
         match known {
@@ -166,7 +167,7 @@ impl Here {
         self.0.filter(partition, |held| match &held.known {
             // An image that can't be read would be a fault of ours, and is found by who recalls it.
             Known::Live(live) => live.image.record().is_ok_and(|record| wanted(&record.session)),
-            Known::Nothing | Known::Ended => false,
+            Known::Arriving(_) | Known::Ended => false,
         })
     }
 

@@ -116,10 +116,6 @@ impl Enforcer {
 
     /// Renews the partitions of one slot.
     async fn renew_slot(&self, slot: u32, slots: u32) {
-        if slot == 0 {
-            self.tell_of_lost();
-            self.check_on_store().await;
-        }
         let mine = Slot::of(slot, slots);
         let mut batches = self.collect(mine, |_| true);
         for partition in mine.partitions() {
@@ -127,7 +123,14 @@ impl Enforcer {
                 batches.entry(partition).or_default();
             }
         }
-        self.renew(batches).await;
+        let renewing = self.renew(batches);
+        if slot == 0 {
+            self.tell_of_lost();
+            // Beside it: the clock is every primary's, and one that hangs must not keep the others from being renewed.
+            tokio::join!(renewing, self.check_on_store());
+        } else {
+            renewing.await;
+        }
     }
 
     /// Writes what is not yet written: uses and goodbyes of the last interval. For the end of a node.
@@ -135,12 +138,15 @@ impl Enforcer {
         self.renew(self.collect(Slot::ALL, |_| true)).await;
     }
 
-    /// Writes the use of one session, if a renewal has not taken it along by now.
+    /// Writes the use of one session, if a renewal has not taken it along by now. It stays noted until it is written:
+    /// whoever waits for this may hang up.
     pub(super) async fn renew_use(&self, id: SessionId) {
-        let Some(at) = self.touched.remove(id) else { return };
+        let Some(at) = self.touched.with(id, |at| *at) else { return };
         let used = Due { used_at: Some(at), ..Due::of(id) };
-        // A failure was told, and the use was put back.
-        let _ = self.renew_batch(id.partition(), &[used]).await;
+        // A failure was told.
+        if self.renew_batch(id.partition(), &[used]).await.is_ok() {
+            self.touched.remove_if(id, |noted| *noted == at);
+        }
     }
 
     /// Writes the goodbye of a client that fell silent, as seen when it was last known there.

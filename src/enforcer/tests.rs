@@ -1,5 +1,6 @@
 //! The enforcer over the embedded store and sockets in memory, with messages that can be lost.
 
+mod arriving;
 mod confirming;
 mod forgetful;
 mod healing;

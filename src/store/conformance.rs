@@ -106,6 +106,7 @@ macro_rules! with_cases {
                 a_node_that_stopped_renewing_does_not_count
                 a_late_goodbye_does_not_undo_a_newer_count
                 a_late_attach_does_not_undo_a_goodbye_whoever_spoke_between
+                a_late_attach_does_not_undo_a_goodbye_that_a_renewal_said
                 the_latest_connections_node_comes_last
                 a_goodbye_is_a_use
                 a_renewal_reports_what_is_not_live

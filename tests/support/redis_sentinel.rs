@@ -116,6 +116,11 @@ impl RedisSentinel {
         self.sentinels[index].kill();
     }
 
+    /// Starts a killed Sentinel again, with what it knew then.
+    pub async fn restart_sentinel(&mut self, index: usize) {
+        self.sentinels[index].restart().await;
+    }
+
     /// Runs again whatever was killed or frozen.
     pub async fn revive(&mut self) {
         for server in self.servers.iter_mut().chain(&mut self.sentinels) {

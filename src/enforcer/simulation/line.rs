@@ -18,6 +18,11 @@ use crate::store::{
     Restored, Said, Store, StoreError, Swept, Target,
 };
 
+/// Of a hundred calls that are given up, how many still come through, as what lies in the buffers of a connection that was
+/// closed; and how long after the node can reach the store again at most.
+const LATE: u64 = 50;
+const LATEST_MS: u64 = 200;
+
 /// How long a node tries before it finds the store away.
 const DIALLING: Duration = Duration::from_millis(20);
 
@@ -48,6 +53,52 @@ impl Line {
             }
             answer => answer,
         }
+    }
+
+    /// The same of what a store carries out however late it comes (`store/redis/punctual.rs`).
+    async fn call_at_any_time<T: 'static>(
+        &self,
+        name: &str,
+        subject: &[u8],
+        operation: impl FnMut(&mut Bare, u64) -> Answer<T> + Clone + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let sent_to = self.server.reach(self.node);
+        let answer = self.call(name, subject, true, operation.clone()).await;
+        if let (Err(StoreError::OutcomeUnknown(_) | StoreError::Unavailable(_)), Ok(reign)) =
+            (&answer, sent_to)
+        {
+            self.come_late(reign, name, subject, operation);
+        }
+        answer
+    }
+
+    /// Has a call come through that was given up, if that primary is still there.
+    fn come_late<T: 'static>(
+        &self,
+        reign: u64,
+        name: &str,
+        subject: &[u8],
+        mut operation: impl FnMut(&mut Bare, u64) -> Answer<T> + Send + 'static,
+    ) {
+        let number = [name.as_bytes(), &[u8::try_from(self.node).unwrap_or_default()], subject].concat();
+        let mut draws = self.server.fate.next("late", &number);
+        if !draws.percent(LATE) {
+            return;
+        }
+        let late = Duration::from_millis(draws.below(LATEST_MS));
+        let (server, node, name, subject) =
+            (Arc::clone(&self.server), self.node, format!("late {name}"), seen(subject));
+        tokio::spawn(async move {
+            while server.reach(node).is_err() {
+                sleep(DIALLING).await;
+            }
+            sleep(late).await;
+            if server.reach(node).is_ok_and(|now| now == reign) {
+                server.count(Fault::CallLate);
+                // Nobody waits for it.
+                let _ = server.step(node, &name, || subject, &mut operation);
+            }
+        });
     }
 
     async fn send<T>(
@@ -128,14 +179,16 @@ impl Store for Line {
     }
 
     async fn attach(&self, id: SessionId, presence: Presence, ttl: u64) -> Result<Attach, StoreError> {
-        self.call("attach", id.as_bytes(), true, |engine, now| engine.attach(now, id, presence, ttl)).await
+        let attach = move |engine: &mut Bare, now| engine.attach(now, id, presence, ttl);
+        self.call_at_any_time("attach", id.as_bytes(), attach).await
     }
 
     async fn detach(&self, id: SessionId, presence: Presence) -> Result<(), StoreError> {
         if self.server.flaw == Flaw::PresenceIsNotNoted {
             return Ok(());
         }
-        self.call("detach", id.as_bytes(), true, |engine, now| engine.detach(now, id, presence)).await
+        let detach = move |engine: &mut Bare, now| engine.detach(now, id, presence);
+        self.call_at_any_time("detach", id.as_bytes(), detach).await
     }
 
     async fn renew(
@@ -149,17 +202,15 @@ impl Store for Line {
         if self.server.flaw == Flaw::PresenceIsNotNoted {
             sessions.iter_mut().for_each(|renewal| renewal.presence = None);
         }
-        let renew = |engine: &mut Bare, now| engine.renew(now, node, partition, &sessions, ttl);
-        let renewed = self.call("renew", &partition.index().to_be_bytes(), true, renew).await?;
+        let renew = move |engine: &mut Bare, now| engine.renew(now, node, partition, &sessions, ttl);
+        let renewed = self.call_at_any_time("renew", &partition.index().to_be_bytes(), renew).await?;
         Ok(self.server.flaw.renewed(renewed))
     }
 
     async fn restore(&self, restore: &Restore) -> Result<Restored, StoreError> {
-        let id = restore.image.id();
-        self.call("restore", id.as_bytes(), true, |engine, now| {
-            engine.restore(now, &self.server.flaw.restore(restore, now + 1))
-        })
-        .await
+        let (id, flaw, restore) = (restore.image.id(), self.server.flaw, restore.clone());
+        let restoring = move |engine: &mut Bare, now| engine.restore(now, &flaw.restore(&restore, now + 1));
+        self.call_at_any_time("restore", id.as_bytes(), restoring).await
     }
 
     async fn end(

@@ -10,6 +10,8 @@ pub(super) enum Fault {
     CallDelayed,
     /// A call did not arrive, and nobody was told.
     CallLost,
+    /// One that nobody waited for any more came through after all.
+    CallLate,
     /// The store did it, and nobody heard.
     AnswerLost,
     /// A call was sent again because its answer was lost.
@@ -29,9 +31,10 @@ pub(super) enum Fault {
 }
 
 impl Fault {
-    pub(super) const EVERY: [Self; 11] = [
+    pub(super) const EVERY: [Self; 12] = [
         Self::CallDelayed,
         Self::CallLost,
+        Self::CallLate,
         Self::AnswerLost,
         Self::CallDoubled,
         Self::CallRefused,

@@ -33,6 +33,11 @@ pub(super) struct Forgetful {
     pub is_deaf: AtomicBool,
     /// So many of the next restores fail.
     pub failing_restores: AtomicUsize,
+    /// How many connections were counted, and whether those who asked for it wait for the answer.
+    pub attached: AtomicUsize,
+    pub attaching_hangs: AtomicBool,
+    /// The clock can't be read, for longer than anybody waits.
+    pub clock_hangs: AtomicBool,
     /// Renewals of this partition never return.
     pub hung: Mutex<Option<Partition>>,
     pub restores: AtomicUsize,
@@ -42,6 +47,9 @@ pub(super) struct Forgetful {
     pub words: AtomicUsize,
     /// These can't be swept; how often it was asked to.
     pub unsweepable: Mutex<PartitionSet>,
+    /// Or hang for so long before they say so; the others then say at once that there is nothing to sweep, for in paused
+    /// time an engine's own threads would.
+    pub sweeps_hang: Mutex<Option<Duration>>,
     pub sweeps: AtomicUsize,
     /// Renewals fail after so long, and what they said is noted.
     pub unanswered: Mutex<Option<Duration>>,
@@ -67,11 +75,15 @@ impl Forgetful {
             is_mute: AtomicBool::new(false),
             is_deaf: AtomicBool::new(false),
             failing_restores: AtomicUsize::new(0),
+            attached: AtomicUsize::new(0),
+            attaching_hangs: AtomicBool::new(false),
+            clock_hangs: AtomicBool::new(false),
             hung: Mutex::default(),
             restores: AtomicUsize::new(0),
             unmarkable: Mutex::default(),
             words: AtomicUsize::new(0),
             unsweepable: Mutex::default(),
+            sweeps_hang: Mutex::default(),
             sweeps: AtomicUsize::new(0),
             unanswered: Mutex::default(),
             asked: Mutex::default(),
@@ -188,7 +200,12 @@ impl Store for Forgetful {
     }
 
     async fn attach(&self, id: SessionId, held: Presence, ttl: u64) -> Result<Attach, StoreError> {
-        write!(self, engine => engine.attach(id, held, ttl))
+        let answer = write!(self, engine => engine.attach(id, held, ttl));
+        self.attached.fetch_add(1, Ordering::SeqCst);
+        while self.attaching_hangs.load(Ordering::SeqCst) {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        answer
     }
 
     async fn detach(&self, id: SessionId, held: Presence) -> Result<(), StoreError> {
@@ -270,8 +287,13 @@ impl Store for Forgetful {
 
     async fn sweep(&self, partition: Partition, lease: NodeId) -> Result<Swept, StoreError> {
         self.sweeps.fetch_add(1, Ordering::SeqCst);
-        if lock(&self.unsweepable).contains(partition) {
+        let (is_away, hangs) = (lock(&self.unsweepable).contains(partition), *lock(&self.sweeps_hang));
+        if is_away {
+            tokio::time::sleep(hangs.unwrap_or_default()).await;
             return Err(StoreError::Unavailable("it is away".to_owned()));
+        }
+        if hangs.is_some() {
+            return Ok(Swept::default());
         }
         self.primary().sweep(partition, lease).await
     }
@@ -308,6 +330,9 @@ impl Store for Forgetful {
     }
 
     async fn time_us(&self) -> Result<u64, StoreError> {
+        if self.clock_hangs.load(Ordering::SeqCst) {
+            tokio::time::sleep(Duration::from_secs(3600)).await;
+        }
         self.primary().time_us().await
     }
 

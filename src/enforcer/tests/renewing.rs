@@ -12,6 +12,7 @@ use super::healing::{Renewals, node};
 use super::*;
 use crate::domain::{Generation, Partition};
 use crate::enforcer::CONCURRENT;
+use crate::enforcer::renewal::{Slot, slots_of};
 
 /// What is logged meanwhile.
 #[derive(Clone, Default)]
@@ -69,6 +70,42 @@ async fn a_use_gets_no_younger_while_it_waits_for_its_turn_nor_when_the_store_do
         assert_eq!(at, used, "younger by {:?}", at - used);
     }
     assert_eq!(rig.enforcer.touched.len(), 12, "for the next renewal");
+}
+
+/// Whose last use before its idle end was a request that was broken off had not used it, if the store was slow just then.
+#[tokio::test]
+async fn a_use_is_kept_where_whoever_made_it_hangs_up() {
+    let store = Forgetful::new();
+    let rig = node(1, &store, Renewals::Off);
+    let (_, record, _) = rig.login("phone", false).await;
+    let id = record.session.id;
+    rig.enforcer.touch(id);
+    *store.unanswered.lock().unwrap() = Some(Duration::from_secs(3600));
+    timeout(Duration::from_millis(10), rig.enforcer.renew_use(id)).await.unwrap_err();
+    assert_eq!(rig.enforcer.touched.len(), 1, "for the next renewal");
+    *store.unanswered.lock().unwrap() = None;
+    within(rig.enforcer.renew_use(id)).await;
+    assert_eq!(rig.enforcer.touched.len(), 0, "it is written");
+}
+
+/// It asks all primaries, and one that hung cost the first slot of every interval as long as the question.
+#[tokio::test]
+async fn a_renewal_does_not_wait_for_the_look_at_the_clock() {
+    let store = Forgetful::new();
+    store.clock_hangs.store(true, Ordering::SeqCst);
+    store.is_mute.store(true, Ordering::SeqCst);
+    let rig = node(1, &store, Renewals::Off);
+    let slots = slots_of(rig.enforcer.config.renew_every(rig.enforcer.seats.ghost_after));
+    let in_first_slot = |user: &String| {
+        let partition = Partition::of(&UserId::parse("user_id", user).unwrap());
+        Slot::of(0, slots).partitions().any(|it| it == partition)
+    };
+    let user = (0..).map(|number| format!("user-{number}")).find(in_first_slot).unwrap();
+    let (token, ..) = rig.login_as(&user, "phone", false).await;
+    let (mut client, _running) = rig.connect(&token).await;
+    rig.login_as(&user, "laptop", false).await;
+    let _rig = rig.renew();
+    assert_eq!(within(client.read_to_end()).await.last().unwrap(), "<close 4409>");
 }
 
 #[tokio::test]

@@ -126,6 +126,16 @@ pub(crate) async fn a_late_attach_does_not_undo_a_goodbye_whoever_spoke_between(
     assert_eq!(connections(bench, &seated).await, 1, "that of the other node");
 }
 
+/// The goodbye was lost as well and a renewal repeated it: with no word of that node before it nothing was noted, the hello
+/// came through after it, and a connection that nobody had counted for as long as that node renewed.
+pub(crate) async fn a_late_attach_does_not_undo_a_goodbye_that_a_renewal_said(bench: &mut Bench) {
+    let seated = bench.seat(&login(&user("user1"))).await.session;
+    let id = seated.session.id;
+    renew(bench, &[Renewal { presence: Some(held(node(1), 0, 2)), ..unused(id) }]).await;
+    attached(bench, id, held(node(1), 1, 1)).await;
+    assert_eq!(connections(bench, &seated).await, 0);
+}
+
 pub(crate) async fn the_latest_connections_node_comes_last(bench: &mut Bench) {
     let request = login(&user("user1"));
     bench.seat(&request).await;

@@ -21,8 +21,8 @@ local function judge(sid, raw, place)
   -- A use counts if the session was not yet over then; what came later was no use of a live session.
   if ago ~= NO_USE and now - ago > r.seen and now - ago < deadline(r) then r.seen = now - ago end
   if lapsed(r, now) then return over, r end
-  local known = count > 0 or r.presence:find(node, 1, true)
-  local held = count ~= NO_COUNT and known and set_presence(r, node, count, sequence, stamps, now)
+  -- A goodbye also where the node is not known: the hello that it takes back may come later.
+  local held = count ~= NO_COUNT and set_presence(r, node, count, sequence, stamps, now)
   return (held or r.seen ~= before) and changed, r
 end
 

@@ -98,6 +98,34 @@ async fn a_promotion_is_heard_of_without_a_doubt() {
     assert!(promoted.elapsed() < Duration::from_secs(5), "before it looks anyway: {:?}", promoted.elapsed());
 }
 
+/// The primary of before came back with the one Sentinel that had missed its end, and for as long as the others did not
+/// answer the node went over to it: what was acknowledged there was gone when it was demoted.
+#[tokio::test]
+async fn a_sentinel_that_has_missed_a_failover_does_not_lead_back_to_the_primary_of_before() {
+    let mut rig = RedisSentinel::start().await;
+    let found = find(&rig.url());
+    let old = rig.current_primary().await;
+    found.once("the primary is found", |_| true).await;
+    rig.kill_sentinel(2);
+    rig.freeze(old);
+    let new = at(rig.server(rig.wait_for_another(old).await).address());
+    found.once("the promoted replica is found", |layout| layout.primaries() == [new.clone()]).await;
+
+    // Who knows better is silent, for what was frozen reads at once what it was told meanwhile. Alone it would have the
+    // new primary follow the old one only after a while.
+    (0..2).for_each(|index| rig.sentinel(index).freeze());
+    rig.thaw(old);
+    rig.restart_sentinel(2).await;
+    let deadline = Instant::now() + PATIENCE;
+    while !found.layouts.doubts.trouble().is_some_and(|trouble| trouble.contains("know of failover")) {
+        assert!(Instant::now() < deadline, "{:?}", found.layouts.doubts.trouble());
+        let current = found.layouts.current.borrow().clone().unwrap();
+        assert_eq!(current.primaries(), [new.clone()]);
+        found.layouts.doubts.doubt();
+        sleep(Duration::from_millis(10)).await;
+    }
+}
+
 /// Three round trips of 400 ms each are more than a look gives a Sentinel at first, and the next one began anew: on a
 /// slow line, or a machine that was too busy, the primary was never found.
 #[tokio::test]
