@@ -4,8 +4,8 @@
 //! one with the higher epoch is right (each failover has an epoch of its own, and a Sentinel that was cut off has
 //! missed it). So an epoch below one that was heard is believed of most Sentinels alone, which have then been set up
 //! anew, or where the primary of the later failover says that it is none any more: where few answer, they may be those
-//! that came back with the primary of before, which takes itself for one for seconds. A primary is believed only when it says itself that it is one. Every Sentinel is listened to: the one that
-//! leads a failover says `+switch-master` first.
+//! that came back with the primary of before, which takes itself for one for seconds. A primary is believed only when it
+//! says itself that it is one. Every Sentinel is listened to: the one that leads a failover says `+switch-master` first.
 
 use std::time::Duration;
 
