@@ -120,7 +120,7 @@ async fn a_sentinel_that_has_missed_a_failover_does_not_lead_back_to_the_primary
     while !found.layouts.doubts.trouble().is_some_and(|trouble| trouble.contains("know of failover")) {
         assert!(Instant::now() < deadline, "{:?}", found.layouts.doubts.trouble());
         let current = found.layouts.current.borrow().clone().unwrap();
-        assert_eq!(current.primaries(), [new.clone()]);
+        assert_eq!(current.primaries(), std::slice::from_ref(&new));
         found.layouts.doubts.doubt();
         sleep(Duration::from_millis(10)).await;
     }
