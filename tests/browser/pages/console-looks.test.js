@@ -68,6 +68,12 @@ async function assertFits(page, name, viewport) {
     await page.setViewportSize({ ...viewport, width });
     const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
     if (overflow > 0) throw new Error(`${name} is ${overflow} px wider than a screen of ${width}`);
+    // What stands out on the left widens nothing.
+    const cut = await page.locator("main").evaluate((main) => {
+      const isCut = (/** @type {Element} */ control) => control.checkVisibility() && control.getBoundingClientRect().left < 0;
+      return [...main.querySelectorAll("a, button, input, select")].filter(isCut).map(({ outerHTML }) => outerHTML);
+    });
+    if (cut.length > 0) throw new Error(`${name} has controls beyond the left edge at ${width}: ${cut}`);
   }
 }
 
