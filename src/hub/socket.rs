@@ -75,8 +75,8 @@ pub(crate) async fn greet<S: Serialize>(
 pub(crate) async fn refuse(socket: &mut impl Socket, refusal: Refusal) {
     let error = text(&Plain::Error { code: refusal.as_str() });
     bounded(async {
-        if socket.send(error).await.is_ok() {
-            close(socket, refusal.close_code(), refusal.as_str()).await;
+        if last_word(socket, error, refusal.close_code(), refusal.as_str()).await.is_ok() {
+            hang_up(socket).await;
         }
     })
     .await;
@@ -86,11 +86,10 @@ pub(crate) async fn refuse(socket: &mut impl Socket, refusal: Refusal) {
 /// peer. `told` runs as soon as the message has left; it does not if the peer is gone or never reads.
 pub(crate) async fn tell_ended(socket: &mut impl Socket, end: &Tombstone, told: impl FnOnce() + Send) {
     bounded(async {
-        // What the library still owes, the answer to a ping, would else go out after the message.
-        if socket.flush().await.is_ok() && socket.send(text(&ServerMessage::force_logout(end))).await.is_ok()
-        {
+        let message = text(&ServerMessage::force_logout(end));
+        if last_word(socket, message, CloseCode::of(end.reason), end.reason.as_str()).await.is_ok() {
             told();
-            close(socket, CloseCode::of(end.reason), end.reason.as_str()).await;
+            hang_up(socket).await;
         }
     })
     .await;
@@ -98,7 +97,12 @@ pub(crate) async fn tell_ended(socket: &mut impl Socket, end: &Tombstone, told: 
 
 /// Closes, waits for the peer. `word` is what the close frame says to people who look at it.
 pub(crate) async fn part(socket: &mut impl Socket, code: CloseCode, word: &'static str) {
-    bounded(close(socket, code, word)).await;
+    bounded(async {
+        if socket.send(close_frame(code, word)).await.is_ok() {
+            hang_up(socket).await;
+        }
+    })
+    .await;
 }
 
 /// Closes without waiting for a peer from whom nothing comes: that would only keep its place for longer.
@@ -130,12 +134,22 @@ fn close_frame(code: CloseCode, word: &'static str) -> Message {
     Message::Close(Some(CloseFrame { code: code.0.into(), reason: Utf8Bytes::from_static(word) }))
 }
 
-async fn close(socket: &mut impl Socket, code: CloseCode, word: &'static str) {
-    if socket.send(close_frame(code, word)).await.is_err() {
-        return;
-    }
-    // Waiting for the peer's close keeps ours from being lost: closing a TCP connection with unread bytes resets
-    // it, and a reset may overtake what was sent before.
+/// A message and the close right behind it, in one write: the peer wakes once for both.
+async fn last_word(
+    socket: &mut impl Socket,
+    message: Message,
+    code: CloseCode,
+    word: &'static str,
+) -> Result<(), WsError> {
+    // What the library still owes, the answer to a ping, would else go out between them.
+    socket.flush().await?;
+    socket.feed(message).await?;
+    socket.send(close_frame(code, word)).await
+}
+
+/// Waits for the peer's close, which keeps ours from being lost: closing a TCP connection with unread bytes resets it, and
+/// a reset may overtake what was sent before.
+async fn hang_up(socket: &mut impl Socket) {
     loop {
         match socket.next().await {
             Some(Ok(Message::Close(_)) | Err(_)) => return,

@@ -189,9 +189,9 @@ fn put_u48(out: &mut Vec<u8>, value: u64) {
     out.extend(&value.min(MAX_U48).to_be_bytes()[2..]);
 }
 
-/// Every field is bounded far below 64 KiB by its domain type; should one ever not be, it is cut rather than
-/// allowed to shift all that follows.
-fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
+/// A field with its length in front. Every one is bounded far below 64 KiB by its domain type; should one ever not be, it is
+/// cut rather than allowed to shift all that follows.
+pub(crate) fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
     let len = u16::try_from(bytes.len()).unwrap_or(u16::MAX);
     out.extend(len.to_be_bytes());
     out.extend(&bytes[..usize::from(len)]);

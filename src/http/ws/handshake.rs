@@ -28,6 +28,8 @@ const WEBSOCKET: HeaderValue = HeaderValue::from_static("websocket");
 /// Held by each connection for as long as it lives, and enough for what clients say; it grows for longer
 /// messages. tungstenite's own choice would be 128 KiB.
 const READ_BUFFER_BYTES: usize = 128;
+/// What may wait for the next frame to be written with it: a last message waits for the close. Nothing is allocated for it.
+const WRITE_BUFFER_BYTES: usize = 2 * 1024;
 /// The longest message through it has some hundred bytes, and each write waits for the one before.
 const MAX_WRITE_BUFFER_BYTES: usize = 64 * 1024;
 
@@ -83,7 +85,7 @@ impl Handshake {
         };
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER_BYTES)
-            .write_buffer_size(0)
+            .write_buffer_size(WRITE_BUFFER_BYTES)
             .max_write_buffer_size(MAX_WRITE_BUFFER_BYTES)
             .max_message_size(Some(MAX_MESSAGE_BYTES))
             .max_frame_size(Some(MAX_MESSAGE_BYTES));

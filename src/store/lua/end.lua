@@ -3,7 +3,7 @@
 --      6 not after, ms  7… who acts  11 and 12 the log's bounds
 -- Answers {now, nodes, {sid, bytes, …} of those that it ended} | {'late', now}
 begin(KEYS)
-begin_log(ARGV)
+begin_log(ARGV[11], ARGV[12])
 local target, user, sid = ARGV[1], ARGV[2], ARGV[3]
 local now, now_us = clock()
 if is_late(now, ARGV[6]) then return { 'late', now } end

@@ -1,12 +1,12 @@
--- Prelude of the scripts that write events. PUBLISH and NUMSUB: see script.rs. The last two arguments of each of them
--- bound the log: about how many events it keeps, and for how long, ms.
+-- Prelude of the scripts that write events. PUBLISH and NUMSUB: see script.rs. Each of them is told the log's bounds:
+-- about how many events it keeps, and for how long, ms.
 local LOG_LENGTH, LOG_KEPT_MS, FEED
 local EVENT = '>Hc0Hc0Hc0Hc0Hc0Hc0Hc0Hc0Hc0Hc0Hc0Hc0'
 -- Whether the log has its expiry, as a login knows that it was given one today; and whether anybody follows.
 local log_kept, is_followed
 
-local function begin_log(argv)
-  LOG_LENGTH, LOG_KEPT_MS, FEED = argv[#argv - 1], argv[#argv], PREFIX .. 'f'
+local function begin_log(length, kept_ms)
+  LOG_LENGTH, LOG_KEPT_MS, FEED = length, kept_ms, PREFIX .. 'f'
   log_kept, is_followed = false, nil
 end
 

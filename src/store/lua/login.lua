@@ -1,13 +1,16 @@
 -- Decides a login, ends its victims, seats it and tells every node.
 -- KEYS 7 the new record, 8 its data, 9 the user's disabled mark
--- ARGV 1 the record without times and generation  2 data or ''  3 ttl ms  4 seats of its class or -1  5 seats in all
---      or -1  6 on_full  7 victim  8 sids to replace  9 ghost_after ms  10 generation floor  11 by
---      12 '1' to ask the nodes for confirmation  13 not after, ms  14 and 15 the log's bounds
+-- ARGV 1 the record without times and generation  2 data or ''  3 TERMS: ttl ms, ghost_after ms, generation floor, not
+--      after ms, seats of its class or -1, seats in all or -1, 1 to ask the nodes for confirmation, on_full, victim, by,
+--      sids to replace, the log's two bounds
 -- Answers {'seated', now, nodes, bytes, data, {sid, bytes, data, …}} | {'full', now, nodes, {sid, bytes, …}} |
 --      {'disabled'} | {'late', now}
+local TERMS = '>I8I8I8I8i8i8BHc0Hc0Hc0Hc0Hc0Hc0'
+local sid, data = KEYS[7]:sub(-16), ARGV[2]
+local ttl, ghost_after, floor, not_after, of_class, in_all, confirm, on_full, victim, by, wanted, length, kept_ms =
+  struct.unpack(TERMS, ARGV[3])
 begin(KEYS)
-begin_log(ARGV)
-local sid, data, by = KEYS[7]:sub(-16), ARGV[2], ARGV[11]
+begin_log(length, kept_ms)
 local now, now_us = clock()
 local nodes = read_nodes()
 local stored, mark, raw_last = unpack(redis.call('MGET', KEYS[7], KEYS[9], LAST))
@@ -26,7 +29,7 @@ if stored then
   end
   return { 'seated', now, nodes, stored, data_of(r), ended }
 end
-if is_late(now, ARGV[13]) then return { 'late', now } end
+if is_late(now, not_after) then return { 'late', now } end
 local new = decode(sid, ARGV[1])
 local origin = origin_of(new)
 if read_mark(mark) then
@@ -36,10 +39,10 @@ end
 
 local holders, over, has_indexes = holders_and_over(new.user, now)
 local replace = {}
-for i = 1, #ARGV[8], 16 do replace[ARGV[8]:sub(i, i + 15)] = true end
+for i = 1, #wanted, 16 do replace[wanted:sub(i, i + 15)] = true end
 local victims, in_the_way = decide({
-  class = new.class, device = new.device, of_class = tonumber(ARGV[4]), in_all = tonumber(ARGV[5]),
-  on_full = ARGV[6], victim = ARGV[7], replace = replace, ghost_after = tonumber(ARGV[9]), now = now, nodes = nodes,
+  class = new.class, device = new.device, of_class = of_class, in_all = in_all, on_full = on_full, victim = victim,
+  replace = replace, ghost_after = ghost_after, now = now, nodes = nodes,
 }, holders)
 if not victims then
   local answer = {}
@@ -49,14 +52,14 @@ if not victims then
 end
 
 local last, day = read_last(raw_last), math.floor(now / DAY_MS)
-local generation = math.max(last.generation + 1, now_us, tonumber(ARGV[10]) + 1)
+local generation = math.max(last.generation + 1, now_us, floor + 1)
 if generation >= 2 ^ 53 then error('generations are used up') end
 local counts = counts_of(victims, day, last)
 log_kept, last.generation, last.logged_on = last.logged_on == day, generation, day
 for _, r in ipairs(victims) do r.data = data_of(r) end
 
 -- The newcomer goes in first: an index that ran empty on the way would come back without an expiry.
-new.generation, new.created, new.seen, new.absolute = generation, now, now, now + tonumber(ARGV[3])
+new.generation, new.created, new.seen, new.absolute = generation, now, now, now + ttl
 local replaced = pack(victims)
 -- As it came it has ended nobody, which is two bytes.
 new.tail = struct.pack('>Hc0', #replaced, replaced) .. new.tail:sub(3)
@@ -69,6 +72,6 @@ end
 if counts then count_takeover(new.user, counts) end
 origin.ended = replaced
 log(now, 'login', new.user, sid, origin)
-tell(new.user, generation, now_us, by, victims, ARGV[12] == '1')
+tell(new.user, generation, now_us, by, victims, confirm == 1)
 end_lapsed(over, generation, now, now_us)
 return { 'seated', now, nodes, raw, data ~= '' and data, ended }

@@ -3,7 +3,7 @@
 --      sequence 6; all bits set where there is nothing to say  4 and 5 the log's bounds
 -- Answers {now, nodes, {sid, bytes, …} of those not live, {sid, …} of those not there, {sid, …} of the damaged}
 begin(KEYS)
-begin_log(ARGV)
+begin_log(ARGV[4], ARGV[5])
 local NO_USE, NO_COUNT = 2 ^ 48 - 1, 2 ^ 16 - 1
 local node, ttl = ARGV[1], tonumber(ARGV[2])
 local now, now_us = clock()

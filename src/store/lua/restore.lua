@@ -5,7 +5,7 @@
 --      8 and 9 the log's bounds
 -- Answers {'live'} | {'ended', now, nodes, bytes} | {'yields', now, nodes, bytes, sid} | {'too old'}
 begin(KEYS)
-begin_log(ARGV)
+begin_log(ARGV[8], ARGV[9])
 local sid, data, by = KEYS[7]:sub(-16), ARGV[2], ARGV[7]
 local now, now_us = clock()
 local nodes = read_nodes()

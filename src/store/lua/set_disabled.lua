@@ -4,7 +4,7 @@
 --      5 not after, ms, or ''  6 '1' if nobody is left who could know a later word  7… who acts  11 and 12 the log's bounds
 -- Answers {now, nodes, the time of the last word, {sid, bytes, …} of those that it ended} | {'late', now}
 begin(KEYS)
-begin_log(ARGV)
+begin_log(ARGV[11], ARGV[12])
 local user, disable = ARGV[1], ARGV[2] == '1'
 local now, now_us = clock()
 if is_late(now, ARGV[5]) then return { 'late', now } end

@@ -3,7 +3,7 @@
 -- Answers {ended, moved, 1 if there is more | 0, listed afterwards, {sid of a damaged record, …}} | false while another
 --      holds the lease
 begin(KEYS)
-begin_log(ARGV)
+begin_log(ARGV[4], ARGV[5])
 local LOOKED_AT = 50
 local who, most = ARGV[1], tonumber(ARGV[2])
 local now, now_us = clock()
