@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use redis::aio::MultiplexedConnection;
 
 use super::drive::{Work, told};
+use super::redis_client;
 
 /// About what a session takes in Redis (docs/benchmarks.md has it with its indexes).
 const VALUE_BYTES: usize = 300;
@@ -16,8 +17,8 @@ pub struct Get {
 
 /// One connection for all: calls that are under way together travel together.
 pub async fn workers(url: &str, count: usize) -> Result<Vec<Get>, String> {
-    let client = redis::Client::open(url).map_err(told)?;
-    let mut connection = client.get_multiplexed_async_connection().await.map_err(told)?;
+    let client = redis_client::open(url).map_err(told)?;
+    let mut connection = redis_client::connect(&client, &redis_client::config()).await.map_err(told)?;
     let mut gets = Vec::with_capacity(count);
     for worker in 0..count {
         let key = format!("floor:{worker}");

@@ -8,6 +8,8 @@
 mod commit;
 mod drive;
 mod get;
+#[path = "../redis_client.rs"]
+mod redis_client;
 mod seat;
 
 use std::path::PathBuf;

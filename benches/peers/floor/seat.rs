@@ -6,6 +6,7 @@ use futures_util::StreamExt as _;
 use redis::aio::{MultiplexedConnection, PubSubSink, PubSubStream};
 
 use super::drive::{Work, told};
+use super::redis_client;
 
 const SEAT_TTL_S: u32 = 3_600;
 
@@ -22,13 +23,13 @@ pub struct Seat {
 }
 
 pub async fn workers(url: &str, count: usize) -> Result<Vec<Seat>, String> {
-    let client = redis::Client::open(url).map_err(told)?;
+    let client = redis_client::open(url).map_err(told)?;
     let mut seats = Vec::with_capacity(count);
     for worker in 0..count {
         let (seat, channel) = (format!("seat:{worker}"), format!("user:{worker}"));
         let (mut sink, messages) = client.get_async_pubsub().await.map_err(told)?.split();
         sink.subscribe(&channel).await.map_err(told)?;
-        let mut commands = client.get_multiplexed_async_connection().await.map_err(told)?;
+        let mut commands = redis_client::connect(&client, &redis_client::config()).await.map_err(told)?;
         // Somebody is seated, so that the first that counts is a takeover.
         redis::cmd("SET").arg(&seat).arg(0).exec_async(&mut commands).await.map_err(told)?;
         let script = redis::Script::new(include_str!("../seat.lua"));

@@ -1,5 +1,7 @@
 //! One node of the bare pipeline: `pipeline 127.0.0.1:8001 redis://127.0.0.1:6379`. Runs until it is killed.
 
+#[path = "../redis_client.rs"]
+mod redis_client;
 mod server;
 
 #[tokio::main(worker_threads = 2)]

@@ -22,11 +22,15 @@ use redis::{PushInfo, PushKind};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
+use super::redis_client;
+
 const SEAT_TTL_S: u32 = 3_600;
 const TAKEN_OVER: u16 = 4409;
 /// As long as Hotseat waits for a client that is told to go.
 const CLOSE_WITHIN: Duration = Duration::from_secs(2);
 const MAX_MESSAGE_BYTES: usize = 4 * 1024;
+/// Held by each connection, as large as Hotseat's.
+const READ_BUFFER_BYTES: usize = 128;
 
 /// The sockets of this node, by session.
 type Sockets = Arc<DashMap<String, oneshot::Sender<()>>>;
@@ -41,17 +45,17 @@ struct Node {
 
 pub async fn serve(listener: TcpListener, redis: &str) -> Result<(), String> {
     let sockets = Sockets::default();
-    let client = redis::Client::open(format!("{redis}?protocol=resp3")).map_err(told)?;
+    let client = redis_client::open(&format!("{redis}?protocol=resp3")).map_err(told)?;
     let arriving = Arc::clone(&sockets);
     // Where the message is read, without another task between.
     let hear = move |push: PushInfo| {
         put_out(&push, &arriving);
         Ok::<(), Infallible>(())
     };
-    let config = redis::AsyncConnectionConfig::new().set_push_sender(hear);
+    let hearing = redis_client::config().set_push_sender(hear);
     let node = Node {
-        commands: client.get_multiplexed_async_connection().await.map_err(told)?,
-        subscriptions: client.get_multiplexed_async_connection_with_config(&config).await.map_err(told)?,
+        commands: redis_client::connect(&client, &redis_client::config()).await.map_err(told)?,
+        subscriptions: redis_client::connect(&client, &hearing).await.map_err(told)?,
         seat: Arc::new(redis::Script::new(include_str!("../seat.lua"))),
         sockets,
     };
@@ -107,7 +111,7 @@ async fn connect(
     node.subscriptions.subscribe(channel(user)).await.map_err(unavailable)?;
     let session = session.to_owned();
     let upgrade = upgrade
-        .read_buffer_size(512)
+        .read_buffer_size(READ_BUFFER_BYTES)
         .write_buffer_size(0)
         .max_message_size(MAX_MESSAGE_BYTES)
         .max_frame_size(MAX_MESSAGE_BYTES);
