@@ -217,6 +217,7 @@ macro_rules! with_cases {
                 ;
             pages:
                 a_walk_has_every_session_once_in_its_order_whatever_the_page
+                a_page_has_all_of_a_store_that_holds_few
                 a_page_is_full_where_there_is_more
                 what_stands_still_is_neither_missed_nor_repeated_while_others_come_and_go
                 a_listed_session_has_its_data_and_connections

@@ -80,7 +80,7 @@ async fn a_takeover_that_nobody_could_confirm_is_not_called_confirmed() {
     let took = asked.elapsed();
     assert_eq!(new.body["takeover"], "sent");
     assert!(took >= CONFIRMED_WITHIN, "it has not waited: {took:?}");
-    assert!(took < CONFIRMED_WITHIN + lag.allowance(), "waits for at most a second: {took:?}");
+    assert!(took < CONFIRMED_WITHIN + SLACK + lag.allowance(), "waits for at most a second: {took:?}");
     assert_eq!(metrics(&hearing).await["hotseat_kicks_unconfirmed_total"], 1.0);
     // That is no lie: nobody has told the older device. But no check accepts it.
     socket.assert_served().await;

@@ -132,9 +132,11 @@ fn what_is_routed_beside_the_document_is_no_call() {
     let pages =
         ["/", "/admin", "/admin/", "/admin/{*view}", "/console/{*path}", "/demo/{*path}", "/sdk/{*path}"];
     let docs = ["/api/docs", "/api/docs/", "/api/docs/{*path}"];
+    // What a problem's type leads to is open to all, and the same for all.
+    let problems = "&format!(\"{TYPE_BASE}{{word}}\")";
     // Forward-auth takes any method and path; the document has it once. The socket has tests of its own.
     let others = ["/api/verify", "/api/verify/", "/api/verify/{*rest}", "/ws"];
     let known = pages.into_iter().chain(docs).chain(others).map(|path| format!("\"{path}\""));
-    let known: BTreeSet<String> = known.chain(["DOCUMENT".to_owned()]).collect();
+    let known: BTreeSet<String> = known.chain(["DOCUMENT", problems].map(str::to_owned)).collect();
     assert_eq!(routed, known);
 }

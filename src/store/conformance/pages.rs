@@ -54,6 +54,16 @@ pub(crate) async fn a_walk_has_every_session_once_in_its_order_whatever_the_page
     }
 }
 
+/// Its partitions are nearly all empty, and to ask each with a script took longer than a page may.
+pub(crate) async fn a_page_has_all_of_a_store_that_holds_few(bench: &mut Bench) {
+    let users: Vec<_> = (0..12).map(|number| user(&format!("user{number}"))).collect();
+    for user in &users {
+        bench.seat(&login(user)).await;
+    }
+    let page = bench.view.page(&Filter::default(), 1_000, None, GHOST_AFTER_MS).await.unwrap();
+    assert_eq!((page.sessions.len(), page.next), (users.len(), None));
+}
+
 pub(crate) async fn a_page_is_full_where_there_is_more(bench: &mut Bench) {
     let (_, users) = neighbours(20);
     for user in &users {

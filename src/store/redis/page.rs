@@ -4,8 +4,9 @@
 //! says itself, by Redis's clock; before those times, and what no script can see of itself, make 20 ms the page ends. The
 //! way there and back is not counted, nor is what others had Redis do meanwhile.
 //!
-//! A search by the beginning of an id finds few, in partitions that nobody knows: a plain command asks each of them
-//! first whether there is one at all, for less than what a script costs that finds nothing.
+//! A search by the beginning of an id finds few, in partitions that nobody knows, and so does any walk over a store that
+//! holds few: a plain command asks each partition first whether there is one at all, for less than what a script costs
+//! that finds nothing. So a store that holds few is one page.
 
 use std::collections::VecDeque;
 
@@ -34,9 +35,9 @@ const ENDS_AT_US: u64 = PAGE_TIME_US * 4 / 5;
 const CALL_US: u64 = 25;
 /// And for each session that it looked at: they are listed before it looks at the clock.
 const LISTED_US: u64 = 1;
-/// Partitions of one round trip that are asked whether any session of a search is there: Redis does nothing else
-/// for one millisecond.
-const ASKED: usize = 256;
+/// Partitions of one round trip at most that are asked whether any session is there: Redis does nothing else for one
+/// millisecond. At first as few as [`WIDTH`]: of a full store hardly any is empty.
+const MAX_ASKED: usize = 256;
 /// What that costs for one of them at most, in microseconds: up to 128 seats are a list that Redis walks over, more a
 /// tree that costs a third.
 const ASK_US: u64 = 6;
@@ -55,9 +56,11 @@ struct Walk<'a> {
     /// Sessions looked at, and partitions looked at to their end.
     looked: usize,
     finished: usize,
-    /// A search: the partitions that have any, of those before `unasked`; `None` behind the last one.
+    /// The partitions that have any, of those before `unasked`; `None` behind the last one.
     found: VecDeque<Partition>,
     unasked: Option<Partition>,
+    /// How many are asked next.
+    asks: usize,
 }
 
 /// What one partition answered.
@@ -103,9 +106,9 @@ impl Redis {
         Ok(walk.page)
     }
 
-    /// For a search, asks as many partitions from this place on as the next round trip needs.
+    /// Asks as many partitions from this place on as the next round trip needs.
     async fn search(&self, walk: &mut Walk<'_>, place: &Place) -> Result<(), StoreError> {
-        if !walk.is_search() {
+        if !walk.asks_first() {
             return Ok(());
         }
         while walk.found.front().is_some_and(|found| *found < place.partition) {
@@ -115,7 +118,7 @@ impl Redis {
             && let Some(first) = walk.unasked
         {
             let asked: Vec<Partition> =
-                std::iter::successors(Some(first), |p| walk.filter.next(*p)).take(ASKED).collect();
+                std::iter::successors(Some(first), |p| walk.filter.next(*p)).take(walk.asks).collect();
             let (from, to) = range(walk.filter, &Place { partition: first, last: None });
             let commands: Vec<(u16, Cmd)> = asked
                 .iter()
@@ -148,19 +151,20 @@ impl<'a> Walk<'a> {
             finished: 0,
             found: VecDeque::new(),
             unasked: None,
+            asks: WIDTH,
         }
     }
 
-    /// Whether most partitions have nothing of what is wanted: by the beginning of an id, but not of one user, who is
-    /// in one of them.
-    fn is_search(&self) -> bool {
-        self.filter.user.is_none() && self.filter.prefix.as_ref().is_some_and(|prefix| !prefix.is_empty())
+    /// Whether partitions may have nothing of what is wanted, as most have of a search, and all but a few of a store that
+    /// is nearly empty. One user is in one of them.
+    fn asks_first(&self) -> bool {
+        self.filter.user.is_none()
     }
 
     /// Whether any may be from this place on.
     fn may_find(&self, place: &Place) -> bool {
         let is_found = |last: &Partition| *last >= place.partition;
-        !self.is_search() || self.unasked.is_some() || self.found.back().is_some_and(is_found)
+        !self.asks_first() || self.unasked.is_some() || self.found.back().is_some_and(is_found)
     }
 
     /// Which of these partitions have any.
@@ -172,20 +176,20 @@ impl<'a> Walk<'a> {
         }
         self.unasked = asked.last().and_then(|last| self.filter.next(*last));
         self.spent_us += ASK_US * asked.len() as u64;
+        self.asks = (self.asks * 4).min(MAX_ASKED);
         Ok(())
     }
 
-    /// The partitions of the next round trip, from this place on; none where a search has come to its end.
+    /// The partitions of the next round trip, from this place on; none where nothing is left.
     fn window(&self, place: Place) -> Vec<Place> {
-        let begin = |partition| Place { partition, last: None };
-        if self.is_search() {
-            let from = |partition: &Partition| {
-                if *partition == place.partition { place.clone() } else { begin(*partition) }
-            };
-            return self.found.iter().map(from).take(self.width).collect();
+        if !self.asks_first() {
+            return vec![place];
         }
-        let further = std::iter::successors(self.filter.next(place.partition), |p| self.filter.next(*p));
-        std::iter::once(place.clone()).chain(further.map(begin)).take(self.width).collect()
+        let from = |partition: &Partition| {
+            let begins = Place { partition: *partition, last: None };
+            if *partition == place.partition { place.clone() } else { begins }
+        };
+        self.found.iter().map(from).take(self.width).collect()
     }
 
     fn call(&self, keys: Vec<Vec<u8>>, place: &Place) -> Call {
