@@ -22,7 +22,7 @@ test("the audit says who did what, and finds it again", async () => {
     await rowOf(page, "Wrong password").getByText("user1").waitFor();
 
     await page.getByLabel("Kind").selectOption("takeover");
-    await rowOf(page, "Laptop").waitFor();
+    await rowOf(page, "Laptop").getByText("Takeover").waitFor();
     await page.locator(".count").filter({ hasText: /^1 event$/ }).waitFor();
     await page.getByLabel("Kind").selectOption("kicked,disabled,enabled,notice,job");
     await kicked.waitFor();
