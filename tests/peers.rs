@@ -3,6 +3,8 @@
 
 #[path = "../benches/peers/pipeline/server.rs"]
 mod pipeline;
+#[path = "../benches/peers/redis_client.rs"]
+mod redis_client;
 #[path = "support/redis_server.rs"]
 mod redis_server;
 
