@@ -264,16 +264,16 @@ struct Shifts {
     won: usize,
     /// When the last of them was over.
     reachable: Us,
-    forgets: bool,
     others: usize,
 }
 
 impl Shifts {
+    const MOST: usize = 3;
+
     fn of(plan: Plan, struck: &Struck) -> Self {
         let (before, won) = struck.elections_won;
         let others = if plan.fault.is_a_death() { 0 } else { won.saturating_sub(before) };
-        let forgets = plan.fault.forgets(plan.topology) || others > 0;
-        Self { won, reachable: struck.reachable, forgets, others }
+        Self { won, reachable: struck.reachable, others }
     }
 
     /// Whether there was another one, which is over now. At most [`Self::MOST`] are followed.
@@ -283,21 +283,15 @@ impl Shifts {
             return false;
         }
         stage.settle().await;
-        *self = Self {
-            won: stage.elections_won(),
-            reachable: clock.now(),
-            forgets: true,
-            others: self.others + others,
-        };
+        *self = Self { won: stage.elections_won(), reachable: clock.now(), others: self.others + others };
         true
     }
-
-    const MOST: usize = 3;
 
     /// But for the audit.
     fn terms(&self, plan: Plan, struck: &Struck, lag: Duration) -> Terms {
         let healing = plan.fault.noticed_within() + HEALED_WITHIN + lag;
-        let healed = self.forgets.then(|| self.reachable + us(healing));
+        let forgets = plan.fault.forgets(plan.topology) || self.others > 0;
+        let healed = forgets.then(|| self.reachable + us(healing));
         let found = self.reachable + us(FOUND_WITHIN + lag);
         let served = if self.others > 0 { found } else { struck.served.map_or(found, |at| at.min(found)) };
         Terms {

@@ -3,8 +3,9 @@
 //! Owns the records and their indexes; refuses to decide anything (that is for the operations) and to touch the
 //! disk. Ended sessions stay here only until their end is on the disk, where they are looked up from then on.
 //! Invariants: an entry stands in `newest` and its partition's `users` and `deadlines` exactly as long as it is
-//! live, a user in its `disabled` as long as its mark says so; the key in `deadlines` is never later than the deadline (it is advanced lazily, by the sweep); whoever
-//! changes what must survive a restart notes the batch in `changed_in`, so that readers can wait for its commit.
+//! live, a user in its `disabled` as long as its mark says so; the key in `deadlines` is never later than the deadline
+//! (it is advanced lazily, by the sweep); whoever changes what must survive a restart notes the batch in `changed_in`,
+//! so that readers can wait for its commit.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;

@@ -53,7 +53,6 @@ impl Redis {
     /// All else that the script is told, in the order of its `TERMS`: one argument, for each costs Redis as much as
     /// reading all of these out of one.
     fn terms(&self, login: &Login, not_after: Timestamp) -> Vec<u8> {
-        let [log_length, log_kept_ms] = &self.log_bounds;
         let limit = |max: Option<u32>| max.map_or(-1, i64::from).to_be_bytes();
         let mut terms = Vec::with_capacity(320);
         for number in [login.ttl_ms, login.ghost_after_ms, login.generation_floor.0, not_after.as_millis()] {
@@ -64,11 +63,10 @@ impl Redis {
         terms.push(login.confirm.into());
         let replace: Vec<u8> = login.replace.iter().flat_map(SessionId::as_bytes).copied().collect();
         let by = codec::by_bytes(Some(&login.by));
-        for bytes in [login.on_full.as_str().as_bytes(), login.victim.as_str().as_bytes(), &by, &replace] {
+        let (on_full, victim) = (login.on_full.as_str().as_bytes(), login.victim.as_str().as_bytes());
+        let [log_length, log_kept_ms] = self.log_bounds.each_ref().map(|bound| bound.as_bytes());
+        for bytes in [on_full, victim, &by, &replace, log_length, log_kept_ms] {
             codec::put_bytes(&mut terms, bytes);
-        }
-        for bound in [log_length, log_kept_ms] {
-            codec::put_bytes(&mut terms, bound.as_bytes());
         }
         terms
     }
