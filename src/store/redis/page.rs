@@ -30,7 +30,7 @@ const WIDTH: usize = 4;
 const MAX_WIDTH: usize = 128;
 /// When a page ends, in microseconds: the rest of its time is for what a round trip takes longer than the one before it,
 /// and for a processor that others use as well.
-const ENDS_AT_US: u64 = PAGE_TIME_US * 4 / 5;
+const ENDS_AT_US: u64 = PAGE_TIME_US * 7 / 10;
 /// What a script costs beside the time that it says, in microseconds: to be read, begun and answered.
 const CALL_US: u64 = 25;
 /// And for each session that it looked at: they are listed before it looks at the clock.
