@@ -33,7 +33,7 @@ class Pace:
         return ["--duration", f"{round(self.duration_s * 1e3)}ms", "--warm-up", f"{round(self.warm_up_s * 1e3)}ms"]
 
 
-FULL = Pace(rounds=3, duration_s=4, warm_up_s=1)
+FULL = Pace(rounds=5, duration_s=2.5, warm_up_s=0.5)
 SHORT = Pace(rounds=3, duration_s=1.5, warm_up_s=0.5)
 SMOKE = Pace(rounds=1, duration_s=2, warm_up_s=0.5, scale=0.002)
 

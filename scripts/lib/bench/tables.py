@@ -66,7 +66,8 @@ def memory(taken: dict) -> str:
     rows = [[TITLES[name], f"{of['connections']:,}", f"{of['bytes'] / 1024:.2f}"] for name, of in taken.items()]
     return (
         "### Memory\n\n"
-        "Resident memory of a node by the idle connection: what the process grew by, once it had settled. Each connection has "
+        "Resident memory of a node by the idle connection: what the process grew by, once it had settled; a few "
+        "connections had come and gone before, so that nothing of its start is counted against it. Each connection has "
         "a live session.\n\n"
         "![Memory by the connection](benchmarks/memory.svg)\n\n" + table(["system", "connections", "KiB each"], rows)
     )

@@ -88,7 +88,7 @@ def sweep(taken: dict) -> list[Check]:
         Check(
             "nothing expired: to that of an empty store",
             taken["nothing_of_many_redis_ms"] / taken["nothing_of_none_redis_ms"],
-            1.5,
+            2.0,
         ),
     ]
 

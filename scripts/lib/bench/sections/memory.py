@@ -7,6 +7,8 @@ from ..rounds import say
 from ..tools import Tools
 
 CONNECTIONS = 10_000
+# Come and go before: what a process took to start, and gives back once it works, would hide what connections take.
+BEFORE = 200
 NAMES = ("pipeline", "hotseat", "socketio", "fastapi")
 
 
@@ -14,8 +16,9 @@ def measure(tools: Tools, processes: Processes, pace: Pace) -> dict:
     taken = {}
     for name in NAMES:
         system = getattr(systems, name)(tools, processes, nodes=1)
-        words = ["--connections", str(pace.scaled(CONNECTIONS)), "--duration", "2s", "--pid", str(system.pids[0])]
-        report = hotseat_bench(tools, system, "idle", *words)
+        for connections in BEFORE, pace.scaled(CONNECTIONS):
+            words = ["--connections", str(connections), "--duration", "2s", "--pid", str(system.pids[0])]
+            report = hotseat_bench(tools, system, "idle", *words)
         taken[name] = {"connections": report["connections"], "bytes": report["resident_memory_per_connection_bytes"]}
         say(f"    {name:<10} {taken[name]['bytes']:,.0f} bytes a connection")
         # Its memory is no longer needed; nothing else of it is measured.
