@@ -5,7 +5,7 @@
 #   docker run -p 8000:8000 -v hotseat:/data hotseat
 
 FROM rust:1.95-slim-bookworm AS build
-# SQLite is compiled from source by its crate.
+# SQLite and mimalloc are compiled from source by their crates.
 RUN apt-get update \
  && apt-get install -y --no-install-recommends gcc libc6-dev \
  && rm -rf /var/lib/apt/lists/*

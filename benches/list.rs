@@ -160,11 +160,12 @@ impl Walk {
     }
 }
 
-/// What that share of the figures does not exceed; 0 of none.
+/// What that share of the figures does not exceed, by the nearest rank; 0 of none.
 fn share_of(figures: &[f64], share: f64) -> f64 {
     let mut figures = figures.to_vec();
     figures.sort_unstable_by(f64::total_cmp);
-    figures.get((figures.len().saturating_sub(1) as f64 * share) as usize).copied().unwrap_or(0.0)
+    let rank = (figures.len() as f64 * share).ceil() as usize;
+    figures.get(rank.max(1) - 1).copied().unwrap_or(0.0)
 }
 
 /// One walk, or several where one is a page: a page costs less than the processor's time can be read to.
@@ -184,9 +185,8 @@ async fn walk(
     walk: &mut Walk,
 ) {
     let mut after: Option<Place> = None;
-    // A search asks by a plain command first, which the script calls as well: a little is counted twice there.
-    let commands: &[&str] =
-        if filter.prefix.is_some() { &["evalsha", "eval", "zrangebylex"] } else { &["evalsha", "eval"] };
+    // A plain command asks the partitions first, which the script calls as well: a little is counted twice.
+    let commands = &["evalsha", "eval", "zrangebylex"];
     let used = async || match server {
         Some(server) => slow_log::command_micros(server, commands).await,
         None => 0.0,

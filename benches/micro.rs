@@ -1,4 +1,4 @@
-//! What each request or message costs the node itself: no network, no store, a second in all.
+//! What each request or message costs the node itself: no network, no store, half a minute in all.
 //!
 //! `cargo bench --bench micro`, or with a part of a name after `--`. Times are of one thread; compare two builds in one
 //! sitting, for the machine is another one tomorrow.

@@ -11,13 +11,14 @@ mod redis_server;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use futures_util::StreamExt as _;
+use futures_util::{SinkExt as _, StreamExt as _};
 use redis_server::RedisServer;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Message, http::HeaderValue};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 const TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -38,6 +39,10 @@ async fn login(node: SocketAddr, user: &str) -> String {
     answer["token"].as_str().expect("a token").to_owned()
 }
 
+async fn next(socket: &mut WebSocketStream<MaybeTlsStream<TcpStream>>) -> Message {
+    timeout(TIMEOUT, socket.next()).await.expect("in time").expect("more").expect("whole")
+}
+
 #[tokio::test]
 async fn the_bare_pipeline_puts_out_the_older_socket_on_the_other_node() {
     let redis = RedisServer::start().await;
@@ -47,15 +52,15 @@ async fn the_bare_pipeline_puts_out_the_older_socket_on_the_other_node() {
     let bearer = HeaderValue::from_str(&format!("Bearer {token}")).expect("a header");
     request.headers_mut().insert("authorization", bearer);
     let (mut socket, _) = tokio_tungstenite::connect_async(request).await.expect("a socket");
-    let mut next =
-        async || timeout(TIMEOUT, socket.next()).await.expect("in time").expect("more").expect("whole");
-    assert_eq!(next().await, Message::text(r#"{"type":"welcome"}"#));
+    assert_eq!(next(&mut socket).await, Message::text(r#"{"type":"welcome"}"#));
 
     login(one, "ben").await;
+    socket.send(Message::Ping("still here?".into())).await.expect("a socket that is open");
+    assert_eq!(next(&mut socket).await, Message::Pong("still here?".into()));
     login(one, "ann").await;
-    let told = next().await.into_text().expect("text");
+    let told = next(&mut socket).await.into_text().expect("text");
     assert!(told.contains(r#""type":"force_logout","reason":"takeover""#), "{told}");
-    let close = next().await;
+    let close = next(&mut socket).await;
     assert!(
         matches!(&close, Message::Close(Some(CloseFrame { code, .. })) if u16::from(*code) == 4409),
         "{close:?}"

@@ -119,6 +119,7 @@ async fn the_sweep_is_timed_from_expiry_to_end(engine: Engine) {
     let node = rig.node().await;
     let told = measure(&[&node], "sweep", &["--sessions", "20", "--ttl", "1s", "--within", "10s"]).await;
     assert_eq!((number(&told, "swept"), number(&told["times"]["gone_after_expiry"], "count")), (20.0, 20.0));
+    assert_sane_times(&told, "gone_after_expiry");
     assert!(number(&told, "sweep_rounds") >= 1.0 && number(&told, "sweep_calls") >= 1.0, "{told}");
     assert_tidied_up(&node, 0).await;
 }
@@ -224,20 +225,34 @@ async fn what_stands_in_the_way_at_the_start_is_told_by_exit_status() {
     assert_eq!(output.status.code(), Some(4), "{output:?}");
 }
 
+#[tokio::test]
+async fn a_key_that_may_not_read_the_log_is_refused_before_sessions_are_made() {
+    let rig = Rig::new(Engine::Embedded).await;
+    let hash = "44cfdcdd88354fa1412781f5a01a901c9112db33bfa8b165fbec9b618d9cf112";
+    let keys = format!("[{{ name = \"shop\", hash = \"{hash}\", scopes = [\"sessions\"] }}]");
+    let node = rig.node_with(&[("api_keys", &keys)]).await;
+    let output = run("shop-key", "sweep", &urls(&[&node]), &["--sessions", "5", "--ttl", "1s"]).await;
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("audit"), "{output:?}");
+    assert_eq!(seated(&node).await.unwrap_or_default(), "0");
+}
+
 /// A run that goes on for a minute, once it has logged somebody in.
 async fn long_run(node: &Node) -> Child {
     let more = ["--duration", "1m", "--warm-up", "0s", "--json"];
     let child = command(DEMO_KEY, "login", &urls(&[node]), &more).spawn().expect("the binary runs");
     eventually("somebody is logged in", async || {
-        let metrics = Client::stranger(node).get("/metrics").await;
-        let seated = metrics
-            .text
-            .lines()
-            .find_map(|line| line.strip_prefix("hotseat_logins_total{result=\"seated\"} "));
-        seated.is_some_and(|count| count != "0").then_some(())
+        seated(node).await.is_some_and(|count| count != "0").then_some(())
     })
     .await;
     child
+}
+
+/// How many logins the node has seated, as it counts them.
+async fn seated(node: &Node) -> Option<String> {
+    let metrics = Client::stranger(node).get("/metrics").await.text;
+    let count = |line: &str| Some(line.strip_prefix("hotseat_logins_total{result=\"seated\"} ")?.to_owned());
+    metrics.lines().find_map(count)
 }
 
 #[tokio::test]

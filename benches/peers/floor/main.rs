@@ -17,6 +17,10 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 use drive::Load;
 
+// Hotseat's, so that the two differ by what they do.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[derive(Parser)]
 #[command(about = "What nothing built on the same Redis or the same disk can be below")]
 struct Wishes {
@@ -50,7 +54,7 @@ enum What {
     },
 }
 
-#[tokio::main(worker_threads = 2)]
+#[tokio::main]
 async fn main() -> Result<(), String> {
     let report = match Wishes::parse().what {
         What::Seat { redis, load } => load.drive(seat::workers(&redis, load.workers).await?).await?,

@@ -4,7 +4,11 @@
 mod redis_client;
 mod server;
 
-#[tokio::main(worker_threads = 2)]
+// Hotseat's, so that the two differ by what they do.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+#[tokio::main]
 async fn main() -> Result<(), String> {
     // `cargo bench` adds `--bench`.
     let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();

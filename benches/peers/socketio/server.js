@@ -24,6 +24,11 @@ await Promise.all([redis.connect(), publisher.connect(), subscriber.connect()]);
 const http = createServer(route);
 const io = new Server(http, { adapter: createAdapter(publisher, subscriber) });
 
+// As its page on memory has it: the first request of each connection is of no more use.
+io.engine.on("connection", (connection) => {
+  connection.request = null;
+});
+
 io.use(async (socket, next) => {
   const { token } = socket.handshake.auth;
   // A room for each session: a login addresses the older one and nobody else. Joined before the session is looked up:

@@ -54,6 +54,13 @@ def cargo_bench(tools: Tools, name: str, *words: str) -> dict:
     return run([str(tools.benches[name]), *words, "--json"])
 
 
+def faultless(report: dict) -> dict:
+    """The report, if nothing went wrong: for what tells no errors."""
+    if report["error_count"]:
+        raise Failed(f"errors in {report['bench']}: {report['errors']}")
+    return report
+
+
 def run(command: list[str], while_it_runs: Callable | None = None) -> dict:
     """Runs it to its end; the report is the last line that it prints. Errors in the load fail it, unless it was done all
     the same: then they are told as a figure."""

@@ -28,7 +28,7 @@ def moment() -> dict:
     """When, of which commit, and how busy the machine is before we make it so."""
     changed = "+" if said("git", "status", "--porcelain", "--", "src", "benches", "Cargo.lock") else ""
     return {
-        "at": now(),
+        "run": now(),
         "commit": said("git", "rev-parse", "--short=12", "HEAD") + changed,
         "load_before": round(os.getloadavg()[0], 2),
     }

@@ -41,8 +41,9 @@ def machine(results: dict) -> str:
     moments = sorted(section["at"] for section in sections)
     commits = ", ".join(sorted({section["commit"] for section in sections}))
     busy = sorted({section["load_before"] for section in sections})
+    runs = len({section["run"] for section in sections})
     return (
-        f"Measured from {moments[0]} to {moments[-1]} UTC, commit {commits}, on {on['cores']} cores of an {on['cpu']} (a virtual "
+        f"Measured in {'one run' if runs == 1 else f'{runs} runs'} from {moments[0]} to {moments[-1]} UTC, commit {commits}, on {on['cores']} cores of an {on['cpu']} (a virtual "
         f"machine, {on['memory_gib']} GiB, {on['system']}, {on['file_system']}); Redis {on['redis']} (AOF, every second), "
         f"Rust {on['rust']}, Node {on['node']}, Python {on['python']}. Load average before: "
         f"{' to '.join(str(load) for load in (busy[0], busy[-1])[: len(busy)])}. Load generator, servers and Redis share these cores.\n"
@@ -69,7 +70,7 @@ def drawings(sections: dict) -> Iterator[tuple[str, str]]:
     """The best first."""
     if taken := sections.get("takeover", {}).get("taken"):
         devices = {name: of for name, of in taken["1"].items() if name != "commit"}
-        note = "p50, p90, p99 and p99.9; in figures p50 · p99"
+        note = "p50, p90 and p99; in figures p50 · p99"
         rows = [(name, plain(name), devices[name]) for name in sorted(devices, key=lambda name: devices[name]["p50"])]
         yield "takeover", plots.percentiles("A takeover, one at a time", note, rows)
         rates = {name: of["rate"] for name, of in taken["32"].items()}

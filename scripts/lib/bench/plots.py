@@ -9,7 +9,7 @@ LABEL_WIDTH = 250
 RIGHT = 90
 ROW = 34
 TOP = 62
-PERCENTILES = ("p50", "p90", "p99", "p999")
+PERCENTILES = ("p50", "p90", "p99")
 OURS = ("hotseat", "embedded", "cached")
 
 STYLE = """
@@ -37,7 +37,7 @@ text { font: 13px system-ui, sans-serif; fill: #1f2933; }
 
 
 def percentiles(title: str, note: str, rows: list[tuple[str, str, dict]]) -> str:
-    """A line a system on a logarithmic axis of milliseconds: dots at p50, p90, p99 and p99.9."""
+    """A line a system on a logarithmic axis of milliseconds: dots at p50, p90 and p99."""
     values = [figures[name] for _, _, figures in rows for name in PERCENTILES]
     low, high = decade(min(values), math.floor), decade(max(values), math.ceil)
     span = math.log10(high / low)
@@ -46,7 +46,7 @@ def percentiles(title: str, note: str, rows: list[tuple[str, str, dict]]) -> str
         return LABEL_WIDTH + (WIDTH - LABEL_WIDTH - RIGHT) * math.log10(value / low) / span
 
     def draw(figures: dict, y: float) -> str:
-        first, last = x(figures["p50"]), x(figures["p999"])
+        first, last = x(figures["p50"]), x(figures["p99"])
         dots = "".join(
             f'<circle class="dot" cx="{x(figures[name]):.1f}" cy="{y}" r="{6 - 1.2 * place:.1f}"><title>{name}: {figures[name]:.3f} ms</title></circle>'
             for place, name in enumerate(PERCENTILES)

@@ -22,6 +22,11 @@ def interleaved(rounds: int, measures: dict[str, Callable[[], Figures]]) -> dict
     return {name: medians(rounds) | {"rounds": rounds} for name, rounds in taken.items()}
 
 
+def ratio(ours: dict, theirs: dict, key: str) -> float:
+    """The median of the ratios within each round: a round that the machine spoilt spoilt both."""
+    return median(one[key] / other[key] for one, other in zip(ours["rounds"], theirs["rounds"], strict=True))
+
+
 def medians(rounds: list[Figures]) -> Figures:
     return {key: median(figures[key] for figures in rounds) for key in rounds[0]}
 

@@ -20,6 +20,10 @@ def times(p50: float, rate: float = 1_000) -> dict:
     }
 
 
+def round_of(*p50s: float) -> dict:
+    return {"rounds": [times(p50) for p50 in p50s]}
+
+
 class Figures(unittest.TestCase):
     def test_rounds_take_turns_and_count_by_their_median(self):
         order = []
@@ -36,12 +40,17 @@ class Figures(unittest.TestCase):
 
     def test_a_wish_is_judged_by_ratio_and_what_failed_is_told(self):
         wish = wanted.WISHES[0]
-        both = {"1": {"hotseat": times(0.31), "pipeline": times(0.25)}}
-        self.assertEqual([cells[-1] for cells in page.verdicts(wish, {"taken": both})], ["yes", "yes"])
-        both["1"]["hotseat"] = times(0.33)
-        self.assertEqual([cells[-1] for cells in page.verdicts(wish, {"taken": both})], ["**no**", "yes"])
+        both = {"1": {"hotseat": round_of(0.31), "pipeline": round_of(0.25)}}
+        self.assertEqual([cells[-1] for cells in page.verdicts(wish, {"taken": both})], ["yes", "yes", "yes"])
+        both["1"]["hotseat"] = round_of(0.33)
+        self.assertEqual([cells[-1] for cells in page.verdicts(wish, {"taken": both})], ["**no**", "yes", "yes"])
         self.assertEqual(list(page.verdicts(wish, {"failed": "no Redis"})), [["", "not measured: no Redis", ""]])
         self.assertEqual(list(page.verdicts(wish, None)), [["", "not measured: not run yet", ""]])
+
+    def test_a_ratio_is_of_figures_of_the_same_round(self):
+        # The second round was spoilt for both; by their medians it would be 3.
+        ours, theirs = round_of(0.3, 3.0, 0.8), round_of(0.1, 2.0, 0.4)
+        self.assertEqual(rounds.ratio(ours, theirs, "p50"), 2.0)
 
     def test_the_bounds_count_as_met_and_beyond_them_not(self):
         self.assertTrue(wanted.Check("", 1.3, 1.3).is_met())

@@ -4,8 +4,10 @@ where a ratio is to be had."""
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from statistics import median
 
-from .sections.idle import NODE_CALLS, PARTITIONS
+from .rounds import ratio
+from .sections.idle import PARTITIONS
 
 NEVER = math.inf
 
@@ -40,9 +42,14 @@ class Wish:
 def takeover(taken: dict) -> list[Check]:
     ours, pipeline = taken["1"]["hotseat"], taken["1"]["pipeline"]
     return [
-        Check("p50 to the bare pipeline's", ours["p50"] / pipeline["p50"], 1.3),
-        Check("p99 to the bare pipeline's", ours["p99"] / pipeline["p99"], 1.5),
+        Check("p50 to the bare pipeline's", ratio(ours, pipeline, "p50"), 1.3),
+        Check("p99 to the bare pipeline's", ratio(ours, pipeline, "p99"), 1.5),
+        errors(ours),
     ]
+
+
+def errors(ours: dict) -> Check:
+    return Check("errors", sum(one["errors"] for one in ours["rounds"]), 0, "")
 
 
 def embedded(taken: dict) -> list[Check]:
@@ -52,25 +59,28 @@ def embedded(taken: dict) -> list[Check]:
 
 
 def rate(taken: dict) -> list[Check]:
-    at_once = taken["32"]
+    of = taken["32"]
     return [
-        Check("to the bare pipeline's", at_once["hotseat"]["rate"] / at_once["pipeline"]["rate"], 0.75, at_least=True),
-        Check("to Socket.IO's", at_once["hotseat"]["rate"] / at_once["socketio"]["rate"], 1.5, at_least=True),
+        Check("to the bare pipeline's", ratio(of["hotseat"], of["pipeline"], "rate"), 0.75, at_least=True),
+        Check("to Socket.IO's", ratio(of["hotseat"], of["socketio"], "rate"), 1.5, at_least=True),
+        errors(of["hotseat"]),
     ]
 
 
 def check(taken: dict) -> list[Check]:
-    one, many = taken["1"], taken["32"]
-    least = one["bare"]["p50"] + one["get"]["p50"]
+    many = taken["32"]
+    rate = ratio(many["cached"], many["bare"], "rate")
     return [
-        Check("p50 to the bare handler's and a GET's together", one["hotseat"]["p50"] / least, 1.3),
-        Check(
-            "rate with check_cache to the bare handler's",
-            many["cached"]["rate"] / many["bare"]["rate"],
-            0.7,
-            at_least=True,
-        ),
+        Check("p50 to the bare handler's and a GET's together, one at a time", to_least(taken["1"]), 1.3),
+        Check("the same, 32 at once", to_least(many), 1.3),
+        Check("rate with check_cache to the bare handler's, 32 at once", rate, 0.7, at_least=True),
     ]
+
+
+def to_least(of: dict) -> float:
+    """What a handler and a GET take that know nothing of each other, in the same round."""
+    rounds = zip(*(of[name]["rounds"] for name in ("hotseat", "bare", "get")), strict=True)
+    return median(ours["p50"] / (bare["p50"] + get["p50"]) for ours, bare, get in rounds)
 
 
 def storm(taken: dict) -> list[Check]:
@@ -86,9 +96,9 @@ def sweep(taken: dict) -> list[Check]:
         Check("Redis", taken["redis_ms"] / 1e3, 1, "s"),
         Check("slowest command", taken["slowest_us"] / 1e3, 5, "ms"),
         Check(
-            "nothing expired: to that of an empty store",
-            taken["nothing_of_many_redis_ms"] / taken["nothing_of_none_redis_ms"],
-            2.0,
+            "nothing expired: to that among a tenth",
+            taken["nothing_of_many_redis_ms"] / taken["nothing_of_tenth_redis_ms"],
+            1.5,
         ),
     ]
 
@@ -96,9 +106,13 @@ def sweep(taken: dict) -> list[Check]:
 def load(taken: dict) -> list[Check]:
     beside, none = taken["takeover"]["beside"], taken["takeover"]["none"]
     return [
-        Check("p50 to that at none", beside["p50"] / none["p50"], 1.2),
+        Check("p50 to that at none", ratio(beside, none, "p50"), 1.2),
         Check("idle", taken["cpu_percent"], 3, "% of a core"),
     ]
+
+
+def calls_beyond(taken: dict) -> float:
+    return sum(taken["redis_calls"].values()) - sum(taken["redis_calls_of_none"].values())
 
 
 WISHES = [
@@ -118,7 +132,7 @@ WISHES = [
     Wish(
         "calls of Redis for idle connections in a renewal interval",
         "idle",
-        lambda taken: [Check("", sum(taken["redis_calls"].values()), PARTITIONS + NODE_CALLS, "calls")],
+        lambda taken: [Check("beyond those of a node without any", calls_beyond(taken), PARTITIONS, "calls")],
     ),
     Wish("check of a session, read from the store", "check", check),
     Wish("19,000 clients back after their node was killed", "storm", storm),
@@ -127,19 +141,21 @@ WISHES = [
     Wish("takeover beside 15,000 idle connections, and their cost", "idle", load),
 ]
 
-# `scripts/bench --short`: what was reached, not what is wanted. Two runs on a quiet machine had 1.99 and 2.25, 4.3 and 3.6,
-# 0.35 and 0.40; a fifth more is noise, and what is worse than that a regression. To be drawn tighter with each gain.
+# `scripts/bench --short`: what was reached, not what is wanted. Two runs on a machine with busy neighbours had 1.84 and 1.84,
+# 3.2 and 3.2, 0.50 and 0.51; a fifth more is noise, and what is worse than that a regression. To be drawn tighter with each gain.
 SHORT = [
     lambda taken: Check(
-        "p50 of a takeover to the bare pipeline's", taken["1"]["hotseat"]["p50"] / taken["1"]["pipeline"]["p50"], 2.7
+        "p50 of a takeover to the bare pipeline's", ratio(taken["1"]["hotseat"], taken["1"]["pipeline"], "p50"), 2.2
     ),
-    lambda taken: Check("p50 of a takeover to the floor", taken["1"]["hotseat"]["p50"] / taken["1"]["floor"]["p50"], 5),
+    lambda taken: Check("p50 of a takeover to the floor", ratio(taken["1"]["hotseat"], taken["1"]["floor"], "p50"), 5),
     lambda taken: Check(
         "rate at 32 at once to the bare pipeline's",
-        taken["32"]["hotseat"]["rate"] / taken["32"]["pipeline"]["rate"],
-        0.28,
+        ratio(taken["32"]["hotseat"], taken["32"]["pipeline"], "rate"),
+        0.4,
         at_least=True,
     ),
+    lambda taken: errors(taken["1"]["hotseat"]),
+    lambda taken: errors(taken["32"]["hotseat"]),
 ]
 
 

@@ -119,8 +119,12 @@ impl Device {
                 }
             }
         };
-        timeout(TOLD_WITHIN, watching).await.map_err(|_| Fault::NotTold)??;
-        told.ok_or(Fault::NotTold)
+        let watched = timeout(TOLD_WITHIN, watching).await;
+        let told = told.ok_or(Fault::NotTold);
+        match watched {
+            Ok(closed) => closed.and(told),
+            Err(_) => told.and(Err(Fault::NotClosed)),
+        }
     }
 
     /// Idles until it is put out, closed or cut.

@@ -23,6 +23,8 @@ pub(super) enum Fault {
     NotWelcomed,
     /// A login was answered, and the older device was not told.
     NotTold,
+    /// It was told, and its socket was not closed.
+    NotClosed,
     /// The older device was told another reason than a takeover.
     WrongReason,
     /// The older device's socket was closed with another code than 4409.
@@ -51,6 +53,7 @@ impl fmt::Display for Fault {
             Self::Strange => "strange",
             Self::NotWelcomed => "not_welcomed",
             Self::NotTold => "not_told",
+            Self::NotClosed => "not_closed",
             Self::WrongReason => "wrong_reason",
             Self::WrongCode => "wrong_code",
             Self::PutOut => "put_out",
@@ -72,7 +75,8 @@ impl Fault {
                 Failure::Unavailable(format!("{node} or a node beside it can't be reached ({self})"))
             }
             Self::Status(401 | 403) => Failure::Refused(format!(
-                "{node} refuses the key ({self}); it has to be one with the scope sessions"
+                "{node} refuses the key ({self}); it has to be one with the scope sessions, \
+                 and admin or audit for list and sweep"
             )),
             Self::Status(500..) => Failure::Unavailable(format!("{node} can't serve ({self})")),
             _ => Failure::Refused(format!("{node} does not do what a node does ({self}); is it one?")),

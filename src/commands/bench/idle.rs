@@ -28,7 +28,7 @@ pub(super) async fn idle(run: &Arc<Run>, wishes: &Idle) -> Result<Report, Failur
     let (count, openers) = (wishes.connections as usize, wishes.workers as usize);
     descriptors::allow(count + openers)?;
     let at_start = |fault: Fault| fault.at_start(run);
-    let before = usage(run, &wishes.pids).await.map_err(at_start)?;
+    let before = settle(run, &wishes.pids).await.map_err(at_start)?;
     if before.is_none() && !wishes.pids.is_empty() {
         return Err(Failure::Wrong(
             "--pid names no process, or one that this system tells nothing of".to_owned(),
@@ -40,7 +40,10 @@ pub(super) async fn idle(run: &Arc<Run>, wishes: &Idle) -> Result<Report, Failur
     let measured = measure(run, wishes).await;
     let live = crowd.live();
     crowd.disperse().await;
-    let Idling { settled, cpu_percent, window } = measured.map_err(at_start)?;
+    let Idling { settled, cpu_percent, window } = measured.unwrap_or_else(|fault| {
+        run.faults().add(fault);
+        Idling::default()
+    });
     let resident =
         |usage: Option<Usage>| usage.map_or(Value::Null, |usage| thousandths(usage.resident_bytes));
     let each = before.zip(settled).filter(|_| live > 0).map_or(Value::Null, |(before, settled)| {
@@ -57,6 +60,7 @@ pub(super) async fn idle(run: &Arc<Run>, wishes: &Idle) -> Result<Report, Failur
         .figure("idle_cpu_percent", cpu_percent.map_or(Value::Null, thousandths)))
 }
 
+#[derive(Default)]
 struct Idling {
     settled: Option<Usage>,
     /// Of one core, all processes together.

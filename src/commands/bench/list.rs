@@ -82,7 +82,14 @@ impl Walk {
         let mut walk = Self::default();
         let mut path = format!("/api/admin/sessions?limit={limit}");
         for api in (0..MAX_PAGES).map(|page| page as usize % run.nodes()) {
-            let (took, next) = walk.page(&mut apis[api], &path).await?;
+            let (took, next) = match walk.page(&mut apis[api], &path).await {
+                Ok(page) => page,
+                Err(fault) if walk.pages == 0 => return Err(fault),
+                Err(fault) => {
+                    run.faults().add(fault);
+                    return Ok(walk);
+                }
+            };
             walk.times.record(took);
             walk.pages += 1;
             progress.is_at(walk.seen.len());

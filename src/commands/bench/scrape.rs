@@ -10,11 +10,11 @@ use super::run::Run;
 pub(super) struct Scrape(String);
 
 impl Scrape {
-    /// `None`: there is no `/metrics` there.
+    /// `None`: there is no `/metrics` there, or not for us.
     pub async fn of(run: &Arc<Run>, node: usize) -> Result<Option<Self>, Fault> {
         match Api::new(run, node)?.get("/metrics").await {
             Ok(body) => Ok(Some(Self(String::from_utf8_lossy(&body).into_owned()))),
-            Err(Fault::Status(_)) => Ok(None),
+            Err(Fault::Status(..500)) => Ok(None),
             Err(fault) => Err(fault),
         }
     }

@@ -1,6 +1,6 @@
 //! `hotseat bench storm`: all clients of a node that is killed come back on the others.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -27,8 +27,9 @@ use self::client::Client;
 /// For how long the node's end is waited for, where somebody else ends it.
 const ENDED_WITHIN: Duration = Duration::from_secs(600);
 const LOOK_EVERY: Duration = Duration::from_millis(100);
-/// An attempt and a pause may be under way when the time is over.
-const GRACE: Duration = Duration::from_secs(50);
+/// When the time is over a pause may be under way (30 s), and then an attempt: 5 s to connect, 15 s for the handshake and
+/// 15 s for the welcome.
+const GRACE: Duration = Duration::from_secs(70);
 
 pub(super) async fn storm(run: &Arc<Run>, wishes: &Storm) -> Result<Report, Failure> {
     let count = wishes.connections as usize;
@@ -58,7 +59,9 @@ struct Weather {
     clients: TaskTracker,
     leave: CancellationToken,
     within: Duration,
-    /// The first loss.
+    /// Whether the node's end is wanted by now.
+    has_begun: AtomicBool,
+    /// The first loss since then.
     began: OnceLock<Instant>,
     /// Of each client that is back: how long after the first loss.
     back: Mutex<Vec<Duration>>,
@@ -76,6 +79,7 @@ impl Weather {
             clients: TaskTracker::new(),
             leave: CancellationToken::new(),
             within: wishes.within,
+            has_begun: AtomicBool::new(false),
             began: OnceLock::new(),
             back: Mutex::default(),
             given_up: AtomicUsize::new(0),
@@ -90,8 +94,10 @@ impl Weather {
             let gone = |error| Failure::Wrong(format!("--kill {pid}: it can't be killed: {error}"));
             let pid =
                 Pid::from_raw(pid).ok_or_else(|| Failure::Wrong("--kill names no process".to_owned()))?;
+            self.has_begun.store(true, Ordering::Relaxed);
             kill_process(pid, Signal::KILL).map_err(gone)?;
         } else {
+            self.has_begun.store(true, Ordering::Relaxed);
             eprintln!("all are welcome; end {} now", self.run.node(0).base);
         }
         let deadline = Instant::now() + ENDED_WITHIN;

@@ -35,13 +35,16 @@ pub(super) async fn sweep(run: &Arc<Run>, wishes: &Sweep) -> Result<Report, Fail
     descriptors::allow(sessions::LINES)?;
     let at_start = |fault: Fault| fault.at_start(run);
     let before = Sweeper::read(run).await.map_err(at_start)?;
+    let mut api = Api::new(run, 0).map_err(at_start)?;
+    // A key that may not read the log would find nothing swept.
+    api.get("/api/admin/events?limit=1").await.map_err(at_start)?;
     let made = sessions::make(run, Role::Fresh, wishes.sessions as usize, Some(ttl_s)).await?;
     // The last one was made a moment ago.
     let expired = Instant::now() + wishes.ttl;
     let count = made.len();
     let mut due = Due::of(made).ok_or_else(|| at_start(Fault::Strange))?;
     let progress = Progress::of("sweeping", count);
-    let mut api = Api::new(run, 0).map_err(at_start)?;
+    let began = Instant::now();
     while Instant::now() < expired + wishes.within && !due.waiting.is_empty() && run.pause(LOOK_EVERY).await {
         if let Err(fault) = due.look(&mut api).await {
             run.faults().add(fault);
@@ -51,7 +54,10 @@ pub(super) async fn sweep(run: &Arc<Run>, wishes: &Sweep) -> Result<Report, Fail
     if !run.stop.is_cancelled() {
         run.faults().add_all(Fault::NotSwept, due.waiting.len() as u64);
     }
-    let sweeper = Sweeper::read(run).await.map_err(at_start)?;
+    let sweeper = Sweeper::read(run).await.unwrap_or_else(|fault| {
+        run.faults().add(fault);
+        Sweeper::default()
+    });
     let since = |value: fn(&Sweeper) -> Option<f64>| {
         value(&sweeper).zip(value(&before)).map_or(Value::Null, |(now, then)| thousandths(now - then))
     };
@@ -64,7 +70,7 @@ pub(super) async fn sweep(run: &Arc<Run>, wishes: &Sweep) -> Result<Report, Fail
         .figure("sweep_rounds", since(|sweeper| sweeper.rounds))
         .figure("sweep_calls", since(|sweeper| sweeper.calls))
         .figure("sweep_calls_s", since(|sweeper| sweeper.seconds))
-        .times("gone_after_expiry", due.gone.summary(expired.elapsed())))
+        .times("gone_after_expiry", due.gone.summary(began.elapsed())))
 }
 
 /// The sessions that are to be swept, and how long after their expiry those went that were.
@@ -74,6 +80,8 @@ struct Due {
     gone: Times,
     /// Where the log is read from: nothing of interest is older.
     since: String,
+    /// Whether the last look came to its end: only then is nothing new behind what is known.
+    is_caught_up: bool,
 }
 
 #[derive(Deserialize)]
@@ -96,7 +104,12 @@ impl Due {
     fn of(made: Vec<Session>) -> Option<Self> {
         let since = made.iter().filter_map(|session| session.created_at.clone()).min();
         let waiting = made.into_iter().map(|session| Some((session.id?, moment(&session.expires_at?)?)));
-        Some(Self { waiting: waiting.collect::<Option<_>>()?, gone: Times::default(), since: since? })
+        Some(Self {
+            waiting: waiting.collect::<Option<_>>()?,
+            gone: Times::default(),
+            since: since?,
+            is_caught_up: true,
+        })
     }
 
     /// Reads what is new in the log, which tells the newest first.
@@ -104,16 +117,20 @@ impl Due {
         let since = self.since.replace('+', "%2B");
         let base = format!("/api/admin/events?type=expired&limit=1000&since={since}");
         let mut path = base.clone();
+        let may_stop = std::mem::replace(&mut self.is_caught_up, false);
         for _ in 0..MAX_PAGES {
             let body = api.get(&path).await?;
             let page: Page<'_> = serde_json::from_slice(&body).map_err(|_| Fault::Strange)?;
             let news = page.events.iter().filter(|event| self.note(event)).count();
-            // Behind a page of what is known already there is nothing new.
+            // Behind a page of what is known already there is nothing new, unless the last look broke off there.
             match page.next_cursor {
-                Some(cursor) if news > 0 || page.events.is_empty() => {
+                Some(cursor) if news > 0 || !may_stop || page.events.is_empty() => {
                     path = format!("{base}&cursor={cursor}")
                 }
-                _ => return Ok(()),
+                _ => {
+                    self.is_caught_up = true;
+                    return Ok(());
+                }
             }
         }
         Ok(())

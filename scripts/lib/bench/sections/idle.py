@@ -6,7 +6,7 @@ import urllib.request
 from dataclasses import dataclass
 
 from .. import systems
-from ..load import Pace, hotseat_bench
+from ..load import PATIENCE_S, Pace, faultless, hotseat_bench
 from ..processes import Processes
 from ..rounds import interleaved, say
 from ..tools import Tools
@@ -17,13 +17,21 @@ CONNECTIONS = 15_000
 WINDOW_S = 35
 RENEW_INTERVAL_S = 15
 PARTITIONS = 1_024
-# What a node asks in a renewal interval whatever hangs on it: for jobs 8 times, the clock and its own report 3 times, for
-# the health of its connections 6 times, and what the ends of the window add.
-NODE_CALLS = 32
 LOOK_EVERY_S = 0.5
 SWEEPS = 'hotseat_store_calls_total{call="sweep",result="ok"}'
-# What a node calls. Redis also counts what its scripts call inside of it, which is no traffic.
-CALLS = ("evalsha", "eval", "ping", "subscribe", "unsubscribe", "ssubscribe", "sunsubscribe", "role", "acl|dryrun")
+# What a node calls. Redis also counts what its scripts call inside of it, which is no traffic, and our own looks at it.
+CALLS = (
+    "evalsha",
+    "eval",
+    "ping",
+    "getex",
+    "subscribe",
+    "unsubscribe",
+    "ssubscribe",
+    "sunsubscribe",
+    "role",
+    "acl|dryrun",
+)
 
 
 @dataclass
@@ -52,27 +60,38 @@ def measure(tools: Tools, processes: Processes, pace: Pace) -> dict:
 
 
 def quiet(tools: Tools, processes: Processes, pace: Pace, connections: int) -> dict:
-    """One node, and nobody does anything: what it uses of a core, and what it asks of Redis."""
+    """One node, and nobody does anything: what it uses of a core, and what it asks of Redis, without and with connections."""
     system = systems.hotseat(tools, processes, "quiet", nodes=1)
     window_s = WINDOW_S if pace.scale == 1 else 3
     samples: list[Sample] = []
 
+    def look() -> Sample:
+        told = metrics(system.urls[0])
+        connections, sweeps = (int(told.get(name, 0)) for name in ("hotseat_connections", SWEEPS))
+        return Sample(time.monotonic(), connections, system.redis.calls(), sweeps)
+
     def watch(process: subprocess.Popen) -> None:
-        while process.poll() is None:
-            told = metrics(system.urls[0])
-            connections, sweeps = (int(told.get(name, 0)) for name in ("hotseat_connections", SWEEPS))
-            samples.append(Sample(time.monotonic(), connections, system.redis.calls(), sweeps))
+        until = time.monotonic() + PATIENCE_S
+        while process.poll() is None and time.monotonic() < until:
+            samples.append(look())
             time.sleep(LOOK_EVERY_S)
 
+    before = look()
+    time.sleep(window_s)
+    calls_of_none = per_interval(before, look())
+
     words = ["--connections", str(connections), "--duration", f"{window_s}s", "--pid", str(system.pids[0])]
-    report = hotseat_bench(tools, system, "idle", *words, while_it_runs=watch)
+    report = faultless(hotseat_bench(tools, system, "idle", *words, while_it_runs=watch))
     # The first and the last may still hold what opening and closing asked.
     still = [sample for sample in samples if sample.connections == connections][1:-1]
     calls = per_interval(still[0], still[-1])
     sweeps = still[-1].sweeps - still[0].sweeps
     cpu_percent = report["idle_cpu_percent"]
-    say(f"    {cpu_percent} % of a core, {calls} calls of Redis in {RENEW_INTERVAL_S} s, without {sweeps} sweeps")
-    return {"cpu_percent": cpu_percent, "redis_calls": calls, "sweeps": sweeps}
+    say(
+        f"    {cpu_percent} % of a core, {calls} calls of Redis in {RENEW_INTERVAL_S} s ({calls_of_none} without connections), "
+        f"without {sweeps} sweeps"
+    )
+    return {"cpu_percent": cpu_percent, "redis_calls": calls, "redis_calls_of_none": calls_of_none, "sweeps": sweeps}
 
 
 def per_interval(first: Sample, last: Sample) -> dict[str, float]:

@@ -5,7 +5,7 @@ import subprocess
 import time
 
 from .. import systems
-from ..load import Pace, hotseat_bench
+from ..load import PATIENCE_S, Pace, hotseat_bench
 from ..processes import Processes
 from ..rounds import say
 from ..tools import Tools
@@ -21,6 +21,8 @@ LABELS = {
     "half_back_s": "s until half were welcome again",
     "p99_back_s": "s until 99 of a hundred were",
     "all_back_s": "s until all were",
+    "back": "of them back",
+    "error_count": "errors",
     "attempts": "attempts to connect",
     "logins_lost": "logins lost",
     "redis_percent": "% of its core that Redis took in the busiest second",
@@ -33,7 +35,8 @@ def measure(tools: Tools, processes: Processes, pace: Pace) -> dict:
     used: list[tuple[float, float]] = []
 
     def watch(process: subprocess.Popen) -> None:
-        while process.poll() is None:
+        until = time.monotonic() + PATIENCE_S
+        while process.poll() is None and time.monotonic() < until:
             # Before the death nothing counts: opening the connections is no storm.
             if doomed.poll() is not None:
                 used.append((time.monotonic(), system.redis.cpu_seconds()))

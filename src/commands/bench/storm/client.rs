@@ -23,39 +23,54 @@ pub(super) struct Client {
     pub token: String,
 }
 
+/// How a connection ends.
+enum End {
+    /// With all the others.
+    SentAway,
+    /// Its session is over, or said to be.
+    PutOut,
+    Lost,
+}
+
 impl Client {
     /// Idles on the first node, comes back when that is gone, and idles on another one.
     pub async fn live(self, device: Device) {
-        if !self.idle(device).await {
-            return;
+        match self.idle(device).await {
+            End::SentAway => return,
+            End::PutOut => return self.give_up(Fault::LoginLost),
+            End::Lost if !self.storm.has_begun.load(Ordering::Relaxed) => return self.give_up(Fault::Cut),
+            End::Lost => {}
         }
         let began = *self.storm.began.get_or_init(Instant::now);
         let came_back = self.storm.leave.run_until_cancelled(self.come_back(began)).await;
         match came_back {
             Some(Ok(device)) => {
                 self.storm.back().push(began.elapsed());
-                if self.idle(device).await {
-                    self.storm.run.faults().add(Fault::Cut);
+                // It counts as back all the same.
+                match self.idle(device).await {
+                    End::SentAway => {}
+                    End::PutOut => self.storm.run.faults().add(Fault::LoginLost),
+                    End::Lost => self.storm.run.faults().add(Fault::Cut),
                 }
             }
             Some(Err(fault)) => self.give_up(fault),
-            None => {}
+            None if self.storm.run.stop.is_cancelled() => {}
+            None => self.give_up(Fault::NotBack),
         }
     }
 
-    /// Until the connection is lost, which is true, or the client has no more to do here.
-    async fn idle(&self, mut device: Device) -> bool {
+    /// Until the connection ends.
+    async fn idle(&self, mut device: Device) -> End {
         match self.storm.leave.run_until_cancelled(device.idle()).await {
             None => {
                 device.end().await;
-                false
+                End::SentAway
             }
             // Codes from 4000 on, but the two that say otherwise (docs/protocol.md), are the end of the session.
             Some(Heard::Out(..)) | Some(Heard::Closed(Some(4400..=4407 | 4409..=4428 | 4430..))) => {
-                self.give_up(Fault::LoginLost);
-                false
+                End::PutOut
             }
-            Some(_) => true,
+            Some(_) => End::Lost,
         }
     }
 
