@@ -229,7 +229,7 @@ async fn what_stands_in_the_way_at_the_start_is_told_by_exit_status() {
 async fn a_key_that_may_not_read_the_log_is_refused_before_sessions_are_made() {
     let rig = Rig::new(Engine::Embedded).await;
     let hash = "44cfdcdd88354fa1412781f5a01a901c9112db33bfa8b165fbec9b618d9cf112";
-    let keys = format!("[{{ name = \"shop\", hash = \"{hash}\", scopes = [\"sessions\"] }}]");
+    let keys = serde_json::json!([{ "name": "shop", "hash": hash, "scopes": ["sessions"] }]).to_string();
     let node = rig.node_with(&[("api_keys", &keys)]).await;
     let output = run("shop-key", "sweep", &urls(&[&node]), &["--sessions", "5", "--ttl", "1s"]).await;
     assert_eq!(output.status.code(), Some(1), "{output:?}");
