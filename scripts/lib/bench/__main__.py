@@ -50,7 +50,8 @@ def parse() -> argparse.Namespace:
 def whole(tools: Tools, wishes: argparse.Namespace, before: dict) -> int:
     """Each section for itself: one that fails is told as failed, and the others are measured all the same."""
     pace = SMOKE if wishes.smoke else FULL
-    results = page.latest() | {"machine": machine.describe(tools)}
+    # A whole run keeps nothing of those before.
+    results = (page.latest() if wishes.only else {"sections": {}}) | {"machine": machine.describe(tools)}
     failed = []
     for name in wishes.only or SECTIONS:
         results["sections"][name] = section = before | measured(name, tools, pace)
