@@ -25,7 +25,6 @@ mod slow_log;
 use redis_server::RedisServer;
 
 const COUNT: usize = 1_000_000;
-const LONG_MS: u64 = 30 * 24 * 3_600_000;
 const MOST_MICROS: f64 = 20_000.0;
 /// Of a hundred pages so many may take longer: a machine has other things to do as well.
 const SPARED_SHARE: f64 = 0.01;
@@ -55,7 +54,7 @@ async fn main() {
 async fn embedded(count: usize) -> Vec<serde_json::Value> {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let (store, _notices) = Embedded::open(dir.path(), SystemClock).expect("the store opens");
-    load::fill(&store, 0..count, LONG_MS).await;
+    load::fill(&store, 0..count, load::LONG_MS).await;
     println!("embedded, {count} sessions");
     let mut told = Vec::new();
     for Wanted { name, filter, limit, expected } in walks(count) {
@@ -71,7 +70,7 @@ async fn embedded(count: usize) -> Vec<serde_json::Value> {
 async fn redis(count: usize) -> Vec<serde_json::Value> {
     let server = RedisServer::start().await;
     let (store, _notices) = Redis::open(&server.url(), Arc::new(Chance::system())).expect("a URL");
-    load::fill(&store, 0..count, LONG_MS).await;
+    load::fill(&store, 0..count, load::LONG_MS).await;
     println!("Redis, {count} sessions");
     slow_log::begin(&server).await;
     let mut told = Vec::new();

@@ -17,7 +17,6 @@ use redis_server::RedisServer;
 
 const MOST_BYTES: u64 = 600;
 const COUNT: usize = 100_000;
-const LONG_MS: u64 = 30 * 24 * 3_600_000;
 const CHANNELS: u64 = 10_000;
 
 #[tokio::main]
@@ -28,7 +27,7 @@ async fn main() {
     // The scripts and what the connections need are there before the first measurement.
     load::fill(&store, 0..1, 1).await;
     let before = used_memory(&server).await;
-    load::fill(&store, 1..count + 1, LONG_MS).await;
+    load::fill(&store, 1..count + 1, load::LONG_MS).await;
     let events = forget_events(&server).await / count as u64;
     let used = used_memory(&server).await.saturating_sub(before);
     let each = used / count as u64;
@@ -39,7 +38,7 @@ async fn main() {
     );
 
     // The same users again, and one more: each older session leaves its tombstone.
-    load::fill(&store, 0..count + 1, LONG_MS).await;
+    load::fill(&store, 0..count + 1, load::LONG_MS).await;
     forget_events(&server).await;
     let tombstone = used_memory(&server).await.saturating_sub(before + used) / count as u64;
     let channel = channel_bytes(&server).await;

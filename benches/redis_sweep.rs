@@ -21,7 +21,6 @@ mod slow_log;
 use redis_server::RedisServer;
 
 const COUNT: usize = 1_000_000;
-const LONG_MS: u64 = 30 * 24 * 3_600_000;
 
 #[tokio::main]
 async fn main() {
@@ -32,9 +31,9 @@ async fn main() {
     // The first sweep loads the script; the second has nothing to clean among nothing.
     sweep(&store, &server).await;
     let nothing_of_none = sweep(&store, &server).await;
-    fill(&store, &server, 0..count / 10, LONG_MS).await;
+    fill(&store, &server, 0..count / 10, load::LONG_MS).await;
     let nothing_of_tenth = sweep(&store, &server).await;
-    fill(&store, &server, count / 10..count - expiring, LONG_MS).await;
+    fill(&store, &server, count / 10..count - expiring, load::LONG_MS).await;
     let soon = Duration::from_secs(10) + Duration::from_micros(expiring as u64 * 200);
     fill(&store, &server, count - expiring..count, soon.as_millis() as u64).await;
     // Each so long after its own login, by Redis's clock.

@@ -15,6 +15,8 @@ use tokio::task::JoinSet;
 /// Logins in flight: enough to keep Redis busy and to fill each write with several of them.
 const IN_FLIGHT: usize = 64;
 pub const GHOST_AFTER_MS: u64 = 3_600_000;
+/// How long sessions last that must not expire while they are measured.
+pub const LONG_MS: u64 = 30 * 24 * 3_600_000;
 
 /// The number after `--` on the command line, or another.
 pub fn count_or(default: usize) -> usize {

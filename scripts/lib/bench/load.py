@@ -2,7 +2,8 @@
 
 import json
 import subprocess
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,6 +53,14 @@ def floor(tools: Tools, what: str, *words: str) -> Figures:
 
 def cargo_bench(tools: Tools, name: str, *words: str) -> dict:
     return run([str(tools.benches[name]), *words, "--json"])
+
+
+def while_running(process: subprocess.Popen, every_s: float) -> Iterator[None]:
+    """A turn each so many seconds until it has ended, or should have long ago."""
+    until = time.monotonic() + PATIENCE_S
+    while process.poll() is None and time.monotonic() < until:
+        yield
+        time.sleep(every_s)
 
 
 def faultless(report: dict) -> dict:

@@ -27,6 +27,10 @@ def ratio(ours: dict, theirs: dict, key: str) -> float:
     return median(one[key] / other[key] for one, other in zip(ours["rounds"], theirs["rounds"], strict=True))
 
 
+def errors(of: dict) -> int:
+    return sum(one["errors"] for one in of["rounds"])
+
+
 def medians(rounds: list[Figures]) -> Figures:
     return {key: median(figures[key] for figures in rounds) for key in rounds[0]}
 

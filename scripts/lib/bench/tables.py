@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from .rounds import ratio
+from .rounds import errors, ratio
 from .sections.idle import RENEW_INTERVAL_S
 from .sections.storm import LABELS as STORM
 from .systems import TITLES
@@ -39,8 +39,8 @@ def times(of: dict, base: str) -> str:
         rounds = [one["p50"] for one in figures["rounds"]]
         spread = f"{min(rounds):.3f} to {max(rounds):.3f}"
         to_base = f"{ratio(figures, of[base], 'p50'):.2f}"
-        rate, errors = f"{figures['rate']:,.0f}", f"{sum(one['errors'] for one in figures['rounds']):,}"
-        rows.append([TITLES[name], *milliseconds(figures), rate, to_base, spread, errors])
+        rate, faults = f"{figures['rate']:,.0f}", f"{errors(figures):,}"
+        rows.append([TITLES[name], *milliseconds(figures), rate, to_base, spread, faults])
     heads = ["system", "p50", "p90", "p99", "a second", f"p50 / {plain(base)}'s", "p50 of the rounds", "errors"]
     return table(heads, rows)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import median
 
-from .rounds import ratio
+from .rounds import errors, ratio
 from .sections.idle import PARTITIONS
 
 NEVER = math.inf
@@ -44,12 +44,12 @@ def takeover(taken: dict) -> list[Check]:
     return [
         Check("p50 to the bare pipeline's", ratio(ours, pipeline, "p50"), 1.3),
         Check("p99 to the bare pipeline's", ratio(ours, pipeline, "p99"), 1.5),
-        errors(ours),
+        no_errors(ours),
     ]
 
 
-def errors(ours: dict) -> Check:
-    return Check("errors", sum(one["errors"] for one in ours["rounds"]), 0, "")
+def no_errors(ours: dict) -> Check:
+    return Check("errors", errors(ours), 0, "")
 
 
 def embedded(taken: dict) -> list[Check]:
@@ -63,7 +63,7 @@ def rate(taken: dict) -> list[Check]:
     return [
         Check("to the bare pipeline's", ratio(of["hotseat"], of["pipeline"], "rate"), 0.75, at_least=True),
         Check("to Socket.IO's", ratio(of["hotseat"], of["socketio"], "rate"), 1.5, at_least=True),
-        errors(of["hotseat"]),
+        no_errors(of["hotseat"]),
     ]
 
 
@@ -141,8 +141,9 @@ WISHES = [
     Wish("takeover beside 15,000 idle connections, and their cost", "idle", load),
 ]
 
-# `scripts/bench --short`: what was reached, not what is wanted. Two runs on a machine with busy neighbours had 1.84 and 1.84,
-# 3.2 and 3.2, 0.50 and 0.51; a fifth more is noise, and what is worse than that a regression. To be drawn tighter with each gain.
+# `scripts/bench --short`: what was reached, not what is wanted. Two whole runs on a machine with busy neighbours had 1.84 and
+# 1.74, 4.39 and 3.19, 0.50 and 0.42; what is worse than these bounds is a regression, or no quiet machine. To be drawn tighter with
+# each gain.
 SHORT = [
     lambda taken: Check(
         "p50 of a takeover to the bare pipeline's", ratio(taken["1"]["hotseat"], taken["1"]["pipeline"], "p50"), 2.2
@@ -154,8 +155,8 @@ SHORT = [
         0.4,
         at_least=True,
     ),
-    lambda taken: errors(taken["1"]["hotseat"]),
-    lambda taken: errors(taken["32"]["hotseat"]),
+    lambda taken: no_errors(taken["1"]["hotseat"]),
+    lambda taken: no_errors(taken["32"]["hotseat"]),
 ]
 
 

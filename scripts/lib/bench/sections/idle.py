@@ -6,7 +6,7 @@ import urllib.request
 from dataclasses import dataclass
 
 from .. import systems
-from ..load import PATIENCE_S, Pace, faultless, hotseat_bench
+from ..load import Pace, faultless, hotseat_bench, while_running
 from ..processes import Processes
 from ..rounds import interleaved, say
 from ..tools import Tools
@@ -71,10 +71,8 @@ def quiet(tools: Tools, processes: Processes, pace: Pace, connections: int) -> d
         return Sample(time.monotonic(), connections, system.redis.calls(), sweeps)
 
     def watch(process: subprocess.Popen) -> None:
-        until = time.monotonic() + PATIENCE_S
-        while process.poll() is None and time.monotonic() < until:
+        for _ in while_running(process, LOOK_EVERY_S):
             samples.append(look())
-            time.sleep(LOOK_EVERY_S)
 
     before = look()
     time.sleep(window_s)

@@ -5,7 +5,7 @@ import subprocess
 import time
 
 from .. import systems
-from ..load import PATIENCE_S, Pace, hotseat_bench
+from ..load import Pace, hotseat_bench, while_running
 from ..processes import Processes
 from ..rounds import say
 from ..tools import Tools
@@ -35,12 +35,10 @@ def measure(tools: Tools, processes: Processes, pace: Pace) -> dict:
     used: list[tuple[float, float]] = []
 
     def watch(process: subprocess.Popen) -> None:
-        until = time.monotonic() + PATIENCE_S
-        while process.poll() is None and time.monotonic() < until:
+        for _ in while_running(process, LOOK_EVERY_S):
             # Before the death nothing counts: opening the connections is no storm.
             if doomed.poll() is not None:
                 used.append((time.monotonic(), system.redis.cpu_seconds()))
-            time.sleep(LOOK_EVERY_S)
 
     words = ["--connections", str(pace.scaled(CLIENTS)), "--kill", str(doomed.pid)]
     report = hotseat_bench(tools, system, "storm", *words, while_it_runs=watch)
